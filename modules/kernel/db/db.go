@@ -1,0 +1,104 @@
+// Package db is the one door to PostgreSQL: the pool, transactions, and the two
+// things that may happen only inside one — announcing a fact and enqueueing a job.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// Config says which PostgreSQL to use and how hard.
+type Config struct {
+	URL      string `koanf:"url" secret:"true"` // empty: the built-in one
+	MaxConns int32  `koanf:"max_conns" validate:"min=4,max=500"`
+}
+
+// Defaults suit one machine.
+func Defaults() Config { return Config{MaxConns: 20} }
+
+// DB is a pool of connections. GORM and pgx share it.
+type DB struct {
+	pool   *pgxpool.Pool
+	std    *sql.DB
+	orm    *gorm.DB
+	clock  clock.Clock
+	signal *signal
+}
+
+// Open connects and checks the connection. Errors: fault.Transient.
+func Open(ctx context.Context, cfg Config, clk clock.Clock) (*DB, error) {
+	const op = "db.Open"
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, fault.E(op, fault.Invalid, "database.url is not a PostgreSQL URL", err).
+			WithFix("postgres://user:password@host:5432/usher")
+	}
+	pc.MaxConns = cfg.MaxConns
+	pc.MaxConnIdleTime = 5 * time.Minute
+	rt := pc.ConnConfig.RuntimeParams
+	rt["timezone"] = "UTC"
+	if rt["application_name"] == "" {
+		rt["application_name"] = "usher"
+	}
+	// A forgotten transaction would hold every stream reader back (stream.md).
+	rt["idle_in_transaction_session_timeout"] = "30000"
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fault.E(op, fault.Transient, "cannot reach PostgreSQL", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fault.E(op, fault.Transient, "cannot reach PostgreSQL", err).WithFix("check database.url and that the server accepts connections")
+	}
+	std := stdlib.OpenDBFromPool(pool)
+	orm, err := gorm.Open(postgres.New(postgres.Config{Conn: std}), &gorm.Config{
+		TranslateError: true, SkipDefaultTransaction: true, Logger: logger.Discard, NowFunc: clk.Now,
+	})
+	if err != nil {
+		pool.Close()
+		return nil, fault.E(op, fault.Internal, "cannot start the database layer", err)
+	}
+	return &DB{pool: pool, std: std, orm: orm, clock: clk, signal: newSignal()}, nil
+}
+
+// Close waits for borrowed connections and closes the pool.
+func (d *DB) Close() { _ = d.std.Close(); d.pool.Close() }
+
+// Pool is for hot paths in store files: COPY, batches, LISTEN.
+func (d *DB) Pool() *pgxpool.Pool { return d.pool }
+
+// SQL is the database/sql view of the pool, for migrations.
+func (d *DB) SQL() *sql.DB { return d.std }
+
+// ORM is GORM bound to ctx, outside a transaction.
+func (d *DB) ORM(ctx context.Context) *gorm.DB { return d.orm.WithContext(ctx) }
+
+// Now is the instant on the house's clock.
+func (d *DB) Now() time.Time { return d.clock.Now() }
+
+// Ping checks that the database answers within two seconds.
+func (d *DB) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := d.pool.Ping(ctx); err != nil {
+		return fault.E("db.Ping", fault.Transient, "PostgreSQL does not answer", err)
+	}
+	return nil
+}
+
+// Stats is the pool's state in words, for /readyz and metrics.
+func (d *DB) Stats() string {
+	s := d.pool.Stat()
+	return fmt.Sprintf("%d of %d connections in use", s.AcquiredConns(), s.MaxConns())
+}
