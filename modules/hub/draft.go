@@ -1,0 +1,195 @@
+package hub
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/tagexpr"
+	"github.com/usherhq/usher/modules/hub/template"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// maxTargets is how many handles one direct send may name (the reference's batch limit).
+const maxTargets = 1000
+
+// testDevices is how many installations a test send reaches.
+const testDevices = 10
+
+// Draft is a notification as a promoter asks for it: to whom, what, when.
+//
+// The audience is Tags (empty: everyone) or Targets. The content is Template
+// (with Properties) or Native, one body per push service; with neither, each
+// installation's own template is rendered with Properties.
+type Draft struct {
+	App      string         `json:"app,omitempty"`
+	Tags     string         `json:"tags,omitempty"`
+	Targets  []Target       `json:"targets,omitempty"`
+	Services []push.Service `json:"services,omitempty"` // empty: all three
+
+	Template   string                           `json:"template,omitempty"`
+	Properties map[string]any                   `json:"properties,omitempty"`
+	Native     map[push.Service]json.RawMessage `json:"native,omitempty"`
+
+	SendAt           *time.Time `json:"send_at,omitempty"`
+	LocalTime        string     `json:"local_time,omitempty"` // wall clock of each recipient: "2026-12-31T18:00"
+	SkipAfterMinutes int        `json:"skip_after_minutes,omitempty"`
+	ExpiresAt        *time.Time `json:"expires_at,omitempty"`
+	TTLSeconds       int        `json:"ttl_seconds,omitempty"`
+
+	Priority push.Priority `json:"priority,omitempty"` // "high" (default) or "normal"
+	Critical bool          `json:"critical,omitempty"` // passes quiet hours and frequency caps
+	Collapse string        `json:"collapse,omitempty"`
+	PushType string        `json:"push_type,omitempty"` // APNs only
+	Test     bool          `json:"test,omitempty"`      // reach ten installations and wait for their outcomes
+}
+
+// Target is a handle of a direct send, with what rendering needs to know.
+type Target struct {
+	Kind   string `json:"kind"` // apns, fcm_token, fcm_fid, webpush
+	Handle string `json:"handle"`
+	P256dh string `json:"p256dh,omitempty"`
+	Auth   string `json:"auth,omitempty"`
+	Locale string `json:"locale,omitempty"`
+	Zone   string `json:"zone,omitempty"`
+}
+
+// serviceOfKind maps a handle's kind to its push service; "" for an unknown kind.
+func serviceOfKind(kind string) push.Service {
+	switch kind {
+	case "apns":
+		return push.APNs
+	case "fcm_token", "fcm_fid":
+		return push.FCM
+	case "webpush":
+		return push.WebPush
+	}
+	return ""
+}
+
+// validate checks the draft at now, reports every fault at once and fills in
+// the defaults.
+func (d *Draft) validate(now time.Time, expiry time.Duration) error {
+	var f []fault.Field
+	bad := func(name, problem, fix string) { f = append(f, fault.Field{Name: name, Problem: problem, Fix: fix}) }
+	d.validateAudience(bad)
+	d.validateContent(bad)
+	d.validateTimes(now, expiry, bad)
+	switch d.Priority {
+	case "":
+		d.Priority = push.High
+	case push.High, push.Normal:
+	default:
+		bad("priority", fmt.Sprintf("%q is unknown", d.Priority), `"high" or "normal"`)
+	}
+	if len(d.Collapse) > 64 {
+		bad("collapse", fmt.Sprintf("has %d bytes", len(d.Collapse)), "at most 64, the limit of APNs")
+	}
+	return fault.BadFields("hub.Send", f)
+}
+
+type complaint func(name, problem, fix string)
+
+func (d *Draft) validateAudience(bad complaint) {
+	if d.Tags != "" && len(d.Targets) > 0 {
+		bad("targets", "stand beside tags", "send to a tag expression or to handles, not to both")
+	}
+	if _, err := tagexpr.Parse(d.Tags); err != nil {
+		addFault(bad, "tags", err)
+	}
+	if len(d.Targets) > maxTargets {
+		bad("targets", fmt.Sprintf("has %d handles", len(d.Targets)), fmt.Sprintf("at most %d; register installations to reach more", maxTargets))
+	}
+	for i, t := range d.Targets {
+		if problem, fix := checkHandle(t.Kind, t.Handle, t.P256dh, t.Auth); problem != "" {
+			bad(fmt.Sprintf("targets[%d].handle", i), problem, fix)
+		}
+	}
+	for i, s := range d.Services {
+		if serviceIndex(s) < 0 {
+			bad(fmt.Sprintf("services[%d]", i), fmt.Sprintf("%q is unknown", s), `"apns", "fcm" or "webpush"`)
+		}
+	}
+}
+
+func (d *Draft) validateContent(bad complaint) {
+	if d.Native != nil && (d.Template != "" || d.Properties != nil) {
+		bad("native", "stands beside template or properties", "send native bodies or a template, not both")
+	}
+	if d.Native == nil && d.Template == "" && d.Properties == nil {
+		bad("template", "is missing, and so are properties and native", `such as "alert", with properties "title" and "body"`)
+	}
+	for s, body := range d.Native {
+		if serviceIndex(s) < 0 {
+			bad("native."+string(s), "is no push service", `"apns", "fcm" or "webpush"`)
+		} else if len(body) > s.MaxPayload() {
+			bad("native."+string(s), fmt.Sprintf("has %d bytes", len(body)), fmt.Sprintf("at most %d bytes", s.MaxPayload()))
+		}
+	}
+	if _, err := template.NewProps(d.Properties); err != nil {
+		addFault(bad, "properties", err)
+	}
+	if d.Template == "" && len(d.Targets) > 0 && d.Native == nil {
+		bad("template", "is missing", "a handle has no template of its own: name one, or send native bodies")
+	}
+}
+
+func (d *Draft) validateTimes(now time.Time, expiry time.Duration, bad complaint) {
+	if d.SendAt != nil && d.LocalTime != "" {
+		bad("local_time", "stands beside send_at", "one instant for all, or each recipient's own clock")
+	}
+	start := now
+	if d.SendAt != nil && d.SendAt.After(now) {
+		start = *d.SendAt
+	}
+	if d.LocalTime != "" {
+		utc, err := localInstant(d.LocalTime, time.UTC)
+		if err != nil {
+			addFault(bad, "local_time", err)
+		} else if utc.Add(earliestZone).After(start) {
+			start = utc.Add(earliestZone) // the last zones come 12 hours after UTC
+		}
+	}
+	if d.SkipAfterMinutes < 0 {
+		bad("skip_after_minutes", "is negative", "minutes after which a late delivery is left out; 0: never")
+	}
+	switch {
+	case d.TTLSeconds < 0:
+		bad("ttl_seconds", "is negative", "seconds of validity after the send")
+	case d.TTLSeconds > 0 && d.ExpiresAt != nil:
+		bad("ttl_seconds", "stands beside expires_at", "state one of the two")
+	case d.TTLSeconds > 0:
+		at := start.Add(time.Duration(d.TTLSeconds) * time.Second)
+		d.ExpiresAt = &at
+	case d.ExpiresAt == nil:
+		at := start.Add(expiry)
+		d.ExpiresAt = &at
+	case !d.ExpiresAt.After(start):
+		bad("expires_at", "is not after the send", "a later time, or leave it out")
+	}
+	d.TTLSeconds = 0
+}
+
+// addFault takes over the fields of a validator's error, or its message.
+func addFault(bad complaint, name string, err error) {
+	e, ok := err.(*fault.Error)
+	if !ok || len(e.Fields) == 0 {
+		bad(name, err.Error(), "")
+		return
+	}
+	for _, f := range e.Fields {
+		bad(f.Name, f.Problem, f.Fix)
+	}
+}
+
+// serviceIndex is the service's place in push.Services; -1 for an unknown one.
+func serviceIndex(s push.Service) int {
+	for i, known := range push.Services {
+		if s == known {
+			return i
+		}
+	}
+	return -1
+}
