@@ -1,0 +1,73 @@
+package web
+
+import (
+	"html/template"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// Renderer draws pages: templates/layout.html around templates/<module>/<page>.html.
+//
+// A page is named "<module>/<page>" and defines the blocks that the layout asks
+// for. "<module>/<page>#<block>" draws that block alone, for partial updates.
+// Files whose name begins with "_" are parts that every page may use.
+type Renderer struct{ pages map[string]*template.Template }
+
+// NewRenderer parses everything at once, so that a bad template stops the start
+// and not a visitor. funcs are what templates may call. Errors: fault.Internal naming the file.
+func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
+	const op = "web.NewRenderer"
+	names, err := fs.Glob(files, "templates/*/*.html")
+	if err != nil {
+		return nil, fault.E(op, fault.Internal, "cannot list the templates", err)
+	}
+	var parts, pages []string
+	for _, name := range names {
+		if strings.HasPrefix(path.Base(name), "_") {
+			parts = append(parts, name)
+		} else {
+			pages = append(pages, name)
+		}
+	}
+	layout, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
+		ParseFS(files, append([]string{"templates/layout.html"}, parts...)...)
+	if err != nil {
+		return nil, fault.E(op, fault.Internal, "cannot read the layout", err)
+	}
+	r := &Renderer{pages: map[string]*template.Template{}}
+	for _, name := range pages {
+		page, err := template.Must(layout.Clone()).ParseFS(files, name)
+		if err != nil {
+			return nil, fault.E(op, fault.Internal, "cannot read "+name, err)
+		}
+		r.pages[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = page
+	}
+	return r, nil
+}
+
+// Has reports whether there is such a page.
+func (r *Renderer) Has(name string) bool { return r.pages[name] != nil }
+
+// Render draws a page or one block of it; c.Render calls it. Nothing is sent
+// when it fails, because echo renders into memory first.
+func (r *Renderer) Render(w io.Writer, name string, data any, _ echo.Context) error {
+	const op = "web.Render"
+	name, block, partial := strings.Cut(name, "#")
+	page, ok := r.pages[name]
+	if !ok {
+		return fault.E(op, fault.Internal, "no page "+name, nil)
+	}
+	if !partial {
+		block = "layout.html"
+	}
+	if err := page.ExecuteTemplate(w, block, data); err != nil {
+		return fault.E(op, fault.Internal, "cannot draw "+name, err)
+	}
+	return nil
+}
