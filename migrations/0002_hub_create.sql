@@ -63,6 +63,7 @@ CREATE TABLE hub.installation (
 -- The handle itself may be 2 KB; its hash keeps the index small.
 CREATE UNIQUE INDEX installation_handle ON hub.installation (app_id, kind, sha256(convert_to(handle, 'UTF8')));
 CREATE INDEX installation_fanout ON hub.installation (app_id, service, no) WHERE status = 'active';
+CREATE INDEX installation_folded ON hub.installation USING hash (lower(id)); -- for $InstallationId:{…}
 CREATE INDEX installation_user ON hub.installation (app_id, user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX installation_tags ON hub.installation USING gin (tags) WITH (fastupdate = off);
 
@@ -81,7 +82,7 @@ CREATE TABLE hub.notification (
     id             uuid        PRIMARY KEY,
     app_id         text        NOT NULL REFERENCES hub.app,
     state          text        NOT NULL CHECK (state IN ('scheduled', 'sending', 'done', 'cancelled')),
-    draft          jsonb       NOT NULL,               -- what the promoter asked for, as validated
+    content        jsonb       NOT NULL,               -- the draft as validated, and its templates as they were then
     audience       bigint      NOT NULL DEFAULT 0,     -- installations it was split over
     chunks_left    int         NOT NULL DEFAULT 0,
     send_at        timestamptz NOT NULL,
@@ -106,6 +107,7 @@ CREATE TABLE hub.chunk (                               -- a part of a notificati
     state           text        NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'waiting', 'done', 'cancelled')),
     owner           uuid,                              -- the run that may record outcomes
     runs            int         NOT NULL DEFAULT 0,
+    flushes         int         NOT NULL DEFAULT 0,    -- outcome transactions; tells a repeat from the first
     passed          boolean     NOT NULL DEFAULT false,-- every installation was tried; only hub.waiting is left
     tally           jsonb       NOT NULL DEFAULT '{}', -- outcomes: {"state|locale": count}
     attempts        bigint      NOT NULL DEFAULT 0,    -- requests made, repeats included

@@ -101,6 +101,15 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
+// Message is what the caller may read of err: an Error's Message, or a plain
+// sentence for a foreign error.
+func Message(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Message
+	}
+	return "something went wrong inside Usher"
+}
+
 // Is reports whether err carries the code.
 func Is(err error, code Code) bool { return CodeOf(err) == code }
 

@@ -1,0 +1,119 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// attempt brings one delivery as far as it goes now: left out by a rule, or
+// rendered, sent and judged. The error is an *errClosed or ctx's; there is no
+// outcome then, and the recipient's turn comes again.
+func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, []byte, error) {
+	now := r.now()
+	rd := r.letter.reader(rc)
+	o := outcome{rc: rc, at: now, attempts: rc.attempts, locale: rd.locale}
+	if r.leaveOut(rc, rd, now, &o) {
+		return o, buf, nil
+	}
+	buf, err := r.letter.render(buf[:0], rc, rd)
+	if err != nil {
+		o.state, o.reason = stateFailed, renderReason(err)
+		return o, buf, nil
+	}
+	answer, err := r.lane.send(ctx, r.now, r.message(rc, buf))
+	if err != nil {
+		return o, buf, err
+	}
+	o.at, o.asked, o.attempts = r.now(), true, rc.attempts+1
+	r.judge(answer, &o)
+	return o, buf, nil
+}
+
+// leaveOut applies the rules that keep a message from going out now: expiry,
+// lateness, frequency cap and quiet hours.
+func (r *run) leaveOut(rc *recipient, rd *reader, now time.Time, o *outcome) bool {
+	d := &r.letter.draft
+	switch {
+	case !now.Before(r.chunk.ExpiresAt):
+		o.state, o.reason = stateExpired, "expired"
+	case rc.removed:
+		o.state, o.reason = stateSkipped, "installation removed"
+	case rc.lapsed:
+		o.state, o.reason = stateSkipped, "installation expired"
+	case d.SkipAfterMinutes > 0 && now.Sub(r.chunk.DueAt) > time.Duration(d.SkipAfterMinutes)*time.Minute:
+		o.state, o.reason = stateSkipped, "too late"
+	case r.capped[rc.no]:
+		o.state, o.reason = stateCapped, "frequency cap"
+	default:
+		return r.hush(rc, rd, now, o)
+	}
+	return true
+}
+
+// hush delays the delivery to the end of the recipient's quiet hours, if it is
+// not critical; one that would expire by then is said so at once.
+func (r *run) hush(rc *recipient, rd *reader, now time.Time, o *outcome) bool {
+	if r.letter.draft.Critical {
+		return false
+	}
+	span := r.letter.quiet
+	if rc.hasQuiet {
+		span = rc.quiet
+	}
+	end, quiet := span.until(now, rd.zone)
+	if !quiet {
+		return false
+	}
+	if !end.Before(r.chunk.ExpiresAt) {
+		o.state, o.reason = stateExpired, "quiet hours"
+		return true
+	}
+	o.due, o.reason = end, "quiet hours"
+	return true
+}
+
+func (r *run) message(rc *recipient, payload []byte) *push.Message {
+	d := &r.letter.draft
+	return &push.Message{
+		ID:     deliveryID(r.chunk.NotificationNo, rc.no),
+		Handle: rc.handle, Payload: payload, Expires: r.chunk.ExpiresAt, Priority: d.Priority,
+		Collapse: d.Collapse, Topic: rc.topic, PushType: d.PushType,
+	}
+}
+
+// judge turns a push service's answer into the delivery's outcome.
+func (r *run) judge(a push.Outcome, o *outcome) {
+	o.status, o.reason = a.Status, a.Reason
+	switch a.Verdict {
+	case push.Delivered:
+		o.state = stateDelivered
+	case push.Gone:
+		o.state, o.goneAt = stateGone, o.rc.handleAt
+		if !a.Since.IsZero() {
+			o.goneAt = a.Since
+		}
+	case push.Quarantine:
+		o.state, o.goneAt = stateQuarantined, o.rc.handleAt
+	case push.Failed:
+		o.state = stateFailed
+	case push.Credential:
+		r.condemn(a.Reason)
+		o.due = o.at.Add(time.Minute)
+	case push.Retry, push.Throttled:
+		o.due = o.at.Add(backoff(r.chunk.Service, o.attempts, a.RetryAfter))
+		if !o.due.Before(r.chunk.ExpiresAt) {
+			o.state = stateExpired
+		}
+	}
+}
+
+// renderReason is the short reason a failed rendering is recorded under.
+func renderReason(err error) string {
+	if fault.Is(err, fault.TooLarge) {
+		return "PayloadTooLarge: " + fault.Message(err)
+	}
+	return fault.Message(err)
+}

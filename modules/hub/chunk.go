@@ -1,0 +1,69 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// chunk is a part of a notification: one push service, one range of
+// installation numbers, one job.
+type chunk struct {
+	No             int64
+	NotificationNo int64
+	NotificationID id.ID
+	App            string
+	Service        push.Service
+	From, To       int64
+	Zones          []string // nil: any
+	Targets        []Target // nil: installations
+	DueAt          time.Time
+	Runs           int  // before this one
+	Passed         bool // every installation was tried; only the waiting are left
+	Flushes        int  // outcome transactions so far; the fence's second half
+	Tally          tally
+	Draft          Draft
+	ExpiresAt      time.Time
+	CreatedAt      time.Time
+	Cancelled      bool // the notification was cancelled
+	Finished       bool // done or cancelled: there is nothing to do
+}
+
+// tally counts the final outcomes of a chunk by state and locale, and under
+// tallyRetried those that took more than one attempt.
+type tally map[string]int
+
+// States of a delivery.
+const (
+	stateDelivered   = "delivered"
+	stateGone        = "gone"        // the installation was retired
+	stateQuarantined = "quarantined" // the installation is set aside for a person to look at
+	stateFailed      = "failed"      // the message was at fault
+	stateExpired     = "expired"     // no answer or no quiet end before its expiry
+	stateCapped      = "capped"      // the app's frequency cap was reached
+	stateSkipped     = "skipped"     // late beyond the promoter's limit, or the installation lapsed
+
+	tallyRetried = "retried"
+)
+
+func (t tally) add(state, locale string, attempts int) {
+	t[state+"|"+locale]++
+	if attempts > 1 {
+		t[tallyRetried+"|"+locale]++
+	}
+}
+
+// outcome is what became of one delivery, ready to record.
+type outcome struct {
+	rc       *recipient
+	at       time.Time
+	state    string // "" : not final, try again at due
+	status   int
+	reason   string
+	attempts int
+	asked    bool // the push service got a request
+	due      time.Time
+	locale   string
+	goneAt   time.Time // retire only a handle that is not newer
+}

@@ -1,0 +1,228 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/tagexpr"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// Notification is what a promoter sent, and how far it is.
+type Notification struct {
+	ID         id.ID      `json:"id"`
+	App        string     `json:"app"`
+	State      string     `json:"state"` // scheduled, sending, done, cancelled
+	Audience   int64      `json:"audience"`
+	Draft      Draft      `json:"draft"`
+	SendAt     time.Time  `json:"send_at"`
+	ExpiresAt  time.Time  `json:"expires_at"`
+	CreatedBy  string     `json:"created_by,omitempty"`
+	CreatedAt  time.Time  `json:"created_at"`
+	StartedAt  *time.Time `json:"started_at,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+
+	no     int64
+	bodies map[push.Service]map[string]string
+}
+
+// States of a notification.
+const (
+	stateScheduled = "scheduled"
+	stateSending   = "sending"
+	stateDone      = "done"
+	stateCancelled = "cancelled"
+)
+
+// Send accepts a notification within tx: it is stored, split into chunks and on
+// its way once tx commits; or, when it is for later, kept until its time.
+// Errors: fault.Invalid naming each field, fault.NotFound for an unknown app,
+// fault.TooLarge when a rendered message exceeds a push service's limit.
+func (s *Service) Send(tx *db.Tx, d Draft, by string) (Notification, error) {
+	ctx := tx.Ctx()
+	p, err := s.prepare(ctx, d)
+	if err != nil {
+		return Notification{}, err
+	}
+	if _, err := s.samples(ctx, p); err != nil {
+		return Notification{}, err
+	}
+	n := Notification{
+		ID: id.New(), App: p.letter.app.ID, State: stateSending, Draft: p.letter.draft, SendAt: tx.Now(),
+		ExpiresAt: *p.letter.draft.ExpiresAt, CreatedBy: by, CreatedAt: tx.Now(), bodies: p.bodies,
+	}
+	if at, later := startOf(&n.Draft, tx.Now()); later {
+		n.State, n.SendAt = stateScheduled, at
+		if err := insertNotification(ctx, tx, &n); err != nil {
+			return Notification{}, err
+		}
+		return n, tx.Enqueue(releaseJob(n.ID, at))
+	}
+	if err := insertNotification(ctx, tx, &n); err != nil {
+		return Notification{}, err
+	}
+	return n, s.split(ctx, tx, &n)
+}
+
+// startOf is when the first delivery is due, if that is still to come.
+func startOf(d *Draft, now time.Time) (time.Time, bool) {
+	at := now
+	switch {
+	case d.SendAt != nil:
+		at = d.SendAt.UTC()
+	case d.LocalTime != "":
+		wall, err := localInstant(d.LocalTime, time.UTC)
+		if err != nil {
+			return now, false // validate has refused it
+		}
+		at = wall.Add(-earliestZone)
+	}
+	return at, at.After(now)
+}
+
+// prepared is a validated draft with what it needs to be rendered.
+type prepared struct {
+	letter *letter
+	expr   *tagexpr.Expr
+	bodies map[push.Service]map[string]string
+}
+
+// prepare validates a draft and compiles it against its app and template.
+func (s *Service) prepare(ctx context.Context, d Draft) (prepared, error) {
+	var p prepared
+	app, err := s.appOf(ctx, d.App)
+	if err != nil {
+		return p, err
+	}
+	d.App = app
+	if err := d.validate(s.db.Now(), s.cfg.Expiry); err != nil {
+		return p, err
+	}
+	stored, err := s.App(ctx, app)
+	if err != nil {
+		return p, err
+	}
+	if p.expr, err = tagexpr.Parse(d.Tags); err != nil {
+		return p, err
+	}
+	if d.Template != "" {
+		if p.bodies, err = s.templateBodies(ctx, app, d.Template); err != nil {
+			return p, err
+		}
+	}
+	p.letter, err = newLetter(stored, d, p.bodies)
+	return p, err
+}
+
+// release splits a scheduled notification when its time has come. Running it
+// again does nothing.
+func (s *Service) release(ctx context.Context, notification id.ID) error {
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		n, err := lockNotification(ctx, tx, notification)
+		if fault.Is(err, fault.NotFound) || err == nil && n.State != stateScheduled {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.split(ctx, tx, &n)
+	})
+}
+
+// Cancel stops a notification: what has not gone out stays unsent. Messages on
+// the wire still get their outcome. Errors: fault.NotFound, fault.Conflict when
+// it has finished.
+func (s *Service) Cancel(ctx context.Context, notification id.ID) (Notification, error) {
+	var n Notification
+	err := s.db.InTx(ctx, func(tx *db.Tx) error {
+		var err error
+		if n, err = lockNotification(ctx, tx, notification); err != nil {
+			return err
+		}
+		switch n.State {
+		case stateCancelled:
+			return nil
+		case stateDone:
+			return fault.E("hub.Cancel", fault.Conflict, "the notification has been sent already", nil)
+		}
+		n.State = stateCancelled
+		return s.cancel(ctx, tx, &n)
+	})
+	return n, err
+}
+
+// split divides the notification into chunks with a job each, as it stands in
+// tx. With recipient-local time every group of zones gets chunks of its own.
+func (s *Service) split(ctx context.Context, tx *db.Tx, n *Notification) error {
+	expr, err := tagexpr.Parse(n.Draft.Tags)
+	if err != nil {
+		return err
+	}
+	waves, err := s.waves(ctx, tx, n)
+	if err != nil {
+		return err
+	}
+	var made []madeChunk
+	for _, w := range waves {
+		var some []madeChunk
+		if n.Draft.Targets != nil {
+			some, err = insertTargetChunks(ctx, tx, n, w.due)
+		} else {
+			some, err = s.insertChunks(ctx, tx, n, expr, w)
+		}
+		if err != nil {
+			return err
+		}
+		made = append(made, some...)
+	}
+	jobs := make([]db.Job, len(made))
+	for i, c := range made {
+		jobs[i] = deliverJob(c.service, c.no, c.due)
+		n.Audience += int64(c.total)
+	}
+	if err := startNotification(ctx, tx, n, len(made)); err != nil || len(jobs) == 0 {
+		return err
+	}
+	return tx.Enqueue(jobs...)
+}
+
+// A wave is the part of a notification that is due at one instant.
+type wave struct {
+	due   time.Time
+	zones []string // nil: any
+}
+
+// waves groups the app's time zones by the instant at which their clocks show
+// the draft's local time; without one there is a single wave, now.
+func (s *Service) waves(ctx context.Context, tx *db.Tx, n *Notification) ([]wave, error) {
+	if n.Draft.LocalTime == "" {
+		return []wave{{due: tx.Now()}}, nil
+	}
+	app, err := s.App(ctx, n.App)
+	if err != nil {
+		return nil, err
+	}
+	names, err := zonesInUse(ctx, tx, n.App)
+	if err != nil {
+		return nil, err
+	}
+	var out []wave
+	at := map[time.Time]int{}
+	for _, name := range names {
+		due, err := localInstant(n.Draft.LocalTime, zoneOf(orElse(name, app.Zone)))
+		if err != nil {
+			return nil, err
+		}
+		i, ok := at[due]
+		if !ok {
+			i = len(out)
+			at[due] = i
+			out = append(out, wave{due: due})
+		}
+		out[i].zones = append(out[i].zones, name)
+	}
+	return out, nil
+}

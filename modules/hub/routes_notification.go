@@ -1,0 +1,312 @@
+package hub
+
+import (
+	"context"
+	"encoding/csv"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+func (s *Service) notificationRoutes() []web.Route {
+	return []web.Route{
+		{Method: "POST", Path: "/v1/notifications", Right: web.Send, Handler: s.postNotification},
+		{Method: "POST", Path: "/v1/notifications/dry-run", Right: web.Send, Handler: s.postDryRun},
+		{Method: "POST", Path: "/v1/notifications/test", Right: web.Send, Handler: s.postTest},
+		{Method: "GET", Path: "/v1/notifications", Right: web.Send, Handler: s.getNotifications},
+		{Method: "GET", Path: "/v1/notifications/:id", Right: web.Send, Handler: s.getReport},
+		{Method: "GET", Path: "/v1/notifications/:id/events", Right: web.Send, Handler: s.getReportEvents, Timeout: -1},
+		{Method: "GET", Path: "/v1/notifications/:id/deliveries", Right: web.Send, Handler: s.getDeliveries, Timeout: 10 * time.Minute},
+		{Method: "GET", Path: "/v1/notifications/:id/trace/:installation", Right: web.Send, Handler: s.getTrace},
+		{Method: "POST", Path: "/v1/notifications/:id/cancel", Right: web.Send, Handler: s.postCancel},
+		{Method: "GET", Path: "/v1/audience", Right: web.Send, Handler: s.getAudience},
+		{Method: "GET", Path: "/v1/lanes", Right: web.Send, Handler: s.getLanes},
+		{Method: "POST", Path: "/v1/interactions", Right: web.Listen, Handler: s.postInteraction},
+	}
+}
+
+func (s *Service) postNotification(c echo.Context) error {
+	d, err := web.Bind[Draft](c)
+	if err != nil {
+		return err
+	}
+	by := web.Actor(c.Request().Context())
+	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) {
+		return s.Send(tx, d, by)
+	})
+}
+
+func (s *Service) postDryRun(c echo.Context) error {
+	d, err := web.Bind[Draft](c)
+	if err != nil {
+		return err
+	}
+	out, err := s.DryRun(c.Request().Context(), d)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// tested is what a test send answers: what became of each of its deliveries.
+type tested struct {
+	Report     Report     `json:"report"`
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// testPatience is how long a test send waits for its outcomes.
+const testPatience = 20 * time.Second
+
+func (s *Service) postTest(c echo.Context) error {
+	d, err := web.Bind[Draft](c)
+	if err != nil {
+		return err
+	}
+	d.Test = true
+	ctx := c.Request().Context()
+	var n Notification
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		var err error
+		n, err = s.Send(tx, d, web.Actor(ctx))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var out tested
+	if out.Report, err = s.await(ctx, n.ID, testPatience); err != nil {
+		return err
+	}
+	if out.Deliveries, _, err = s.Deliveries(ctx, out.Report.Notification, deliveryPlace{No: noPlace}, 2*maxTargets); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// await returns a notification's report once it has finished or patience is over.
+func (s *Service) await(ctx context.Context, notification id.ID, patience time.Duration) (Report, error) {
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		r, err := s.Report(ctx, notification)
+		if err != nil || r.Finished() {
+			return r, err
+		}
+		select {
+		case <-look.C:
+		case <-end.C:
+			return r, nil
+		case <-ctx.Done():
+			return r, fault.E("hub.await", fault.Transient, "the request ended first", ctx.Err())
+		}
+	}
+}
+
+func (s *Service) getNotifications(c echo.Context) error {
+	from, err := web.DecodeCursor[place](c.QueryParam("cursor"))
+	if err != nil {
+		return err
+	}
+	limit, err := web.Limit(c, 50, 500)
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Notifications(c.Request().Context(), c.QueryParam("app"), from, limit)
+	if err != nil {
+		return err
+	}
+	page := web.Page[Notification]{Items: list}
+	if next != nil {
+		page.Next = web.EncodeCursor(next)
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
+// notificationID reads the path's :id.
+func notificationID(c echo.Context) (id.ID, error) {
+	n, err := id.Parse(c.Param("id"))
+	if err != nil {
+		return n, fault.BadField("hub.notificationID", "id", "is no notification id", "the id that POST /v1/notifications answered")
+	}
+	return n, nil
+}
+
+func (s *Service) getReport(c echo.Context) error {
+	n, err := notificationID(c)
+	if err != nil {
+		return err
+	}
+	r, err := s.Report(c.Request().Context(), n)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, r)
+}
+
+// reportEvery is how often a report is told to those who watch it.
+const reportEvery = 500 * time.Millisecond
+
+func (s *Service) getReportEvents(c echo.Context) error {
+	n, err := notificationID(c)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Notification(c.Request().Context(), n); err != nil {
+		return err
+	}
+	return web.Stream(c, func(send func(string, any) error) error {
+		look := time.NewTicker(reportEvery)
+		defer look.Stop()
+		for {
+			r, err := s.Report(c.Request().Context(), n)
+			if err != nil {
+				return err
+			}
+			if err := send("report", r); err != nil || r.Finished() {
+				return err
+			}
+			select {
+			case <-look.C:
+			case <-c.Request().Context().Done():
+				return nil
+			}
+		}
+	})
+}
+
+func (s *Service) getTrace(c echo.Context) error {
+	n, err := notificationID(c)
+	if err != nil {
+		return err
+	}
+	t, err := s.Trace(c.Request().Context(), n, c.Param("installation"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, t)
+}
+
+func (s *Service) postCancel(c echo.Context) error {
+	n, err := notificationID(c)
+	if err != nil {
+		return err
+	}
+	out, err := s.Cancel(c.Request().Context(), n)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+func (s *Service) getAudience(c echo.Context) error {
+	by, err := s.Audience(c.Request().Context(), c.QueryParam("app"), c.QueryParam("tags"))
+	if err != nil {
+		return err
+	}
+	var total int64
+	for _, n := range by {
+		total += n
+	}
+	return c.JSON(http.StatusOK, DryRun{Audience: total, ByService: by, Samples: []Sample{}})
+}
+
+func (s *Service) getLanes(c echo.Context) error { return c.JSON(http.StatusOK, s.Lanes()) }
+
+// interaction is what an app reports of a delivery it showed.
+type interaction struct {
+	Delivery string `json:"delivery" validate:"required"`
+	What     string `json:"what" validate:"required,oneof=open click"`
+}
+
+func (s *Service) postInteraction(c echo.Context) error {
+	i, err := web.Bind[interaction](c)
+	if err != nil {
+		return err
+	}
+	if err := s.interact(c.Request().Context(), i.Delivery, i.What); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// noPlace is below every number a delivery can have.
+const noPlace = -1 << 62
+
+func (s *Service) getDeliveries(c echo.Context) error {
+	nid, err := notificationID(c)
+	if err != nil {
+		return err
+	}
+	n, err := s.Notification(c.Request().Context(), nid)
+	if err != nil {
+		return err
+	}
+	if c.QueryParam("format") == "csv" {
+		return s.writeDeliveries(c, n)
+	}
+	from := deliveryPlace{No: noPlace}
+	if cursor := c.QueryParam("cursor"); cursor != "" {
+		if from, err = web.DecodeCursor[deliveryPlace](cursor); err != nil {
+			return err
+		}
+	}
+	limit, err := web.Limit(c, 100, 1000)
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Deliveries(c.Request().Context(), n, from, limit)
+	if err != nil {
+		return err
+	}
+	page := web.Page[Delivery]{Items: list}
+	if next != nil {
+		page.Next = web.EncodeCursor(next)
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
+// writeDeliveries streams every outcome as CSV, a page at a time.
+func (s *Service) writeDeliveries(c echo.Context, n Notification) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="deliveries-`+n.ID.String()+`.csv"`)
+	w := csv.NewWriter(c.Response())
+	if err := w.Write([]string{"installation", "target", "service", "state", "status", "reason", "attempts", "at", "id"}); err != nil {
+		return err
+	}
+	from := &deliveryPlace{No: noPlace}
+	for from != nil {
+		list, next, err := s.Deliveries(c.Request().Context(), n, *from, 5000)
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			if err := w.Write(deliveryRecord(d)); err != nil {
+				return err
+			}
+		}
+		if w.Flush(); w.Error() != nil {
+			return w.Error()
+		}
+		from = next
+	}
+	return nil
+}
+
+func deliveryRecord(d Delivery) []string {
+	target := ""
+	if d.Target != nil {
+		target = strconv.Itoa(*d.Target)
+	}
+	return []string{plainCell(d.Installation), target, string(d.Service), d.State, strconv.Itoa(d.Status), plainCell(d.Reason),
+		strconv.Itoa(d.Attempts), d.At.Format(time.RFC3339Nano), d.ID}
+}

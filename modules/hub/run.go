@@ -1,0 +1,244 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// A run is one attempt of one job at one chunk. Of several runs at the same chunk
+// only the last to claim it may record outcomes: its owner id is the fence.
+type run struct {
+	s      *Service
+	owner  id.ID
+	chunk  chunk
+	letter *letter
+	lane   *lane
+	log    *slog.Logger
+
+	recipients []recipient
+	capped     map[int64]bool // by installation number
+	next       atomic.Int64   // index of the recipient whose turn it is
+	halt       atomic.Pointer[errClosed]
+	waiting    bool // the chunk holds deliveries to try again
+}
+
+// errLost says that another run has claimed the chunk.
+var errLost = errors.New("another run has taken over the chunk")
+
+// Deliver sends what a chunk still owes and records the outcomes. It is safe to
+// run twice and at once: outcomes are recorded once, and a repeat sends again at
+// most what was unrecorded. Errors: fault.Transient, fault.Internal.
+func (s *Service) Deliver(ctx context.Context, chunkNo int64) error {
+	r, err := s.claim(ctx, chunkNo)
+	if err != nil || r == nil {
+		return err
+	}
+	err = r.deliver(ctx)
+	if errors.Is(err, errLost) {
+		r.log.Info("chunk taken over by another run")
+		return nil
+	}
+	return err
+}
+
+// claim makes this run the chunk's owner and loads what it needs; nil when the
+// chunk has nothing left to do.
+func (s *Service) claim(ctx context.Context, chunkNo int64) (*run, error) {
+	r := &run{s: s, owner: id.New(), log: s.log.With("chunk", chunkNo)}
+	var err error
+	if r.chunk, err = s.claimChunk(ctx, chunkNo, r.owner); err != nil {
+		return nil, err
+	}
+	if r.chunk.Finished {
+		return nil, nil
+	}
+	if r.chunk.Cancelled {
+		return nil, s.finishChunk(ctx, r, false)
+	}
+	if r.letter, err = s.letterOf(ctx, &r.chunk); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *run) deliver(ctx context.Context) error {
+	ln, err := r.s.lane(ctx, r.chunk.App, r.chunk.Service)
+	if closed, ok := closedUntil(err); ok && r.now().Before(r.chunk.ExpiresAt) {
+		return r.s.postponeChunk(ctx, r, closed.comeBack)
+	} else if err != nil && !ok {
+		return err
+	}
+	r.lane = ln // nil when the lane is closed and all has expired: then nothing is sent
+	if r.recipients, err = r.s.recipients(ctx, r); err != nil {
+		return err
+	}
+	if r.capped, err = r.s.reserve(ctx, r); err != nil {
+		return err
+	}
+	if err := r.sendAll(ctx); err != nil {
+		return err
+	}
+	// What was sent is recorded; the bookkeeping must not be lost to a stopping job.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	if closed := r.halt.Load(); closed != nil {
+		return r.s.postponeChunk(ctx, r, closed.comeBack)
+	}
+	return r.s.finishChunk(ctx, r, true)
+}
+
+// sendAll works through the recipients with many requests in flight and records
+// the outcomes as they come.
+func (r *run) sendAll(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	workers := min(r.s.workers(), len(r.recipients))
+	outcomes := make(chan outcome, r.s.cfg.FlushSize)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() { r.work(ctx, outcomes) })
+	}
+	go func() { wg.Wait(); close(outcomes) }()
+	if err := r.collect(ctx, outcomes); err != nil {
+		stop()
+		for range outcomes { //nolint:revive // let the workers end
+		}
+		return err
+	}
+	if ctx.Err() != nil {
+		return fault.E("hub.Deliver", fault.Transient, "the job was stopped", ctx.Err())
+	}
+	return nil
+}
+
+// work is one of the run's senders.
+func (r *run) work(ctx context.Context, outcomes chan<- outcome) {
+	var buf []byte
+	for ctx.Err() == nil && r.halt.Load() == nil {
+		i := int(r.next.Add(1)) - 1
+		if i >= len(r.recipients) {
+			return
+		}
+		var o outcome
+		var err error
+		o, buf, err = r.attempt(ctx, &r.recipients[i], buf)
+		if closed, ok := closedUntil(err); ok {
+			r.halt.CompareAndSwap(nil, closed)
+			return
+		}
+		if err != nil {
+			return
+		}
+		if o.reason == "cancelled" && o.state == "" {
+			r.halt.CompareAndSwap(nil, &errClosed{r.now(), "the sender was closed"})
+			return // it may or may not have gone out: its turn comes again
+		}
+		outcomes <- o
+	}
+}
+
+// collect records outcomes in transactions of FlushSize.
+func (r *run) collect(ctx context.Context, outcomes <-chan outcome) error {
+	batch := make([]outcome, 0, r.s.cfg.FlushSize)
+	for o := range outcomes {
+		batch = append(batch, o)
+		if len(batch) < cap(batch) {
+			continue
+		}
+		if err := r.flush(ctx, batch); err != nil {
+			return err
+		}
+		batch = batch[:0]
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return r.flush(ctx, batch)
+}
+
+// flushPatience is how long a run holds outcomes while the database is away. It
+// outlasts a restart of PostgreSQL, so that one repeats nothing.
+const flushPatience = 30 * time.Second
+
+// flush records a batch once, whatever happens on the way: a transaction whose
+// commit went unheard is recognised by the chunk's flush number.
+func (r *run) flush(ctx context.Context, batch []outcome) error {
+	r.spareWhenSuspicious(batch)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushPatience)
+	defer cancel()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		cancelled, err := r.s.record(ctx, r, batch)
+		if err == nil {
+			if cancelled {
+				r.halt.CompareAndSwap(nil, &errClosed{r.now(), "the notification was cancelled"})
+			}
+			return nil
+		}
+		if !fault.Is(err, fault.Transient) {
+			return err
+		}
+		r.log.Warn("outcomes wait for the database", "outcomes", len(batch), "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// suspicious is how many refused handles in one batch, at least half of it, look
+// like our mistake (wrong environment, wrong sender) rather than theirs.
+const suspicious = 100
+
+// spareWhenSuspicious keeps a batch of refusals that our own configuration most
+// likely caused from retiring everybody: it pauses the credential instead.
+func (r *run) spareWhenSuspicious(batch []outcome) {
+	refused := 0
+	for i := range batch {
+		if ourFault(&batch[i]) {
+			refused++
+		}
+	}
+	if refused < suspicious || refused*2 < len(batch) {
+		return
+	}
+	for i := range batch {
+		if o := &batch[i]; ourFault(o) {
+			r.condemn(o.reason + " for most installations: wrong environment or credential?")
+			o.state, o.due = "", o.at.Add(time.Minute)
+		}
+	}
+}
+
+func ourFault(o *outcome) bool {
+	return o.reason == "BadDeviceToken" || o.reason == "DeviceTokenNotForTopic" || o.reason == "SENDER_ID_MISMATCH"
+}
+
+// condemn pauses the credential and ends the run: nothing more goes out on it
+// until a person has looked.
+func (r *run) condemn(reason string) {
+	if !r.halt.CompareAndSwap(nil, &errClosed{r.now().Add(time.Minute), "the credential was refused: " + reason}) {
+		return
+	}
+	r.log.Error("push credential paused", "app", r.chunk.App, "service", r.chunk.Service, "reason", reason)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.s.pauseCredential(ctx, r.chunk.App, r.chunk.Service, reason); err != nil {
+		r.log.Error("cannot pause the credential", "error", err)
+	}
+}
+
+func (r *run) now() time.Time { return r.s.db.Now() }
+
+// laneJobs is how many chunks of one push service are worked on at once.
+const laneJobs = 4
+
+// workers is how many requests of one run may be unanswered.
+func (s *Service) workers() int { return max(s.cfg.InFlight/laneJobs, 1) }

@@ -1,0 +1,66 @@
+package hub
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/db"
+)
+
+// countAudience counts the active installations a prepared draft reaches.
+func (s *Service) countAudience(ctx context.Context, p prepared) (map[push.Service]int64, error) {
+	where, args := p.expr.SQL(audienceColumns, 3)
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT i.service, count(*) FROM hub.installation i
+		WHERE i.app_id = $1 AND i.service = ANY($2) AND i.status = 'active' AND `+where+` GROUP BY i.service`,
+		append([]any{p.letter.app.ID, servicesOf(&p.letter.draft)}, args...)...)
+	if err != nil {
+		return nil, db.Classify("hub.countAudience", err)
+	}
+	out := map[push.Service]int64{}
+	var service string
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&service, &n}, func() error { out[push.Service(service)] = n; return nil })
+	return out, db.Classify("hub.countAudience", err)
+}
+
+// sampleRecipients shows each the first installations of every service in the audience.
+func (s *Service) sampleRecipients(ctx context.Context, p prepared, each func(rc *recipient, installation string)) error {
+	const op = "hub.sampleRecipients"
+	where, args := p.expr.SQL(audienceColumns, 4)
+	for _, service := range servicesOf(&p.letter.draft) {
+		rows, err := s.db.Pool().Query(ctx, `SELECT i.no, i.id FROM hub.installation i
+			WHERE i.app_id = $1 AND i.service = $2 AND i.status = 'active' AND `+where+` LIMIT $3`,
+			append([]any{p.letter.app.ID, service, sampleRows}, args...)...)
+		if err != nil {
+			return db.Classify(op, err)
+		}
+		names := map[int64]string{}
+		var no int64
+		var name string
+		if _, err = pgx.ForEachRow(rows, []any{&no, &name}, func() error { names[no] = name; return nil }); err != nil {
+			return db.Classify(op, err)
+		}
+		if err := s.readByNo(ctx, names, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) readByNo(ctx context.Context, names map[int64]string, each func(rc *recipient, installation string)) error {
+	if len(names) == 0 {
+		return nil
+	}
+	nos := make([]int64, 0, len(names))
+	for no := range names {
+		nos = append(nos, no)
+	}
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+recipientColumns+` FROM hub.installation i WHERE i.no = ANY($1) ORDER BY i.no`, recipientFormats, nos)
+	if err != nil {
+		return db.Classify("hub.readByNo", err)
+	}
+	return readRecipients(rows, func(rc recipient) { each(&rc, names[rc.no]) })
+}

@@ -1,0 +1,180 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sort"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/facts"
+	"github.com/usherhq/usher/modules/kernel/db"
+)
+
+// record writes a batch of outcomes and what follows from them in one
+// transaction, fenced by the chunk's owner and flush number. It says whether the
+// notification has been cancelled meanwhile. Errors: errLost, fault.Transient.
+func (s *Service) record(ctx context.Context, r *run, batch []outcome) (cancelled bool, err error) {
+	next := maps.Clone(r.chunk.Tally)
+	if next == nil {
+		next = tally{}
+	}
+	b := sortBatch(batch, next)
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		cancelled, err = fence(ctx, tx, r, next, b.requests)
+		if err != nil {
+			return err
+		}
+		if err := copyDeliveries(ctx, tx, r, b.final); err != nil {
+			return err
+		}
+		if err := keepWaiting(ctx, tx, r, b); err != nil {
+			return err
+		}
+		return retire(ctx, tx, r, b.dead)
+	})
+	if errors.Is(err, errRecorded) {
+		err = nil
+	}
+	if err == nil {
+		r.chunk.Tally, r.chunk.Flushes = next, r.chunk.Flushes+1
+	}
+	return cancelled, err
+}
+
+// sorted is a batch of outcomes by what has to be written.
+type sorted struct {
+	final    []*outcome
+	waiting  []*outcome
+	settled  []int64 // numbers that leave hub.waiting
+	dead     []*outcome
+	requests int
+}
+
+func sortBatch(batch []outcome, t tally) sorted {
+	var b sorted
+	for i := range batch {
+		o := &batch[i]
+		if o.asked {
+			b.requests++
+		}
+		if o.state == "" {
+			b.waiting = append(b.waiting, o)
+			continue
+		}
+		t.add(o.state, o.locale, o.attempts)
+		b.final = append(b.final, o)
+		if o.rc.again {
+			b.settled = append(b.settled, o.rc.no)
+		}
+		if (o.state == stateGone || o.state == stateQuarantined) && o.rc.no > 0 {
+			b.dead = append(b.dead, o)
+		}
+	}
+	return b
+}
+
+// errRecorded says that an earlier try committed although its answer was lost.
+var errRecorded = errors.New("the batch is recorded already")
+
+// fence updates the chunk if this run still owns it and this batch is new.
+func fence(ctx context.Context, tx *db.Tx, r *run, t tally, requests int) (cancelled bool, err error) {
+	c := &r.chunk
+	err = tx.Conn().QueryRow(ctx, `
+		UPDATE hub.chunk c SET tally = $4, flushes = c.flushes + 1, attempts = c.attempts + $5
+		FROM hub.notification n
+		WHERE c.no = $1 AND c.owner = $2 AND c.flushes = $3 AND n.no = c.notification_no
+		RETURNING n.state = 'cancelled'`, c.No, r.owner, c.Flushes, t, requests).Scan(&cancelled)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return cancelled, db.Classify("hub.fence", err)
+	}
+	var ours bool
+	err = tx.Conn().QueryRow(ctx, `SELECT owner = $2 AND flushes = $3 + 1 FROM hub.chunk WHERE no = $1`, c.No, r.owner, c.Flushes).Scan(&ours)
+	switch {
+	case err == nil && ours:
+		return false, errRecorded
+	case err == nil || errors.Is(err, pgx.ErrNoRows):
+		return false, errLost
+	}
+	return false, db.Classify("hub.fence", err)
+}
+
+var deliveryColumns = []string{"day", "chunk_no", "notification_no", "installation_no", "at", "status", "attempts", "state", "reason"}
+
+func copyDeliveries(ctx context.Context, tx *db.Tx, r *run, final []*outcome) error {
+	if len(final) == 0 {
+		return nil
+	}
+	row := make([]any, len(deliveryColumns))
+	day := tx.Now().Truncate(24 * time.Hour)
+	i := 0
+	_, err := tx.Conn().CopyFrom(ctx, pgx.Identifier{"hub", "delivery"}, deliveryColumns, pgx.CopyFromFunc(func() ([]any, error) {
+		if i == len(final) {
+			return nil, nil
+		}
+		o := final[i]
+		i++
+		row[0], row[1], row[2], row[3], row[4] = day, r.chunk.No, r.chunk.NotificationNo, o.rc.no, o.at
+		row[5], row[6], row[7], row[8] = int16(o.status), int16(o.attempts), o.state, o.reason
+		return row, nil
+	}))
+	return db.Classify("hub.copyDeliveries", err)
+}
+
+// keepWaiting moves deliveries into and out of hub.waiting.
+func keepWaiting(ctx context.Context, tx *db.Tx, r *run, b sorted) error {
+	const op = "hub.keepWaiting"
+	if len(b.settled) > 0 {
+		_, err := tx.Conn().Exec(ctx, `DELETE FROM hub.waiting WHERE chunk_no = $1 AND installation_no = ANY($2)`, r.chunk.No, b.settled)
+		if err != nil {
+			return db.Classify(op, err)
+		}
+	}
+	if len(b.waiting) == 0 {
+		return nil
+	}
+	n := len(b.waiting)
+	nos, attempts, due, reasons := make([]int64, n), make([]int16, n), make([]time.Time, n), make([]string, n)
+	for i, o := range b.waiting {
+		nos[i], attempts[i], due[i], reasons[i] = o.rc.no, int16(min(o.attempts, 30_000)), o.due, o.reason
+	}
+	_, err := tx.Conn().Exec(ctx, `
+		INSERT INTO hub.waiting (chunk_no, installation_no, attempts, due_at, reason)
+		SELECT $1, * FROM unnest($2::bigint[], $3::smallint[], $4::timestamptz[], $5::text[])
+		ON CONFLICT (chunk_no, installation_no) DO UPDATE
+		SET attempts = excluded.attempts, due_at = excluded.due_at, reason = excluded.reason`,
+		r.chunk.No, nos, attempts, due, reasons)
+	return db.Classify(op, err)
+}
+
+// retire takes dead installations out of every later audience, unless their
+// handle is newer than what the push service spoke of.
+func retire(ctx context.Context, tx *db.Tx, r *run, dead []*outcome) error {
+	if len(dead) == 0 {
+		return nil
+	}
+	sort.Slice(dead, func(i, j int) bool { return dead[i].rc.no < dead[j].rc.no }) // rows are locked in key order
+	n := len(dead)
+	nos, until, states, reasons := make([]int64, n), make([]time.Time, n), make([]string, n), make([]string, n)
+	for i, o := range dead {
+		nos[i], until[i], reasons[i], states[i] = o.rc.no, o.goneAt, o.reason, "retired"
+		if o.state == stateQuarantined {
+			states[i] = "quarantined"
+		}
+	}
+	tag, err := tx.Conn().Exec(ctx, `
+		WITH dead AS MATERIALIZED (
+			SELECT i.no, d.state, d.reason FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[]) AS d (no, until, state, reason)
+			JOIN hub.installation i ON i.no = d.no WHERE i.handle_at <= d.until AND i.status = 'active' ORDER BY i.no FOR UPDATE OF i)
+		UPDATE hub.installation i SET status = dead.state, status_reason = dead.reason, status_at = $5, updated_at = $5, version = version + 1
+		FROM dead WHERE i.no = dead.no`, nos, until, states, reasons, tx.Now())
+	if err != nil {
+		return db.Classify("hub.retire", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return nil
+	}
+	return tx.Emit(facts.InstallationsRetired{App: r.chunk.App, Service: string(r.chunk.Service), Count: int(tag.RowsAffected())})
+}

@@ -1,0 +1,198 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/facts"
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/tagexpr"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+const notificationColumns = `n.no, n.id, n.app_id, n.state, n.audience, n.content, n.send_at, n.expires_at, n.created_by, n.created_at, n.started_at, n.finished_at`
+
+func scanNotification(row pgx.Row) (Notification, error) {
+	var n Notification
+	var kept content
+	err := row.Scan(&n.no, &n.ID, &n.App, &n.State, &n.Audience, &kept, &n.SendAt, &n.ExpiresAt, &n.CreatedBy, &n.CreatedAt, &n.StartedAt, &n.FinishedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return n, fault.E("hub.Notification", fault.NotFound, "there is no such notification", nil).WithFix("GET /v1/notifications lists them")
+	}
+	n.Draft, n.bodies = kept.Draft, kept.Bodies
+	return n, db.Classify("hub.scanNotification", err)
+}
+
+func insertNotification(ctx context.Context, tx *db.Tx, n *Notification) error {
+	err := tx.Conn().QueryRow(ctx, `
+		INSERT INTO hub.notification (id, app_id, state, content, send_at, expires_at, created_by, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING no`,
+		n.ID, n.App, n.State, content{n.Draft, n.bodies}, n.SendAt, n.ExpiresAt, n.CreatedBy, n.CreatedAt).Scan(&n.no)
+	return db.Classify("hub.insertNotification", err)
+}
+
+// Notification finds one. Errors: fault.NotFound.
+func (s *Service) Notification(ctx context.Context, notification id.ID) (Notification, error) {
+	return scanNotification(s.db.Pool().QueryRow(ctx, `SELECT `+notificationColumns+` FROM hub.notification n WHERE n.id = $1`, notification))
+}
+
+func lockNotification(ctx context.Context, tx *db.Tx, notification id.ID) (Notification, error) {
+	return scanNotification(tx.Conn().QueryRow(ctx, `SELECT `+notificationColumns+` FROM hub.notification n WHERE n.id = $1 FOR UPDATE`, notification))
+}
+
+// place is where a page of notifications ended.
+type place struct {
+	No int64 `json:"no"`
+}
+
+// Notifications lists an app's notifications (of every app when app is ""),
+// newest first, and where the next page begins; nil at the end.
+func (s *Service) Notifications(ctx context.Context, app string, from place, limit int) ([]Notification, *place, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+notificationColumns+` FROM hub.notification n
+		WHERE ($1 = '' OR n.app_id = $1) AND ($2 = 0 OR n.no < $2) ORDER BY n.no DESC LIMIT $3`, app, from.No, limit+1)
+	if err != nil {
+		return nil, nil, db.Classify("hub.Notifications", err)
+	}
+	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Notification, error) { return scanNotification(r) })
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(list) <= limit {
+		return list, nil, nil
+	}
+	return list[:limit], &place{list[limit-1].no}, nil
+}
+
+// startNotification notes how far the split came; one without any recipient is done.
+func startNotification(ctx context.Context, tx *db.Tx, n *Notification, chunks int) error {
+	now := tx.Now()
+	n.State, n.StartedAt = stateSending, &now
+	if chunks == 0 {
+		n.State, n.FinishedAt = stateDone, &now
+	}
+	_, err := tx.Conn().Exec(ctx, `UPDATE hub.notification SET state = $2, started_at = $3, finished_at = $4, chunks_left = $5, audience = $6 WHERE no = $1`,
+		n.no, n.State, n.StartedAt, n.FinishedAt, chunks, n.Audience)
+	if err != nil || chunks > 0 {
+		return db.Classify("hub.startNotification", err)
+	}
+	return tx.Emit(facts.NotificationFinished{Notification: n.ID, App: n.App, State: n.State, At: now})
+}
+
+// cancel marks the notification and every chunk that no run is working on.
+func (s *Service) cancel(ctx context.Context, tx *db.Tx, n *Notification) error {
+	const op = "hub.cancel"
+	_, err := tx.Conn().Exec(ctx, `UPDATE hub.notification SET state = 'cancelled',
+		finished_at = CASE WHEN chunks_left = 0 THEN $2::timestamptz ELSE NULL END WHERE no = $1`, n.no, tx.Now())
+	if err != nil {
+		return db.Classify(op, err)
+	}
+	tag, err := tx.Conn().Exec(ctx, `UPDATE hub.chunk SET state = 'cancelled', finished_at = $2
+		WHERE notification_no = $1 AND state IN ('pending', 'waiting') AND owner IS NULL`, n.no, tx.Now())
+	if err != nil {
+		return db.Classify(op, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return nil
+	}
+	return s.countDown(ctx, tx, n.no, int(tag.RowsAffected()))
+}
+
+// madeChunk is a chunk just split off.
+type madeChunk struct {
+	no      int64
+	service push.Service
+	total   int
+	due     time.Time
+}
+
+// insertChunks cuts a wave's audience into ranges of ChunkSize, each of one push
+// service, the services taking turns so that none waits for the others.
+func (s *Service) insertChunks(ctx context.Context, tx *db.Tx, n *Notification, expr *tagexpr.Expr, w wave) ([]madeChunk, error) {
+	where, args := expr.SQL(audienceColumns, 8)
+	services, limit := servicesOf(&n.Draft), "ALL"
+	if n.Draft.Test {
+		limit = fmt.Sprint(testDevices)
+	}
+	all := append([]any{n.no, n.App, services, s.cfg.ChunkSize, w.due, w.zones, tx.Now()}, args...)
+	rows, err := tx.Conn().Query(ctx, `
+		WITH audience AS (
+			SELECT i.service, i.no FROM hub.installation i
+			WHERE i.app_id = $2 AND i.service = ANY($3) AND i.status = 'active' AND i.created_at <= $7
+			AND ($6::text[] IS NULL OR i.zone = ANY($6)) AND `+where+` LIMIT `+limit+`),
+		numbered AS (SELECT service, no, (row_number() OVER (PARTITION BY service ORDER BY no) - 1) / $4 AS part FROM audience)
+		INSERT INTO hub.chunk (notification_no, service, no_from, no_to, zones, total, due_at)
+		SELECT $1, service, min(no), max(no), $6, count(*), $5 FROM numbered GROUP BY part, service ORDER BY part, service
+		RETURNING no, service, total, due_at`, all...)
+	if err != nil {
+		return nil, db.Classify("hub.insertChunks", err)
+	}
+	return collectChunks(rows)
+}
+
+func collectChunks(rows pgx.Rows) ([]madeChunk, error) {
+	made, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (madeChunk, error) {
+		var c madeChunk
+		return c, r.Scan(&c.no, (*string)(&c.service), &c.total, &c.due)
+	})
+	return made, db.Classify("hub.insertChunks", err)
+}
+
+// servicesOf are the services a draft goes to, as text for SQL.
+func servicesOf(d *Draft) []string {
+	list := d.Services
+	if len(list) == 0 {
+		list = push.Services
+	}
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}
+
+// insertTargetChunks makes one chunk a push service out of a direct send's handles.
+func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, due time.Time) ([]madeChunk, error) {
+	by := map[push.Service][]Target{}
+	for _, t := range n.Draft.Targets {
+		service := serviceOfKind(t.Kind)
+		by[service] = append(by[service], t)
+	}
+	var made []madeChunk
+	for _, service := range push.Services {
+		if len(by[service]) == 0 {
+			continue
+		}
+		targets, err := json.Marshal(by[service])
+		if err != nil {
+			return nil, fault.E("hub.insertTargetChunks", fault.Internal, "cannot write the targets", err)
+		}
+		c := madeChunk{service: service, total: len(by[service]), due: due}
+		err = tx.Conn().QueryRow(ctx, `
+			INSERT INTO hub.chunk (notification_no, service, no_from, no_to, targets, total, due_at)
+			VALUES ($1, $2, $3, -1, $4, $5, $6) RETURNING no`,
+			n.no, string(service), -c.total, targets, c.total, due).Scan(&c.no)
+		if err != nil {
+			return nil, db.Classify("hub.insertTargetChunks", err)
+		}
+		made = append(made, c)
+	}
+	return made, nil
+}
+
+// zonesInUse lists the time zones of an app's active installations; "" stands
+// for those that follow the app.
+func zonesInUse(ctx context.Context, tx *db.Tx, app string) ([]string, error) {
+	rows, err := tx.Conn().Query(ctx, `SELECT DISTINCT zone FROM hub.installation WHERE app_id = $1 AND status = 'active'`, app)
+	if err != nil {
+		return nil, db.Classify("hub.zonesInUse", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return names, db.Classify("hub.zonesInUse", err)
+}

@@ -1,0 +1,182 @@
+package hub
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// readTallies sums the chunks' tallies by service and by locale.
+func (s *Service) readTallies(ctx context.Context, r *Report) error {
+	const op = "hub.readTallies"
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT c.service, '' AS key, sum(c.total), sum(c.attempts) FROM hub.chunk c WHERE c.notification_no = $1 GROUP BY c.service
+		UNION ALL
+		SELECT c.service, t.key, sum(t.value::bigint), 0 FROM hub.chunk c, jsonb_each_text(c.tally) t
+		WHERE c.notification_no = $1 GROUP BY c.service, t.key`, r.Notification.no)
+	if err != nil {
+		return db.Classify(op, err)
+	}
+	services, locales := map[string]*Breakdown{}, map[string]*Breakdown{}
+	var service, key string
+	var n, requests int64
+	_, err = pgx.ForEachRow(rows, []any{&service, &key, &n, &requests}, func() error {
+		r.Requests += requests
+		b := breakdown(services, service)
+		if key == "" {
+			b.Total += n
+			return nil
+		}
+		state, locale, _ := strings.Cut(key, "|")
+		b.add(state, n)
+		breakdown(locales, locale).add(state, n)
+		return nil
+	})
+	r.Services, r.Locales = ordered(services), ordered(locales)
+	return db.Classify(op, err)
+}
+
+func breakdown(in map[string]*Breakdown, name string) *Breakdown {
+	if in[name] == nil {
+		in[name] = &Breakdown{Name: name, Outcomes: map[string]int64{}}
+	}
+	return in[name]
+}
+
+func (b *Breakdown) add(state string, n int64) {
+	if state == tallyRetried {
+		b.Retried += n
+		return
+	}
+	b.Recorded += n
+	b.Outcomes[state] += n
+}
+
+func ordered(m map[string]*Breakdown) []Breakdown {
+	out := make([]Breakdown, 0, len(m))
+	for _, b := range m {
+		out = append(out, *b)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// readExtras counts what waits, what was opened, and why a service holds back.
+func (s *Service) readExtras(ctx context.Context, r *Report) error {
+	const op = "hub.readExtras"
+	err := s.db.Pool().QueryRow(ctx, `SELECT
+		(SELECT count(*) FROM hub.waiting w JOIN hub.chunk c ON c.no = w.chunk_no WHERE c.notification_no = $1),
+		(SELECT count(*) FROM hub.interaction WHERE notification_no = $1 AND what = 'open'),
+		(SELECT count(*) FROM hub.interaction WHERE notification_no = $1 AND what = 'click')`, r.Notification.no).
+		Scan(&r.Waiting, &r.Opened, &r.Clicked)
+	if err != nil {
+		return db.Classify(op, err)
+	}
+	rows, err := s.db.Pool().Query(ctx, `SELECT service, paused_reason FROM hub.credential WHERE app_id = $1 AND paused_at IS NOT NULL`, r.Notification.App)
+	if err != nil {
+		return db.Classify(op, err)
+	}
+	var service, reason string
+	_, err = pgx.ForEachRow(rows, []any{&service, &reason}, func() error {
+		r.Holding[push.Service(service)] = "the credential is paused: " + reason
+		return nil
+	})
+	for _, l := range s.Lanes() {
+		if l.App == r.Notification.App && l.Breaker == "open" && r.Holding[l.Service] == "" {
+			r.Holding[l.Service] = "the service does not answer well; next try " + l.Probe.Format(time.TimeOnly)
+		}
+	}
+	return db.Classify(op, err)
+}
+
+// deliveryPlace is where a page of deliveries ended.
+type deliveryPlace struct {
+	Chunk int64 `json:"c"`
+	No    int64 `json:"n"`
+}
+
+// Deliveries lists recorded outcomes of a notification, by chunk and
+// installation, and where the next page begins; nil at the end.
+func (s *Service) Deliveries(ctx context.Context, n Notification, from deliveryPlace, limit int) ([]Delivery, *deliveryPlace, error) {
+	const op = "hub.Deliveries"
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT d.chunk_no, d.installation_no, c.service, coalesce(i.id, ''), d.state, d.status, d.reason, d.attempts, d.at
+		FROM hub.chunk c CROSS JOIN LATERAL (
+			SELECT * FROM hub.delivery d WHERE d.chunk_no = c.no AND d.day >= $2
+			AND (c.no > $3 OR d.installation_no > $4) ORDER BY d.installation_no LIMIT $5) d
+		LEFT JOIN hub.installation i ON i.no = d.installation_no
+		WHERE c.notification_no = $1 AND c.no >= $3 ORDER BY c.no, d.installation_no LIMIT $5`,
+		n.no, n.CreatedAt.UTC().Truncate(24*time.Hour), from.Chunk, from.No, limit+1)
+	if err != nil {
+		return nil, nil, db.Classify(op, err)
+	}
+	var out []Delivery
+	var places []deliveryPlace
+	var d Delivery
+	var p deliveryPlace
+	_, err = pgx.ForEachRow(rows, []any{&p.Chunk, &p.No, (*string)(&d.Service), &d.Installation, &d.State, &d.Status, &d.Reason, &d.Attempts, &d.At}, func() error {
+		row := d
+		row.ID = deliveryID(n.no, p.No)
+		if p.No < 0 {
+			target := int(-1 - p.No)
+			row.Target = &target
+		}
+		out, places = append(out, row), append(places, p)
+		return nil
+	})
+	if err != nil || len(out) <= limit {
+		return out, nil, db.Classify(op, err)
+	}
+	return out[:limit], &places[limit-1], nil
+}
+
+// interact notes an open or click that an app reports; a repeat changes nothing.
+// Errors: fault.NotFound when there was no such delivery.
+func (s *Service) interact(ctx context.Context, delivery, what string) error {
+	const op = "hub.interact"
+	notificationNo, installationNo, err := parseDeliveryID(delivery)
+	if err != nil {
+		return err
+	}
+	tag, err := s.db.Pool().Exec(ctx, `
+		INSERT INTO hub.interaction (notification_no, installation_no, what, at)
+		SELECT n.no, $2, $3, $4 FROM hub.notification n WHERE n.no = $1
+		AND EXISTS (SELECT FROM hub.chunk c WHERE c.notification_no = n.no AND $2 BETWEEN c.no_from AND c.no_to)
+		ON CONFLICT DO NOTHING`, notificationNo, installationNo, what, s.db.Now())
+	if err != nil {
+		return db.Classify(op, err)
+	}
+	if tag.RowsAffected() == 1 {
+		return nil
+	}
+	var known bool
+	err = s.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT FROM hub.interaction WHERE notification_no = $1 AND installation_no = $2 AND what = $3)`,
+		notificationNo, installationNo, what).Scan(&known)
+	if err == nil && !known {
+		return fault.E(op, fault.NotFound, "there was no such delivery", nil)
+	}
+	return db.Classify(op, err)
+}
+
+// Trace explains a notification's way to one installation. Errors: fault.NotFound.
+func (s *Service) Trace(ctx context.Context, notification id.ID, installation string) (Trace, error) {
+	t := Trace{Notification: notification, Installation: installation}
+	n, err := s.Notification(ctx, notification)
+	if err != nil {
+		return t, err
+	}
+	f, err := s.findTraced(ctx, &n, installation)
+	if err != nil {
+		return t, err
+	}
+	f.explain(&t, &n)
+	return t, nil
+}
