@@ -1,0 +1,187 @@
+// Package apns sends to Apple's push service, over github.com/sideshow/apns2
+// with token authentication.
+package apns
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/sideshow/apns2"
+	"github.com/sideshow/apns2/token"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/wire"
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// Endpoints of Apple's two environments. A device token belongs to one of them.
+const (
+	Production  = apns2.HostProduction
+	Development = apns2.HostDevelopment
+)
+
+// Config of a Sender: one app in one environment.
+type Config struct {
+	Endpoint   string         // "": Production
+	KeyPEM     []byte         // the .p8 file
+	KeyID      string         // the key's name, 10 characters
+	TeamID     string         // the team's, 10 characters
+	Topic      string         // the app's bundle id
+	Clients    int            // connections, used in turn; 0: 4
+	MaxStreams int            // messages in flight on each; 0: 1,000, which is Apple's own limit
+	RootCAs    *x509.CertPool // nil: the system's
+	Clock      clock.Clock    // nil: the machine's
+}
+
+// Sender is a push.Sender for APNs.
+type Sender struct {
+	topic   string
+	clients []*apns2.Client
+	turn    atomic.Uint32
+	gate    *wire.Gate
+	signer  *signer
+}
+
+var _ push.Sender = (*Sender)(nil)
+
+// New makes a Sender; it connects with the first message.
+//
+// Errors: fault.Invalid naming the field.
+func New(cfg Config) (*Sender, error) {
+	const op = "apns.New"
+	key, err := token.AuthKeyFromBytes(cfg.KeyPEM)
+	if err != nil {
+		return nil, fault.BadField(op, "key", "is not an APNs signing key", "give the whole content of the .p8 file Apple let you download")
+	}
+	for field, value := range map[string]string{"key_id": cfg.KeyID, "team_id": cfg.TeamID, "topic": cfg.Topic} {
+		if value == "" {
+			return nil, fault.BadField(op, field, "is missing", "copy it from Apple's developer account")
+		}
+	}
+	endpoint := strings.TrimSuffix(cmp.Or(cfg.Endpoint, Production), "/")
+	if !strings.HasPrefix(endpoint, "https://") {
+		return nil, fault.BadField(op, "endpoint", "is not an https:// address", "leave it empty for Apple's production service")
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
+	s := &Sender{
+		topic:   cfg.Topic,
+		clients: make([]*apns2.Client, cmp.Or(cfg.Clients, 4)),
+		signer:  &signer{clock: cfg.Clock, token: &token.Token{AuthKey: key, KeyID: cfg.KeyID, TeamID: cfg.TeamID}},
+	}
+	s.gate = wire.NewGate(len(s.clients) * cmp.Or(cfg.MaxStreams, 1000))
+	for i := range s.clients {
+		c := apns2.NewTokenClient(s.signer.token)
+		c.Host = endpoint
+		c.HTTPClient = &http.Client{Transport: readable{wire.NewLink(cfg.RootCAs)}} // no Timeout: ctx has the deadline
+		s.clients[i] = c
+	}
+	return s, nil
+}
+
+// Service is push.APNs.
+func (s *Sender) Service() push.Service { return push.APNs }
+
+// Send sends one message; see push.Sender.
+func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
+	if o, bad := refuse(m); bad {
+		return o
+	}
+	if err := s.gate.Enter(ctx); err != nil {
+		return wire.Unanswered(ctx, err)
+	}
+	defer s.gate.Leave()
+	n := s.notification(m)
+	used := s.signer.bearer()
+	o := s.push(ctx, &n)
+	if o.Reason == apns2.ReasonExpiredProviderToken && s.signer.renew(used) {
+		o = s.push(ctx, &n)
+	}
+	return o
+}
+
+func (s *Sender) push(ctx context.Context, n *apns2.Notification) push.Outcome {
+	client := s.clients[int(s.turn.Add(1)%uint32(len(s.clients)))]
+	r, err := client.PushWithContext(ctx, n)
+	if err != nil {
+		return wire.Unanswered(ctx, err)
+	}
+	return Classify(r.StatusCode, r.Reason, r.Timestamp.Time, r.ApnsID)
+}
+
+// Close waits for the messages in flight, which end by their own contexts,
+// and closes the connections.
+func (s *Sender) Close() error {
+	s.gate.Close()
+	for _, c := range s.clients {
+		c.CloseIdleConnections()
+	}
+	return nil
+}
+
+func (s *Sender) notification(m *push.Message) apns2.Notification {
+	n := apns2.Notification{
+		ApnsID:      m.ID,
+		DeviceToken: m.Handle.Value,
+		Topic:       cmp.Or(m.Topic, s.topic),
+		Expiration:  m.Expires,
+		Priority:    apns2.PriorityHigh,
+		Payload:     m.Payload,
+		PushType:    cmp.Or(apns2.EPushType(m.PushType), apns2.PushTypeAlert),
+		CollapseID:  m.Collapse,
+	}
+	if m.Priority == push.Normal || n.PushType == apns2.PushTypeBackground {
+		n.Priority = apns2.PriorityLow // Apple refuses background pushes of high priority
+	}
+	if n.CollapseID == "" && n.PushType == apns2.PushTypeAlert {
+		n.CollapseID = m.ID // a repeat after a crash replaces the first on the screen
+	}
+	return n
+}
+
+// Validate checks a message body before anything is sent.
+//
+// Errors: fault.TooLarge with size and limit in bytes; fault.Invalid if it is
+// not a JSON object.
+func Validate(payload []byte) error {
+	const op = "apns.Validate"
+	if err := wire.Fits(op, push.APNs, len(payload)); err != nil {
+		return err
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(payload, &object) != nil || object == nil {
+		return fault.BadField(op, "payload", "is not a JSON object", `write {"aps":{"alert":"…"}}`)
+	}
+	return nil
+}
+
+// ValidateHandle checks a device token's form. Errors: fault.Invalid.
+func ValidateHandle(h push.Handle) error {
+	if !isToken(h.Value) {
+		return fault.BadField("apns.ValidateHandle", "handle", "is not a device token",
+			"send the token's bytes in hexadecimal, as iOS gave them to the app")
+	}
+	return nil
+}
+
+// isToken accepts any length Apple may choose, in whole bytes; today's tokens
+// have 32 bytes, those of Live Activities more. A token goes into a URL path,
+// so nothing but hexadecimal digits may pass.
+func isToken(s string) bool {
+	if len(s) < 64 || len(s) > 512 || len(s)%2 != 0 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i] | 0x20; (s[i] < '0' || s[i] > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
