@@ -34,11 +34,13 @@ func newValue(text string) value { return value{text, isJSONNumber(text)} }
 func NewProps(properties map[string]any) (*Props, error) {
 	var bad []fault.Field
 	p := &Props{values: make(map[string]value, len(properties))}
+	seen := make(map[string]bool, len(properties))
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		low := strings.ToLower(name)
-		if _, twice := p.values[low]; twice {
+		if seen[low] {
 			bad = append(bad, badProperty(name, "it is given twice, for names are compared without case", "keep one of them"))
 		}
+		seen[low] = true
 		text, problem := textOf(properties[name])
 		if problem != "" {
 			bad = append(bad, badProperty(name, problem, "give a string, a number, true, false or null"))
