@@ -24,7 +24,7 @@ func validatorFor(nameTag string) *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(f reflect.StructField) string {
 		name, _, _ := strings.Cut(f.Tag.Get(nameTag), ",")
-		return name
+		return strings.TrimPrefix(name, "-") // "-": not named at all
 	})
 	kept, _ := validators.LoadOrStore(nameTag, v)
 	return kept.(*validator.Validate)

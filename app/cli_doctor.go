@@ -1,0 +1,182 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/pgserver"
+)
+
+// Finding is one thing that doctor looked at.
+type Finding struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+func (c *cli) doctor() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Check this machine and configuration, and say how to mend what is wrong", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := c.load(cmd)
+			if err != nil {
+				return err
+			}
+			found := examine(cmd.Context(), l.Config)
+			if asJSON {
+				err = json.NewEncoder(c.out).Encode(found)
+			} else {
+				err = printFindings(c.out, found)
+			}
+			for _, f := range found {
+				if !f.OK && err == nil {
+					err = fault.E("app.Doctor", fault.Conflict, f.Name+": "+f.Detail, nil).WithFix(f.Fix)
+				}
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return cmd
+}
+
+func printFindings(w io.Writer, found []Finding) error {
+	for _, f := range found {
+		mark := "ok  "
+		if !f.OK {
+			mark = "FAIL"
+		}
+		if _, err := fmt.Fprintf(w, "%s  %-10s %s\n", mark, f.Name, f.Detail); err != nil {
+			return err
+		}
+		if f.Fix != "" {
+			fmt.Fprintf(w, "      %-10s fix: %s\n", "", f.Fix)
+		}
+	}
+	return nil
+}
+
+// examine looks at everything that a start needs; it changes nothing.
+func examine(ctx context.Context, cfg Config) []Finding {
+	return []Finding{
+		finding("data", func() (string, error) { return checkDataDir(cfg.DataDir) }),
+		finding("database", func() (string, error) { return checkDatabase(ctx, cfg) }),
+		finding("queue", func() (string, error) { return checkQueue(ctx, cfg.Redis) }),
+		finding("http", func() (string, error) { return checkPort(ctx, cfg.HTTP) }),
+		finding("access", func() (string, error) { return checkAccess(cfg) }),
+	}
+}
+
+func finding(name string, look func() (string, error)) Finding {
+	detail, err := look()
+	if err == nil {
+		return Finding{Name: name, OK: true, Detail: detail}
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return Finding{Name: name, Detail: err.Error()}
+	}
+	return Finding{Name: name, Detail: f.Message, Fix: f.Fix}
+}
+
+// checkDataDir asks whether we may write where the stores will be: into the
+// directory, or into the nearest one above that exists.
+func checkDataDir(dir string) (string, error) {
+	at := dir
+	for {
+		fi, err := os.Stat(at)
+		if err == nil && !fi.IsDir() {
+			return "", fault.E("app.Doctor", fault.Invalid, at+" is a file", nil).WithFix("choose another data_dir")
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrNotExist) || at == filepath.Dir(at) {
+			return "", fault.E("app.Doctor", fault.Forbidden, "cannot look at "+at, err).WithFix("choose another data_dir, or run as its owner")
+		}
+		at = filepath.Dir(at)
+	}
+	probe, err := os.CreateTemp(at, ".usher-doctor-*")
+	if err != nil {
+		return "", fault.E("app.Doctor", fault.Forbidden, "cannot write to "+at, err).WithFix("choose another data_dir, or run as its owner")
+	}
+	return dir + " can be written", errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func checkDatabase(ctx context.Context, cfg Config) (string, error) {
+	if cfg.Database.URL == "" {
+		bin, err := pgserver.Find(ctx, 0)
+		if err != nil {
+			return "", err
+		}
+		return "built-in, " + bin.Version, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	d, err := db.Open(ctx, cfg.Database, clock.System{})
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	return "database.url answers", nil
+}
+
+// checkQueue only knocks: whether the password is right shows when serve starts.
+func checkQueue(ctx context.Context, cfg Redis) (string, error) {
+	if cfg.URL == "" {
+		return "built-in", nil
+	}
+	u, err := url.Parse(cfg.URL)
+	if err != nil {
+		return "", err
+	}
+	network, address := "tcp", u.Host
+	if u.Scheme == "redis-socket" {
+		network, address = "unix", u.Path
+	} else if u.Port() == "" {
+		address = net.JoinHostPort(u.Hostname(), "6379")
+	}
+	conn, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, network, address)
+	if err != nil {
+		return "", fault.E("app.Doctor", fault.Transient, "Redis does not answer", err).WithFix("check redis.url and that the server runs")
+	}
+	return "redis.url answers", conn.Close()
+}
+
+func checkPort(ctx context.Context, cfg HTTP) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err == nil {
+		return cfg.Listen + " is free", l.Close()
+	}
+	if askHealth(ctx, cfg) == nil {
+		return "usher runs on " + cfg.Listen, nil
+	}
+	return "", fault.E("app.Doctor", fault.Conflict, "another program uses "+cfg.Listen, err).
+		WithFix("stop it, or choose another address with --listen")
+}
+
+func checkAccess(cfg Config) (string, error) {
+	if len(cfg.Access.Keys) > 0 {
+		return fmt.Sprintf("%d %s", len(cfg.Access.Keys), plural(len(cfg.Access.Keys), "key", "keys")), nil
+	}
+	if cfg.HTTP.Loopback() && len(cfg.HTTP.TrustedProxies) == 0 {
+		return "no keys: only this machine is let in", nil
+	}
+	return "", fault.E("app.Doctor", fault.Invalid, "others can reach usher, but there is no key to let them in", nil).
+		WithFix("make a secret with `usher keys secret` and add it under access.keys")
+}
