@@ -42,6 +42,12 @@ const (
 // Errors: fault.Invalid naming each field, fault.NotFound for an unknown app,
 // fault.TooLarge when a rendered message exceeds a push service's limit.
 func (s *Service) Send(tx *db.Tx, d Draft, by string) (Notification, error) {
+	return s.sendAs(tx, id.New(), d, by)
+}
+
+// sendAs is Send under an id that the caller chose, so that asking twice sends
+// once: the second meets fault.Conflict.
+func (s *Service) sendAs(tx *db.Tx, as id.ID, d Draft, by string) (Notification, error) {
 	ctx := tx.Ctx()
 	p, err := s.prepare(ctx, d)
 	if err != nil {
@@ -51,7 +57,7 @@ func (s *Service) Send(tx *db.Tx, d Draft, by string) (Notification, error) {
 		return Notification{}, err
 	}
 	n := Notification{
-		ID: id.New(), App: p.letter.app.ID, State: stateSending, Draft: p.letter.draft, SendAt: tx.Now(),
+		ID: as, App: p.letter.app.ID, State: stateSending, Draft: p.letter.draft, SendAt: tx.Now(),
 		ExpiresAt: *p.letter.draft.ExpiresAt, CreatedBy: by, CreatedAt: tx.Now(), bodies: p.bodies,
 	}
 	if at, later := startOf(&n.Draft, tx.Now()); later {
