@@ -261,8 +261,12 @@ func propLen(s string) int {
 }
 
 func (p *exprParser) expected(what string) error {
+	literal := "{'…'} with every quote in it doubled"
+	if len(p.in) <= 80 {
+		literal = "{'" + strings.ReplaceAll(p.in, "'", "''") + "'}"
+	}
 	return p.expectedFix(what, "join text and properties in braces, as in {'Hi, ' + $(name)}; "+
-		"to print it as it is, write {'"+strings.ReplaceAll(p.in, "'", "''")+"'}")
+		"to print it as it is, write "+literal)
 }
 
 func (p *exprParser) expectedFix(what, fix string) error {

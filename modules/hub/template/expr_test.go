@@ -130,7 +130,11 @@ func TestExpressionErrors(t *testing.T) {
 			t.Errorf("%s: want an invalid field body.v with a fix, got %#v", expr, err)
 			continue
 		}
-		if got := f.Fields[0].Problem; got != want+` in "`+expr+`"` {
+		in := expr
+		if len(in) > 80 {
+			in = in[:80] + "…"
+		}
+		if got := f.Fields[0].Problem; got != want+` in "`+in+`"` {
 			t.Errorf("%s\n got %s\nwant %s", expr, got, want)
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 	_ "time/tzdata"
+	"unicode"
 
+	"golang.org/x/text/currency"
 	"pgregory.net/rapid"
 
 	"github.com/usherhq/usher/modules/hub/template"
@@ -65,6 +67,10 @@ func TestCurrency(t *testing.T) {
 		// ties go to the even digit, and nothing passes through a float
 		{"en", "currency", "0.125 EUR", "€0.12"},
 		{"en", "currency", "0.135 EUR", "€0.14"},
+		{"en", "currency", "0.1250001 EUR", "€0.13"},
+		{"en", "currency", "9876e-4 EUR", "€0.99"},
+		{"en", "currency", "9876e-5 EUR", "€0.10"},
+		{"en", "currency", "9876e-6 EUR", "€0.01"},
 		{"en", "currency", "999.995 EUR", "€1,000.00"},
 		{"en", "currency", "-0.001 EUR", "€0.00"},
 		{"en", "currency", "12345678901234567890.12 EUR", "€12,345,678,901,234,567,890.12"},
@@ -79,6 +85,9 @@ func TestCurrency(t *testing.T) {
 		{"de", "currency", "12,50 EUR", "12,50 EUR"},
 		{"de", "currency", "12.50 QQQ", "12.50 QQQ"},
 		{"de", "currency", "1e999", "1e999"},
+		{"de", "currency", "1e-999", "1e-999"},
+		{"de", "currency", "1e99999999999999999999", "1e99999999999999999999"},
+		{"de", "currency", strings.Repeat("9", 40), strings.Repeat("9", 40)},
 		{"de", "currency", "", ""},
 		{"de", "currency", true, "true"},
 	})
@@ -205,4 +214,28 @@ func TestNumbersKeepTheirValue(t *testing.T) {
 			t.Fatalf("%d prints %s", n, out)
 		}
 	})
+}
+
+// TestOddLocales renders for whatever an app may send as its locale.
+func TestOddLocales(t *testing.T) {
+	for locale, want := range map[string]string{
+		"de-DE-u-co-phonebk": "1.234,50_€", "de_DE": "1.234,50_€", "DE": "1.234,50_€", "de-1996": "1.234,50_€",
+		"x-foo": "€_1,234.50", "und": "€1,234.50", "i-klingon": "€_1,234.50", "zz-ZZ": "€_1,234.50", "-": "€1,234.50", "\xff": "€1,234.50",
+	} {
+		if got := shown(t, template.Reader{Locale: locale}, "currency", "1234.5 EUR"); got != want {
+			t.Errorf("%q shows %q, want %q", locale, got, want)
+		}
+	}
+}
+
+// TestCurrencySignsNeedNoEscaping holds appendFormat to its promise.
+func TestCurrencySignsNeedNoEscaping(t *testing.T) {
+	for _, locale := range []string{"en", "en-CA", "de", "fr", "fr-CA", "es-419", "pt", "ja", "ar", "fa", "hi", "he", "sv", "tr", "zh"} {
+		for it := currency.Query(currency.Historical); it.Next(); {
+			got := shown(t, template.Reader{Locale: locale}, "currency", "-1.5 "+it.Unit().String())
+			if strings.ContainsAny(got, "\"\\<>&'") || strings.IndexFunc(got, unicode.IsControl) >= 0 {
+				t.Errorf("%s: %s shows %q", locale, it.Unit(), got)
+			}
+		}
+	}
 }

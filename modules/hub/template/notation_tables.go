@@ -33,7 +33,7 @@ var moneyPatterns = map[string]moneyPattern{
 var groupFrom = map[string]int{"es": 5, "es-419": 4, "pl": 5, "pt-PT": 5}
 
 // degreeGaps are the locales that write 20°C rather than 20 °C.
-var degreeGaps = map[string]string{"en": "", "ja": "", "nl": "", "pl": "", "it": ""}
+var degreeGaps = map[string]string{"en": "", "ja": "", "nl": "", "pl": ""}
 
 // imperialRegions measure in feet, miles and °F.
 var imperialRegions = map[string]bool{

@@ -149,16 +149,24 @@ type place struct{ field, detail string }
 func (c *compiler) value(at func() place, s string) (tokens []token, isTokens bool, err error) {
 	if !isExpr(s) {
 		if hidesExpr(s) {
-			c.warnings = append(c.warnings, at().field+": \""+s+"\""+at().detail+" is sent as it stands, for an expression must be "+
+			c.warnings = append(c.warnings, at().field+": "+excerpt(s)+at().detail+" is sent as it stands, for an expression must be "+
 				"the whole value; join text and properties in braces, as in {'Hello ' + $(name)}")
 		}
 		return nil, false, nil
 	}
 	tokens, err = parseExpr(s)
 	if e, ok := err.(*exprError); ok {
-		return nil, false, badBody(at().field, e.problem+" in \""+s+"\""+at().detail, e.fix)
+		return nil, false, badBody(at().field, e.problem+" in "+excerpt(s)+at().detail, e.fix)
 	}
 	return tokens, true, err
+}
+
+// excerpt quotes a value of the body in a message.
+func excerpt(s string) string {
+	if kept := clip(s, 80); len(kept) < len(s) {
+		s = kept + "…"
+	}
+	return `"` + s + `"`
 }
 
 func (c *compiler) finish() *Template {

@@ -34,13 +34,13 @@ func TestJSONBodies(t *testing.T) {
 func TestXMLBodies(t *testing.T) {
 	for body, want := range map[string]string{
 		`<toast><visual a="$(name)" b='lit'><text id="1">$(title, 4)</text></visual></toast>`: `<toast><visual a="Ana" b='lit'><text id="1">This</text></visual></toast>`,
-		`<a>{'&lt;b&gt; &amp; ' + $(xml)}</a>`:                                                `<a>&lt;b&gt; &amp; &lt;&amp;&gt;&quot;&apos;&#xA;�</a>`,
-		`<a b="$(xml)"/>`:                                                                     `<a b="&lt;&amp;&gt;&quot;&apos;&#xA;�"/>`,
+		`<a>{'&lt;b&gt; &amp; ' + $(xml)}</a>`:                                                `<a>&lt;b&gt; &amp; &lt;&amp;&gt;&quot;&apos;&#xA;��</a>`,
+		`<a b="$(xml)"/>`:                                                                     `<a b="&lt;&amp;&gt;&quot;&apos;&#xA;��"/>`,
 		`<?xml version="1.0" encoding="utf-8"?><!-- $(name) --><a><![CDATA[$(name)]]><b/>#(badge)<c></c>#(name)</a>`: `<?xml version="1.0" encoding="utf-8"?><!-- $(name) --><a><![CDATA[$(name)]]><b/>40<c></c>Ana</a>`,
 		"\n<a x='>' y = \"$(name)\" >\n$(name)</a>\n":                                                                "\n<a x='>' y = \"Ana\" >\n$(name)</a>\n",
 		`<a>&#36;(name)</a>`: `<a>Ana</a>`,
 	} {
-		props := map[string]any{"name": "Ana", "title": "This is", "badge": 40, "xml": "<&>\"'\n\x00"}
+		props := map[string]any{"name": "Ana", "title": "This is", "badge": 40, "xml": "<&>\"'\n\x00\uffff"}
 		if got := render(t, []byte(body), props, template.Reader{}); got != want {
 			t.Errorf("%s\n renders %s\n want    %s", body, got, want)
 		}
@@ -159,7 +159,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"aps":{"alert":"$(name)","badge":"#(n)"}}`, `{"a":"{'It''s ' + .(name, 5) + %(url)}"}`, `["@(price, currency)"]`,
 		`{"a":"$(x:{a\\}b})"}`, `<a b="$(name)">#(n)</a>`, `<a><![CDATA[x]]><!-- --></a>`, `{"a":"\u0024(name)"}`, `"#hashtag"`,
-		`{"a":"@(when, date)","b":"@(when, time)","c":"@(n, length)","d":"@(n, temperature)"}`, `{`, `<`, `<a`, `<a b='`, "{\"\xff\":1}",
+		`{"a":"@(when, date)","b":"@(when, time)","c":"@(n, length)","d":"@(n, temperature)"}`, `{`, `<`, `<a`, `<a b='`, `<a><b c="#(n)" d='.(name, 3)'/>{'&lt;' + $(name)}<!--$(n)--></a>`, "{\"\xff\":1}",
 	} {
 		f.Add([]byte(seed), "Ana \"q\" <&>", "40", "2026-06-05T19:30:00Z")
 	}
