@@ -157,10 +157,9 @@ CREATE TABLE hub.interaction (                         -- opens and clicks, told
     PRIMARY KEY (notification_no, installation_no, what)
 );
 
-CREATE TABLE hub.transfer (                            -- an import or export and how far it is
+CREATE TABLE hub.transfer (                            -- an import and how far it is
     id          uuid        PRIMARY KEY,
     app_id      text        NOT NULL REFERENCES hub.app ON DELETE CASCADE,
-    direction   text        NOT NULL CHECK (direction IN ('import', 'export')),
     format      text        NOT NULL CHECK (format IN ('ndjson', 'csv')),
     state       text        NOT NULL CHECK (state IN ('running', 'done', 'interrupted')),
     total_bytes bigint      NOT NULL DEFAULT 0,        -- 0: not known

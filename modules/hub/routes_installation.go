@@ -1,0 +1,160 @@
+package hub
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+func (s *Service) installationRoutes() []web.Route {
+	const one = "/v1/installations/:id"
+	return []web.Route{
+		{Method: "PUT", Path: one, Right: web.Listen, Handler: s.putInstallation, Limit: maxLine},
+		{Method: "GET", Path: one, Right: web.Listen, Handler: s.getInstallation},
+		{Method: "PATCH", Path: one, Right: web.Listen, Handler: s.patchInstallation, Limit: maxLine},
+		{Method: "DELETE", Path: one, Right: web.Listen, Handler: s.deleteInstallation},
+		{Method: "GET", Path: "/v1/installations", Right: web.Manage, Handler: s.getInstallations},
+	}
+}
+
+// installationID is the id in the address. Echo hands it over as it was sent when its
+// escapes are unusual, such as %3A for a colon.
+func installationID(c echo.Context) (string, error) {
+	given := c.Param("id")
+	if c.Request().URL.RawPath == "" {
+		return given, nil
+	}
+	plain, err := url.PathUnescape(given)
+	if err != nil {
+		return "", fault.BadField("hub.Installation", "id", "is not well escaped", "escape it as a part of a path (RFC 3986)")
+	}
+	return plain, nil
+}
+
+func (s *Service) putInstallation(c echo.Context) error {
+	in, err := web.Bind[Installation](c)
+	if err != nil {
+		return err
+	}
+	name, err := installationID(c)
+	if err != nil {
+		return err
+	}
+	if err := sameName("id", &in.ID, name); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	var p Put
+	if len(c.Request().Header.Values("If-Match")) > 0 {
+		p, err = s.PutIf(ctx, &in, unchangedSince(c))
+	} else {
+		p, err = s.Put(ctx, &in)
+	}
+	if err != nil {
+		return err
+	}
+	return answerPut(c, p)
+}
+
+// state is what an ETag stands for.
+type state struct {
+	App, ID string
+	Version int64
+}
+
+// unchangedSince is the condition that a request's If-Match states.
+func unchangedSince(c echo.Context) func(*Installation) error {
+	return func(current *Installation) error {
+		if current == nil {
+			return web.IfMatch(c, state{}) // matches nothing that was ever told, save *
+		}
+		return web.IfMatch(c, state{current.App, current.ID, current.Version})
+	}
+}
+
+func answerPut(c echo.Context, p Put) error {
+	if _, err := web.ETag(c, state{p.App, p.ID, p.Version}); err != nil {
+		return err
+	}
+	return c.JSON(createdOrOK(p.Result == Created), p)
+}
+
+func (s *Service) getInstallation(c echo.Context) error {
+	name, err := installationID(c)
+	if err != nil {
+		return err
+	}
+	in, err := s.Installation(c.Request().Context(), c.QueryParam("app"), name)
+	if err != nil {
+		return err
+	}
+	same, err := web.ETag(c, state{in.App, in.ID, in.Version})
+	if err != nil {
+		return err
+	}
+	if same {
+		return c.NoContent(http.StatusNotModified)
+	}
+	return c.JSON(http.StatusOK, in)
+}
+
+func (s *Service) patchInstallation(c echo.Context) error {
+	ops, err := web.Bind[[]PatchOp](c)
+	if err != nil {
+		return err
+	}
+	name, err := installationID(c)
+	if err != nil {
+		return err
+	}
+	p, err := s.Patch(c.Request().Context(), c.QueryParam("app"), name, ops, unchangedSince(c))
+	if err != nil {
+		return err
+	}
+	return answerPut(c, p)
+}
+
+func (s *Service) deleteInstallation(c echo.Context) error {
+	name, err := installationID(c)
+	if err != nil {
+		return err
+	}
+	if err := s.DeleteInstallation(c.Request().Context(), c.QueryParam("app"), name); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func selectionOf(c echo.Context) Selection {
+	return Selection{App: c.QueryParam("app"), Tags: c.QueryParam("tags"), Status: c.QueryParam("status"), Service: push.Service(c.QueryParam("service"))}
+}
+
+func (s *Service) getInstallations(c echo.Context) error {
+	ctx := c.Request().Context()
+	limit, err := web.Limit(c, 100, 1000)
+	if err != nil {
+		return err
+	}
+	after, err := web.DecodeCursor[installationPlace](c.QueryParam("cursor"))
+	if err != nil {
+		return err
+	}
+	sel, err := s.resolve(ctx, selectionOf(c))
+	if err != nil {
+		return err
+	}
+	items, next, err := s.installations(ctx, sel, after, limit)
+	if err != nil {
+		return err
+	}
+	page := web.Page[Installation]{Items: append([]Installation{}, items...)}
+	if next != nil {
+		page.Next = web.EncodeCursor(*next)
+	}
+	return c.JSON(http.StatusOK, page)
+}

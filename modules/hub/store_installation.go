@@ -1,0 +1,161 @@
+package hub
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// contentColumns are what a caller decides about an installation.
+const contentColumns = `app_id, id, service, kind, handle, p256dh, auth, topic, user_id, locale, zone, currency, units,
+	quiet_from, quiet_to, tags, attributes, templates, status, status_reason, expires_at`
+
+// intake holds installations column by column, as unnest takes them.
+type intake struct {
+	app, id, service, kind, handle, p256dh, auth, topic []string
+	user                                                []*string
+	locale, zone, currency, units                       []string
+	quietFrom, quietTo                                  []*int16
+	tags                                                []string // joined by spaces, which no tag holds: unnest wants arrays of equal length
+	attributes, templates                               []*string
+	status, statusReason                                []string
+	expires                                             []*time.Time
+}
+
+func (t *intake) add(in *Installation) error {
+	attributes, err := jsonOrNil(in.Props, len(in.Props))
+	if err != nil {
+		return err
+	}
+	templates, err := jsonOrNil(in.Templates, len(in.Templates))
+	if err != nil {
+		return err
+	}
+	var user *string
+	if in.User != "" {
+		user = &in.User
+	}
+	from, to := in.Quiet.minutes()
+	t.app, t.id, t.service, t.kind = append(t.app, in.App), append(t.id, in.ID), append(t.service, string(in.Service)), append(t.kind, in.Kind)
+	t.handle, t.p256dh, t.auth, t.topic = append(t.handle, in.Handle), append(t.p256dh, in.P256dh), append(t.auth, in.Auth), append(t.topic, in.Topic)
+	t.user, t.locale, t.zone = append(t.user, user), append(t.locale, in.Locale), append(t.zone, in.Zone)
+	t.currency, t.units = append(t.currency, in.Currency), append(t.units, in.Units)
+	t.quietFrom, t.quietTo = append(t.quietFrom, from), append(t.quietTo, to)
+	t.tags = append(t.tags, strings.Join(in.allTags(), " "))
+	t.attributes, t.templates = append(t.attributes, attributes), append(t.templates, templates)
+	t.status, t.statusReason = append(t.status, in.Status), append(t.statusReason, in.StatusReason)
+	t.expires = append(t.expires, in.ExpiresAt)
+	return nil
+}
+
+func jsonOrNil(v any, size int) (*string, error) {
+	if size == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fault.E("hub.PutInstallation", fault.Internal, "cannot write the installation", err)
+	}
+	s := string(b)
+	return &s, nil
+}
+
+// displaceSQL removes rows whose handle comes back under another id: it moves with
+// its owner. LATERAL … OFFSET 0 keeps the planner on the index whatever it believes
+// about the sizes: a plan cached on an empty table must not scan a full one.
+const displaceSQL = `DELETE FROM hub.installation WHERE no = ANY (ARRAY(
+	SELECT i.no FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS n (app_id, id, kind, handle) CROSS JOIN LATERAL (
+		SELECT i.no FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
+			AND sha256(convert_to(i.handle, 'UTF8')) = sha256(convert_to(n.handle, 'UTF8')) AND i.id <> n.id OFFSET 0) i))`
+
+// putSQL writes what differs, moves handle_at on where the last confirmation is a day
+// old, and answers for every row. $1 is now; $2 says whether this confirms the handles.
+const putSQL = `WITH n AS MATERIALIZED (
+	SELECT ord, app_id, id, service, kind, handle, p256dh, auth, topic, user_id, locale, zone, currency, units, quiet_from, quiet_to,
+		string_to_array(tags, ' ') AS tags, attributes::jsonb, templates::jsonb, status, status_reason, expires_at
+	FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
+		$12::text[], $13::text[], $14::text[], $15::text[], $16::smallint[], $17::smallint[], $18::text[], $19::text[], $20::text[],
+		$21::text[], $22::text[], $23::timestamptz[]) WITH ORDINALITY AS n (` + contentColumns + `, ord)
+), o AS MATERIALIZED (
+	SELECT n.*, i.no, i.version, i.handle_at, (i.service, i.kind, i.handle, i.p256dh, i.auth, i.topic, i.user_id, i.locale, i.zone,
+			i.currency, i.units, i.quiet_from, i.quiet_to, i.tags, i.attributes, i.templates, i.status, i.status_reason, i.expires_at)
+		IS DISTINCT FROM (n.service, n.kind, n.handle, n.p256dh, n.auth, n.topic, n.user_id, n.locale, n.zone,
+			n.currency, n.units, n.quiet_from, n.quiet_to, n.tags, n.attributes, n.templates, n.status, n.status_reason, n.expires_at) AS differs
+	FROM n LEFT JOIN LATERAL (SELECT * FROM hub.installation i WHERE i.app_id = n.app_id AND i.id = n.id OFFSET 0) i ON true
+), touched AS (
+	UPDATE hub.installation SET handle_at = $1 WHERE $2::boolean
+		AND no = ANY (ARRAY(SELECT no FROM o WHERE NOT differs AND handle_at < $1::timestamptz - interval '1 day'))
+), written AS (
+	INSERT INTO hub.installation AS i (` + contentColumns + `, handle_at, created_at, updated_at)
+	SELECT ` + contentColumns + `, $1, $1, $1 FROM o WHERE differs
+	ON CONFLICT (app_id, id) DO UPDATE SET service = EXCLUDED.service, kind = EXCLUDED.kind, handle = EXCLUDED.handle,
+		p256dh = EXCLUDED.p256dh, auth = EXCLUDED.auth, topic = EXCLUDED.topic, user_id = EXCLUDED.user_id, locale = EXCLUDED.locale,
+		zone = EXCLUDED.zone, currency = EXCLUDED.currency, units = EXCLUDED.units, quiet_from = EXCLUDED.quiet_from,
+		quiet_to = EXCLUDED.quiet_to, tags = EXCLUDED.tags, attributes = EXCLUDED.attributes, templates = EXCLUDED.templates,
+		status = EXCLUDED.status, status_reason = EXCLUDED.status_reason, expires_at = EXCLUDED.expires_at,
+		status_at = CASE WHEN i.status = EXCLUDED.status THEN i.status_at ELSE $1 END,
+		handle_at = CASE WHEN $2 OR i.handle <> EXCLUDED.handle THEN $1 ELSE i.handle_at END,
+		updated_at = $1, version = i.version + 1
+	RETURNING i.app_id, i.id, i.version
+)
+SELECT o.ord, coalesce(w.version, o.version), CASE WHEN w.version = 1 THEN 'created' WHEN w.version > 1 THEN 'changed' ELSE 'unchanged' END
+FROM o LEFT JOIN written w USING (app_id, id)`
+
+// putInstallations writes validated installations and answers for each, in their
+// order. No two of rows may share an id or a handle within an app. confirm says that
+// the devices themselves hold these handles now.
+func putInstallations(tx *db.Tx, rows []*Installation, confirm bool) ([]Put, error) {
+	const op = "hub.PutInstallation"
+	var t intake
+	for _, in := range rows {
+		if err := t.add(in); err != nil {
+			return nil, err
+		}
+	}
+	b := &pgx.Batch{}
+	b.Queue(displaceSQL, t.app, t.id, t.kind, t.handle)
+	b.Queue(putSQL, tx.Now(), confirm, t.app, t.id, t.service, t.kind, t.handle, t.p256dh, t.auth, t.topic, t.user, t.locale, t.zone,
+		t.currency, t.units, t.quietFrom, t.quietTo, t.tags, t.attributes, t.templates, t.status, t.statusReason, t.expires)
+	answers := tx.Conn().SendBatch(tx.Ctx(), b)
+	defer answers.Close()
+	if _, err := answers.Exec(); err != nil {
+		return nil, classifyPut(op, err)
+	}
+	found, err := answers.Query()
+	if err != nil {
+		return nil, classifyPut(op, err)
+	}
+	puts := make([]Put, len(rows))
+	var ord, version int64
+	var result string
+	_, err = pgx.ForEachRow(found, []any{&ord, &version, &result}, func() error {
+		puts[ord-1] = Put{App: rows[ord-1].App, ID: rows[ord-1].ID, Version: version, Result: Result(result)}
+		return nil
+	})
+	if err != nil {
+		return nil, classifyPut(op, err)
+	}
+	return puts, classifyPut(op, answers.Close())
+}
+
+// classifyPut names the app that is gone; the rest is db.Classify's.
+func classifyPut(op string, err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23503" {
+		return fault.E(op, fault.NotFound, "there is no such app", err).WithFix("GET /v1/apps lists them")
+	}
+	return db.Classify(op, err)
+}
+
+// collided reports whether two transactions met on one handle or deadlocked: the
+// same work done again will pass.
+func collided(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "23505" || pg.Code == "40P01" || pg.Code == "40001")
+}
