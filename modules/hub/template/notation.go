@@ -21,6 +21,7 @@ const noBreak = "\u00a0"
 type notation struct {
 	printer    *message.Printer
 	numerals   numerals
+	amounts    numerals // as numerals, save for signs that money alone has
 	money      moneyPattern
 	currency   currencySign            // for an amount without a code
 	currencies map[string]currencySign // by code as written in the properties
@@ -53,6 +54,9 @@ func newNotation(r Reader, values map[string]value) *notation {
 		zone:      r.Zone,
 	}
 	n.numerals.groupFrom = lookUp(groupFrom, tag, 4)
+	n.amounts = n.numerals
+	signs := lookUp(moneySigns, tag, moneySign{n.numerals.group, n.numerals.point})
+	n.amounts.group, n.amounts.point = signs.group, signs.point
 	ok := false
 	if n.currency, ok = n.findCurrency(r.Currency); !ok {
 		unit, _ := currency.FromRegion(region)
@@ -109,7 +113,7 @@ func (n *notation) appendMoney(dst []byte, d *decimal, c currencySign) []byte {
 		case '¤':
 			dst = append(dst, c.symbol...)
 		case '0':
-			dst = n.numerals.appendDigits(dst, d, c.places)
+			dst = n.amounts.appendDigits(dst, d, c.places)
 		case '-':
 			dst = append(dst, n.numerals.minus...)
 		default:

@@ -29,6 +29,13 @@ var moneyPatterns = map[string]moneyPattern{
 	"de-CH": minusInsteadOfGap, "de-LI": minusInsteadOfGap, "it-CH": minusInsteadOfGap, "en-CH": minusInsteadOfGap,
 }
 
+// moneySign is what stands between the digits of money.
+type moneySign struct{ group, point string }
+
+// moneySigns are CLDR's currencyGroup and currencyDecimal where they are not
+// those of other numbers.
+var moneySigns = map[string]moneySign{"de-AT": {".", ","}, "fr-CH": {noBreak, "."}}
+
 // groupFrom is CLDR's minimumGroupingDigits + 3: "1234" but "12.345".
 var groupFrom = map[string]int{"es": 5, "es-419": 4, "pl": 5, "pt-PT": 5}
 
