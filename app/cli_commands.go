@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -35,6 +37,9 @@ func (c *cli) demo() *cobra.Command {
 			l, err := c.load(cmd)
 			if err != nil {
 				return err
+			}
+			if f, ok := c.out.(*os.File); ok {
+				opt.Terminal = isatty.IsTerminal(f.Fd())
 			}
 			return Demo(cmd.Context(), l.Config, opt, c.logger(l.Log), c.out)
 		},

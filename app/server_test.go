@@ -1,0 +1,265 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+const (
+	listenSecret = "listen-secret-0123456789"
+	manageSecret = "manage-secret-0123456789"
+	twoKeys      = "access:\n  keys:\n    - {name: phone, secret: " + listenSecret + ", rights: [listen]}\n" +
+		"    - {name: till, secret: " + manageSecret + ", rights: [listen, manage]}\n"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func says(c echo.Context) error {
+	return c.String(http.StatusOK, "hello "+web.Actor(c.Request().Context()))
+}
+
+// site has one route for each right.
+func site(checks ...Check) Site {
+	s := Site{Metrics: NewMetrics(), Clock: clock.System{}, Checks: checks}
+	for right := range rank {
+		s.Routes = append(s.Routes, web.Route{Method: "GET", Path: "/v1/" + string(right), Right: right, Handler: says})
+	}
+	return s
+}
+
+func mounted(t *testing.T, yaml string, s Site) *echo.Echo {
+	t.Helper()
+	e, err := newEcho(load(t, yaml).Config, s, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// ask calls as a program on this machine does; headers are pairs, Host and Peer are not true headers.
+func ask(e http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodGet, path, nil)
+	req.RemoteAddr, req.Host = "127.0.0.1:4711", "localhost:8080"
+	for i := 0; i < len(headers); i += 2 {
+		switch headers[i] {
+		case "Host":
+			req.Host = headers[i+1]
+		case "Peer":
+			req.RemoteAddr = headers[i+1]
+		default:
+			req.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	return rec
+}
+
+func TestWithoutKeysOnlyThisMachine(t *testing.T) {
+	e := mounted(t, "http: {public_url: https://tickets.example.org}\n", site())
+	for _, tc := range []struct {
+		name    string
+		allowed bool
+		headers []string
+	}{
+		{"a program here", true, nil},
+		{"IPv6", true, []string{"Peer", "[::1]:4711", "Host", "[::1]:8080"}},
+		{"IPv4 in IPv6", true, []string{"Peer", "[::ffff:127.0.0.1]:4711"}},
+		{"our public name", true, []string{"Host", "tickets.example.org"}},
+		{"another machine", false, []string{"Peer", "192.0.2.7:4711"}},
+		{"another machine that lies", false, []string{"Peer", "192.0.2.7:4711", "X-Forwarded-For", "127.0.0.1"}},
+		{"through a proxy here", false, []string{"X-Forwarded-For", "192.0.2.7"}},
+		{"through a terse proxy here", false, []string{"X-Forwarded-Proto", "https"}},
+		{"through a standard proxy here", false, []string{"Forwarded", "for=192.0.2.7"}},
+		{"a foreign name that resolves to us", false, []string{"Host", "rebind.evil.example"}},
+	} {
+		for right := range rank {
+			rec := ask(e, "/v1/"+string(right), tc.headers...)
+			want := http.StatusUnauthorized
+			if tc.allowed || right == web.Public {
+				want = http.StatusOK
+			}
+			if rec.Code != want {
+				t.Errorf("%s, %s: %d, want %d", tc.name, right, rec.Code, want)
+			}
+		}
+	}
+	var p web.Problem
+	if err := json.Unmarshal(ask(e, "/v1/send", "Peer", "192.0.2.7:1").Body.Bytes(), &p); err != nil || !strings.Contains(p.Fix, "usher keys secret") {
+		t.Errorf("the refusal does not say how to add a key: %+v, %v", p, err)
+	}
+}
+
+func TestKeysOpenWhatTheyMay(t *testing.T) {
+	e := mounted(t, twoKeys, site())
+	for _, tc := range []struct {
+		name, header string
+		right        web.Right
+		status       int
+		body         string
+	}{
+		{"no key, although local", "", web.Listen, 401, ""},
+		{"no key", "", web.Public, 200, "hello "},
+		{"listen may listen", "Bearer " + listenSecret, web.Listen, 200, "hello key:phone"},
+		{"listen is known on public routes", "Bearer " + listenSecret, web.Public, 200, "hello key:phone"},
+		{"listen may not send", "Bearer " + listenSecret, web.Send, 403, ""},
+		{"manage may send", "bearer " + manageSecret, web.Send, 200, "hello key:till"},
+		{"manage may manage", "Bearer " + manageSecret, web.Manage, 200, "hello key:till"},
+		{"manage opens pages", "Bearer " + manageSecret, web.Staff, 200, "hello key:till"},
+		{"listen opens no pages", "Bearer " + listenSecret, web.Staff, 403, ""},
+		{"a guess", "Bearer listen-secret-012345678", web.Listen, 401, ""},
+		{"a bad key on a public route", "Bearer guess", web.Public, 200, "hello "},
+		{"another scheme", "Basic " + listenSecret, web.Listen, 401, ""},
+		{"nothing", "Bearer ", web.Listen, 401, ""},
+	} {
+		rec := ask(e, "/v1/"+string(tc.right), "Authorization", tc.header)
+		if rec.Code != tc.status || tc.status == 200 && rec.Body.String() != tc.body {
+			t.Errorf("%s: %d %s, want %d %s", tc.name, rec.Code, rec.Body, tc.status, tc.body)
+		}
+	}
+	if _, err := newDoorkeeper(Config{}).allow(httptest.NewRequest("GET", "/", nil), "fly"); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a right nobody knows: %v", err)
+	}
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	var down error
+	e := mounted(t, "", site(
+		Check{"database", func(context.Context) error { return nil }},
+		Check{"queue", func(context.Context) error { return down }}))
+	if rec := ask(e, "/readyz"); rec.Code != 200 || rec.Body.String() != `{"status":"ok","checks":[{"name":"database","ok":true},{"name":"queue","ok":true}]}`+"\n" {
+		t.Errorf("ready: %d %s", rec.Code, rec.Body)
+	}
+	for cause, problem := range map[error]string{
+		fault.E("x", fault.Transient, "Redis is away", errors.New("canary")): "Redis is away",
+		errors.New("canary"): "does not answer",
+	} {
+		down = cause
+		rec := ask(e, "/readyz", "Peer", "192.0.2.7:1")
+		if rec.Code != 503 || !strings.Contains(rec.Body.String(), `{"name":"queue","ok":false,"problem":"`+problem+`"}`) || strings.Contains(rec.Body.String(), "canary") {
+			t.Errorf("not ready: %d %s", rec.Code, rec.Body)
+		}
+	}
+	if rec := ask(e, "/healthz", "Peer", "192.0.2.7:1"); rec.Code != 200 {
+		t.Errorf("health must not depend on the neighbours: %d", rec.Code)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	s := site()
+	s.Metrics = NewMetrics(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "usher_test_lag"}, func() float64 { return 7 }))
+	e := mounted(t, "", s)
+	ask(e, "/v1/send")
+	ask(e, "/no/such/canary")
+	if rec := ask(e, "/metrics", "Peer", "192.0.2.7:1"); rec.Code != 401 {
+		t.Errorf("metrics for everyone: %d", rec.Code)
+	}
+	body := ask(e, "/metrics").Body.String()
+	for _, want := range []string{
+		`usher_http_request_duration_seconds_count{method="GET",route="/v1/send",status="200"} 1`,
+		`usher_http_request_duration_seconds_count{method="GET",route="unmatched",status="404"} 1`,
+		"usher_test_lag 7", "go_goroutines",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	if strings.Contains(body, "canary") {
+		t.Error("an address became a label")
+	}
+}
+
+func TestPagesAssetsAndErrorPage(t *testing.T) {
+	s := site()
+	s.Files = fstest.MapFS{
+		"templates/layout.html":    {Data: []byte(`{{template "main" .}}`)},
+		"templates/app/error.html": {Data: []byte(`{{define "main"}}<h1>{{.Status}} {{.Detail}}</h1>{{end}}`)},
+		"templates/hub/now.html":   {Data: []byte(`{{define "main"}}<link href="{{asset "a.css"}}">{{end}}`)},
+		"assets/a.css":             {Data: []byte("body{}")},
+	}
+	s.Pages = []web.Route{{Method: "GET", Path: "/", Right: web.Staff, Handler: func(c echo.Context) error { return c.Render(200, "hub/now", nil) }}}
+	e := mounted(t, "", s)
+	page := ask(e, "/").Body.String()
+	_, href, _ := strings.Cut(page, `href="`)
+	href, _, _ = strings.Cut(href, `"`)
+	if rec := ask(e, href); rec.Code != 200 || rec.Body.String() != "body{}" {
+		t.Errorf("asset %q: %d %s", href, rec.Code, rec.Body)
+	}
+	if rec := ask(e, "/nowhere", "Accept", "text/html"); rec.Code != 404 || !strings.HasPrefix(rec.Body.String(), "<h1>404 ") {
+		t.Errorf("error page: %d %s", rec.Code, rec.Body)
+	}
+}
+
+func TestServerServesAndStops(t *testing.T) {
+	cfg := load(t, "http: {listen: '127.0.0.1:0'}\n").Config
+	started, finish := make(chan struct{}), make(chan struct{})
+	s := site()
+	s.Routes = append(s.Routes, web.Route{Method: "GET", Path: "/slow", Right: web.Public, Handler: func(c echo.Context) error {
+		close(started)
+		<-finish
+		return c.String(200, "finished")
+	}}, web.Route{Method: "GET", Path: "/live", Right: web.Public, Timeout: -1, Handler: func(c echo.Context) error {
+		return web.Stream(c, func(func(string, any) error) error { <-c.Request().Context().Done(); return nil })
+	}})
+	server, err := NewServer(cfg, s, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := cfg
+	taken.HTTP.Listen = strings.TrimPrefix(server.URL(), "http://")
+	if _, err := NewServer(taken, s, quiet()); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a taken port: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Run(ctx) }()
+	if err := askHealth(t.Context(), taken.HTTP); err != nil {
+		t.Error(err)
+	}
+	live, err := http.Get(server.URL() + "/live")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Body.Close()
+	slow := make(chan string)
+	go func() {
+		res, err := http.Get(server.URL() + "/slow")
+		if err != nil {
+			slow <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		slow <- string(body)
+	}()
+	<-started
+	cancel()
+	if _, err := io.ReadAll(live.Body); err != nil { // ends by itself, and well
+		t.Errorf("the live stream was cut: %v", err)
+	}
+	close(finish)
+	if got := <-slow; got != "finished" {
+		t.Errorf("a request in flight got %q", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if err := askHealth(t.Context(), taken.HTTP); !fault.Is(err, fault.Transient) {
+		t.Errorf("health of a stopped server: %v", err)
+	}
+}
