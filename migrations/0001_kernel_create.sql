@@ -27,43 +27,58 @@ CREATE TABLE stream.cursor (
     partition smallint NOT NULL,
     xid       xid8     NOT NULL DEFAULT '0',
     id        bigint   NOT NULL DEFAULT 0,
-    failures  int      NOT NULL DEFAULT 0, -- of the fact right after the cursor
+    failures  int      NOT NULL DEFAULT 0, -- of the listener's next fact
     moved_at  timestamptz,
     PRIMARY KEY (listener, partition)
 );
 
 CREATE TABLE stream.parked (
-    id        uuid PRIMARY KEY,
-    listener  text        NOT NULL,
-    partition smallint    NOT NULL,
-    xid       xid8        NOT NULL,
-    log_id    bigint      NOT NULL,
-    type      text        NOT NULL,
-    key       text        NOT NULL,
-    time      timestamptz NOT NULL,
-    data      jsonb       NOT NULL,
-    error     text        NOT NULL,
-    parked_at timestamptz NOT NULL,
+    id          uuid PRIMARY KEY,
+    listener    text        NOT NULL,
+    partition   smallint    NOT NULL,
+    xid         xid8        NOT NULL,
+    log_id      bigint      NOT NULL,
+    type        text        NOT NULL,
+    key         text        NOT NULL,
+    source      text        NOT NULL,
+    source_id   text        NOT NULL,
+    time        timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    data        jsonb       NOT NULL,
+    error       text        NOT NULL,
+    parked_at   timestamptz NOT NULL,
     UNIQUE (listener, xid, log_id)
 );
 
 -- A job that must run: written with the change that wants it, deleted when it has run.
+-- waiting: lease_until null · handed to Asynq: lease_until set, owner null ·
+-- running: both set · given up: failed_at set.
 CREATE TABLE queue.outbox (
     id          uuid PRIMARY KEY,
     name        text        NOT NULL,
-    queue       text        NOT NULL,
+    queue       text        NOT NULL,     -- the lane
     payload     jsonb       NOT NULL,
-    run_at      timestamptz NOT NULL,
-    timeout_s   int         NOT NULL,
-    retries     int         NOT NULL,
+    run_at      timestamptz NOT NULL,     -- not before; moved by a retry
+    timeout_ms  bigint      NOT NULL,     -- of one run
+    retries     int         NOT NULL,     -- failures allowed
     created_at  timestamptz NOT NULL,
-    lease_until timestamptz,              -- handed to Asynq, or running, until then
-    owner       uuid,                     -- the run that holds it; null while it waits in Asynq
-    runs        int         NOT NULL DEFAULT 0,
+    lease_until timestamptz,              -- after that somebody else takes it
+    owner       uuid,                     -- the run that holds it
+    runs        int         NOT NULL DEFAULT 0, -- begun
+    failures    int         NOT NULL DEFAULT 0, -- ended with an error
+    crashes     int         NOT NULL DEFAULT 0, -- never ended: the process vanished
     failed_at   timestamptz,              -- given up; kept for people to look at
-    error       text
+    error       text                      -- of the last failure
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX ON queue.outbox (queue, run_at) WHERE lease_until IS NULL AND failed_at IS NULL;
+CREATE INDEX ON queue.outbox (queue, lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX ON queue.outbox (id) WHERE failed_at IS NOT NULL;
+
+-- The last tick of each periodic job that was enqueued, by whichever replica came first.
+CREATE TABLE queue.tick (
+    name text PRIMARY KEY,
+    at   timestamptz NOT NULL
 );
-CREATE INDEX ON queue.outbox ((coalesce(lease_until, run_at))) WHERE failed_at IS NULL;
 
 CREATE TABLE web.idempotency (
     caller     text        NOT NULL,

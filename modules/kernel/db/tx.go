@@ -137,9 +137,9 @@ func (t *Tx) Enqueue(jobs ...Job) error {
 		if runAt.IsZero() {
 			runAt = t.now
 		}
-		b.Queue(`INSERT INTO queue.outbox (id, name, queue, payload, run_at, timeout_s, retries, created_at)
+		b.Queue(`INSERT INTO queue.outbox (id, name, queue, payload, run_at, timeout_ms, retries, created_at)
 			VALUES ($1,$2,$3,$4,$5,$6,$7,$8)`,
-			id.New(), j.Name, j.Queue, payload, runAt, int(j.Timeout.Seconds()), max(j.Retries, 0), t.now)
+			id.New(), j.Name, j.Queue, payload, runAt, max(j.Timeout.Milliseconds(), 1), max(j.Retries, 0), t.now)
 	}
 	if err := t.conn.SendBatch(t.ctx, b).Close(); err != nil {
 		return Classify(op, err)
