@@ -61,7 +61,7 @@ CREATE TABLE hub.installation (
     PRIMARY KEY (app_id, id)
 ) WITH (fillfactor = 90);
 -- The handle itself may be 2 KB; its hash keeps the index small.
-CREATE UNIQUE INDEX installation_handle ON hub.installation (app_id, kind, sha256(convert_to(handle, 'UTF8')));
+CREATE UNIQUE INDEX installation_handle ON hub.installation (app_id, kind, decode(md5(handle), 'hex'));
 CREATE INDEX installation_fanout ON hub.installation (app_id, service, no) WHERE status = 'active';
 CREATE INDEX installation_folded ON hub.installation USING hash (lower(id)); -- for $InstallationId:{…}
 CREATE INDEX installation_user ON hub.installation (app_id, user_id) WHERE user_id IS NOT NULL;

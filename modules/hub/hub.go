@@ -98,3 +98,12 @@ func (s *Service) Close() {
 	s.inlet.close()
 	s.lanes.close()
 }
+
+// Start makes the hub ready: partitions for the coming days, and an end to
+// transfers that a crash cut short. Call it once, before requests and jobs.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.interruptTransfers(ctx); err != nil {
+		return err
+	}
+	return s.Maintain(ctx)
+}

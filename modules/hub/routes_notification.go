@@ -307,6 +307,6 @@ func deliveryRecord(d Delivery) []string {
 	if d.Target != nil {
 		target = strconv.Itoa(*d.Target)
 	}
-	return []string{plainCell(d.Installation), target, string(d.Service), d.State, strconv.Itoa(d.Status), plainCell(d.Reason),
+	return []string{guardCell(d.Installation), target, string(d.Service), d.State, strconv.Itoa(d.Status), guardCell(d.Reason),
 		strconv.Itoa(d.Attempts), d.At.Format(time.RFC3339Nano), d.ID}
 }
