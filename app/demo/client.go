@@ -1,0 +1,81 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// client calls Usher's public API, as any app would.
+type client struct {
+	base string
+	key  string // API key; "" on loopback
+	http *http.Client
+}
+
+// problem is an error answer (RFC 9457).
+type problem struct {
+	Detail string        `json:"detail"`
+	Code   fault.Code    `json:"code"`
+	Fix    string        `json:"fix"`
+	Errors []fault.Field `json:"errors"`
+}
+
+// call sends body (nil, a reader of NDJSON, or a value as JSON) and decodes the
+// answer into answer, unless that is nil.
+func (c *client) call(ctx context.Context, method, path string, body, answer any) error {
+	const op = "demo.call"
+	var r io.Reader
+	contentType := "application/json"
+	switch b := body.(type) {
+	case nil:
+	case io.Reader:
+		r, contentType = b, "application/x-ndjson"
+	default:
+		j, err := json.Marshal(b)
+		if err != nil {
+			return fault.E(op, fault.Internal, "cannot write the request", err)
+		}
+		r = bytes.NewReader(j)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, r)
+	if err != nil {
+		return fault.E(op, fault.Internal, "cannot make the request", err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fault.E(op, fault.Transient, "Usher does not answer", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= 300 {
+		var p problem
+		_ = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p)
+		e := fault.E(op, orInternal(p.Code), fmt.Sprintf("%s %s: %d %s", method, path, res.StatusCode, p.Detail), nil).WithFix(p.Fix)
+		e.Fields = p.Errors
+		return e
+	}
+	if answer == nil {
+		_, _ = io.Copy(io.Discard, res.Body)
+		return nil
+	}
+	if err := json.NewDecoder(res.Body).Decode(answer); err != nil {
+		return fault.E(op, fault.Internal, "cannot read the answer of "+path, err)
+	}
+	return nil
+}
+
+func orInternal(c fault.Code) fault.Code {
+	if c == "" {
+		return fault.Internal
+	}
+	return c
+}
