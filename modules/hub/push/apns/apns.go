@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"sync/atomic"
 
@@ -80,7 +79,7 @@ func New(cfg Config) (*Sender, error) {
 	for i := range s.clients {
 		c := apns2.NewTokenClient(s.signer.token)
 		c.Host = endpoint
-		c.HTTPClient = &http.Client{Transport: readable{wire.NewLink(cfg.RootCAs)}} // no Timeout: ctx has the deadline
+		c.HTTPClient = wire.Client(readable{wire.NewLink(cfg.RootCAs)})
 		s.clients[i] = c
 	}
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
@@ -35,6 +36,7 @@ type fcm struct {
 	key     *rsa.PrivateKey
 	bearers known
 	clock   clock.Clock
+	sent    atomic.Int64
 }
 
 func newFCM(cfg Config) (*fcm, error) {
@@ -98,7 +100,7 @@ func (p *fcm) aside(r *h2.Request, a *h2.Answer) bool {
 func (p *fcm) accept(in *incoming, a *h2.Answer) {
 	a.Status = 200
 	a.Fields = append(a.Fields, h2.Field{Name: "content-type", Value: "application/json; charset=UTF-8"})
-	a.Body = []byte(`{"name":"projects/` + fcmProject + `/messages/0:` + uniqueHex(len(in.id)) + `"}`)
+	a.Body = []byte(`{"name":"projects/` + fcmProject + `/messages/0:` + uniqueHex(int(p.sent.Add(1))) + `"}`)
 }
 
 // statusWord is Google's canonical name of a status.

@@ -110,3 +110,12 @@ func Fits(op string, s push.Service, size int) error {
 	}
 	return nil
 }
+
+// Client makes an HTTP client without a timeout of its own, for ctx has the
+// deadline, and without redirects: no push service redirects a message.
+func Client(transport http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}

@@ -25,6 +25,7 @@ func (s suite) contexts(t *testing.T) {
 		t.Errorf("a cancelled message was sent %d times", got)
 	}
 
+	s.deliver(t, sender, m) // connects and fetches what else it needs
 	services.Outage(s.service, pushtest.Hang)
 	late, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
