@@ -1,0 +1,76 @@
+package hub
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+// notificationRow is a notification in a list.
+type notificationRow struct {
+	ID       string
+	Subject  string
+	App      string
+	State    string
+	Audience string // its tag expression, in words
+	At       instant
+	Total    amount
+	Recorded amount
+	Rate     string // delivered of total
+	Done     string // recorded of total
+}
+
+// rows adds to each notification how far it is.
+func (s *Service) rows(ctx context.Context, list []Notification) ([]notificationRow, error) {
+	far, err := s.reachOf(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]notificationRow, len(list))
+	for i, n := range list {
+		r := far[n.no]
+		out[i] = notificationRow{
+			ID: n.ID.String(), Subject: subjectOf(n), App: n.App, State: n.State, Audience: audienceWords(n.Draft), At: instant{n.SendAt},
+			Total: amount(r.Total), Recorded: amount(r.Recorded), Rate: percent(r.Delivered, r.Total), Done: percent(r.Recorded, r.Total),
+		}
+	}
+	return out, nil
+}
+
+func audienceWords(d Draft) string {
+	switch {
+	case len(d.Targets) > 0:
+		return amount(len(d.Targets)).String() + " handles"
+	case d.Tags == "":
+		return "everyone"
+	}
+	return d.Tags
+}
+
+type notificationsPage struct {
+	Rows  []notificationRow
+	Next  string // cursor
+	First bool   // this is the first page
+}
+
+func (s *Service) pageNotifications(c echo.Context) error {
+	from, err := web.DecodeCursor[place](c.QueryParam("cursor"))
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Notifications(c.Request().Context(), "", from, 25)
+	if err != nil {
+		return err
+	}
+	p := notificationsPage{First: from.No == 0}
+	if p.Rows, err = s.rows(c.Request().Context(), list); err != nil {
+		return err
+	}
+	if next != nil {
+		p.Next = web.EncodeCursor(next)
+	}
+	return c.Render(http.StatusOK, "hub/notifications", p)
+}

@@ -1,0 +1,44 @@
+// Draws the table inside a figure as a line. The table stays: it is the chart's
+// data, and what is read where the chart cannot be.
+
+// chart gives a function that draws the figure anew from its table.
+export async function chart(figure) {
+  let uPlot;
+  try {
+    uPlot = (await import("./vendor/uPlot.esm.js")).default;
+  } catch {
+    figure.querySelector("details").open = true; // `make assets` was not run
+    return () => {};
+  }
+  const place = figure.querySelector(".plot");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  let plot = null;
+
+  function columns() {
+    const rows = [...figure.querySelectorAll("tbody tr")];
+    return [0, 1].map((i) => [0, ...rows.map((r) => Number(r.cells[i].dataset.v))]);
+  }
+
+  function make() {
+    plot?.destroy();
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    plot = new uPlot({
+      width: place.clientWidth, height: 220, legend: { show: false }, cursor: { drag: { x: false, y: false } },
+      scales: { x: { time: false }, y: { range: (_, lo, hi) => [0, Math.max(hi * 1.1, 1)] } },
+      series: [{}, { stroke: colour("--pine"), fill: colour("--pine") + "26", width: 2, points: { show: false } }],
+      axes: [{ ...axis, values: (_, all) => all.map((v) => `${v} s`) }, { ...axis, size: 64, values: (_, all) => all.map((v) => v.toLocaleString("en")) }],
+    }, columns(), place);
+  }
+
+  function draw() {
+    if (figure.querySelectorAll("tbody tr").length < 2) return;
+    if (plot) plot.setData(columns()); else make();
+  }
+
+  dark.addEventListener("change", () => { if (plot) make(); });
+  new ResizeObserver(() => { plot?.setSize({ width: place.clientWidth, height: 220 }); }).observe(place);
+  draw();
+  return draw;
+}

@@ -1,0 +1,14 @@
+// Package web holds the dashboard's templates and assets, embedded in the binary.
+//
+// templates/layout.html stands around templates/<module>/<page>.html; files that
+// begin with "_" are parts. assets/vendor is filled by `make assets` from
+// package-lock.json and may be missing: then pages work without live charts and
+// counts.
+package web
+
+import "embed"
+
+// Files are templates/ and assets/.
+//
+//go:embed all:templates all:assets
+var Files embed.FS
