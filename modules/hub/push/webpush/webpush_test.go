@@ -1,12 +1,14 @@
 package webpush_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
 	"github.com/usherhq/usher/modules/hub/push/pushtest/conformance"
 	"github.com/usherhq/usher/modules/hub/push/webpush"
+	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 func sender(t testing.TB, s *pushtest.Services) push.Sender {
@@ -24,3 +26,54 @@ func sender(t testing.TB, s *pushtest.Services) push.Sender {
 func TestConformance(t *testing.T) { conformance.Run(t, push.WebPush, sender) }
 
 func BenchmarkSend(b *testing.B) { conformance.Bench(b, push.WebPush, sender) }
+
+// TestEndpointInsideIsNotReached: a subscription that points into our network
+// is put aside, and nothing is connected to.
+func TestEndpointInsideIsNotReached(t *testing.T) {
+	services, err := pushtest.Start(pushtest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer services.Close()
+	s, err := webpush.New(webpush.Config{
+		VAPIDPrivateKey: services.VAPIDPrivateKey(), Subject: "mailto:tickets@example.com", RootCAs: services.RootCAs(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	inside := services.Handle(push.WebPush, 1, "")
+	byName := inside
+	byName.Value = strings.Replace(inside.Value, "127.0.0.1", "localhost", 1)
+	for _, h := range []push.Handle{inside, byName} {
+		o := s.Send(t.Context(), conformance.Message(h))
+		if o.Verdict != push.Quarantine || o.Reason != "forbidden address" {
+			t.Errorf("%s: %+v, want quarantine", h.Value, o)
+		}
+	}
+	if n := services.Stats(push.WebPush).Connections; n != 0 {
+		t.Errorf("%d connections were made", n)
+	}
+}
+
+func TestMessagesThatCannotBeSent(t *testing.T) {
+	services, err := pushtest.Start(pushtest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer services.Close()
+	s := sender(t, services)
+	defer s.Close()
+	large := conformance.Message(services.Handle(push.WebPush, 1, ""))
+	large.Payload = make([]byte, push.WebPush.MaxPayload()+1)
+	if o := s.Send(t.Context(), large); o.Verdict != push.Failed {
+		t.Errorf("too large: %+v", o)
+	}
+	if err := webpush.Validate(large.Payload); !fault.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), "3994") || !strings.Contains(err.Error(), "3993") {
+		t.Errorf("Validate: %v, want size and limit", err)
+	}
+	malformed := conformance.Message(push.Handle{Kind: "webpush", Value: "https://push.example.net/x", P256dh: "AA", Auth: "AA"})
+	if o := s.Send(t.Context(), malformed); o.Verdict != push.Gone {
+		t.Errorf("malformed: %+v", o)
+	}
+}
