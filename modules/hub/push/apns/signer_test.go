@@ -1,0 +1,58 @@
+package apns
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"sync"
+	"testing"
+
+	"github.com/sideshow/apns2/token"
+
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// TestRenew: a burst of refusals makes one token, and Apple is not asked to
+// take another within 20 minutes.
+func TestRenew(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := clock.At(noon)
+	s := &signer{clock: c, token: &token.Token{AuthKey: key, KeyID: "K", TeamID: "T"}}
+	old := s.bearer()
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if !s.renew(old) {
+				t.Error("no repeat although the token is new")
+			}
+		})
+	}
+	wg.Wait()
+	fresh := s.bearer()
+	if fresh == old {
+		t.Fatal("the refused token is still in use")
+	}
+	if s.renew(fresh) || s.bearer() != fresh {
+		t.Error("a second token within 20 minutes")
+	}
+	c.Advance(minRenewal)
+	if !s.renew(fresh) || s.bearer() == fresh {
+		t.Error("no new token after 20 minutes")
+	}
+}
+
+func TestNewNamesTheField(t *testing.T) {
+	for want, cfg := range map[string]Config{
+		"key": {KeyPEM: []byte("x"), KeyID: "K", TeamID: "T", Topic: "t"},
+	} {
+		_, err := New(cfg)
+		e, ok := err.(*fault.Error)
+		if !ok || e.Fields[0].Name != want || e.Fix == "" {
+			t.Errorf("%v, want a fault in %q with a fix", err, want)
+		}
+	}
+}
