@@ -142,7 +142,7 @@ func (c FCMCredential) check(bad complaint) (any, map[string]string) {
 
 func (c WebPushCredential) check(bad complaint) (any, map[string]string) {
 	if c.VAPIDPrivateKey == "" {
-		key, err := webpush.GenerateVAPIDKey()
+		key, _, err := webpush.GenerateVAPIDKey()
 		if err != nil {
 			bad("vapid_private_key", "cannot be made", "give one")
 		}

@@ -1,0 +1,13 @@
+package hub
+
+import "testing"
+
+// setStatus does what a push service's answer does to an installation.
+func setStatus(t *testing.T, d *desk, installation, status string) {
+	t.Helper()
+	tag, err := d.db.Pool().Exec(t.Context(), `UPDATE hub.installation SET status = $2, status_reason = 'test', status_at = $3 WHERE id = $1`,
+		installation, status, d.db.Now())
+	if err != nil || tag.RowsAffected() != 1 {
+		t.Fatalf("set status: %v %v", tag, err)
+	}
+}
