@@ -5,6 +5,7 @@ package apns
 import (
 	"cmp"
 	"context"
+	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/json"
 	"strings"
@@ -53,19 +54,9 @@ var _ push.Sender = (*Sender)(nil)
 //
 // Errors: fault.Invalid naming the field.
 func New(cfg Config) (*Sender, error) {
-	const op = "apns.New"
-	key, err := token.AuthKeyFromBytes(cfg.KeyPEM)
+	key, endpoint, err := cfg.check("apns.New")
 	if err != nil {
-		return nil, fault.BadField(op, "key", "is not an APNs signing key", "give the whole content of the .p8 file Apple let you download")
-	}
-	for field, value := range map[string]string{"key_id": cfg.KeyID, "team_id": cfg.TeamID, "topic": cfg.Topic} {
-		if value == "" {
-			return nil, fault.BadField(op, field, "is missing", "copy it from Apple's developer account")
-		}
-	}
-	endpoint := strings.TrimSuffix(cmp.Or(cfg.Endpoint, Production), "/")
-	if !strings.HasPrefix(endpoint, "https://") {
-		return nil, fault.BadField(op, "endpoint", "is not an https:// address", "leave it empty for Apple's production service")
+		return nil, err
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
@@ -83,6 +74,25 @@ func New(cfg Config) (*Sender, error) {
 		s.clients[i] = c
 	}
 	return s, nil
+}
+
+// check reports everything that is wrong with the configuration at once.
+func (cfg Config) check(op string) (key *ecdsa.PrivateKey, endpoint string, err error) {
+	const account = "copy it from Apple's developer account"
+	var bad []fault.Field
+	if key, err = token.AuthKeyFromBytes(cfg.KeyPEM); err != nil {
+		bad = append(bad, fault.Field{Name: "key", Problem: "is not an APNs signing key", Fix: "give the whole content of the .p8 file Apple let you download"})
+	}
+	for _, f := range []struct{ name, value string }{{"key_id", cfg.KeyID}, {"team_id", cfg.TeamID}, {"topic", cfg.Topic}} {
+		if f.value == "" {
+			bad = append(bad, fault.Field{Name: f.name, Problem: "is missing", Fix: account})
+		}
+	}
+	endpoint = strings.TrimSuffix(cmp.Or(cfg.Endpoint, Production), "/")
+	if !strings.HasPrefix(endpoint, "https://") {
+		bad = append(bad, fault.Field{Name: "endpoint", Problem: "is not an https:// address", Fix: "leave it empty for Apple's production service"})
+	}
+	return key, endpoint, fault.BadFields(op, bad)
 }
 
 // Service is push.APNs.

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"slices"
 	"sync"
 	"testing"
 
@@ -45,14 +46,20 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-func TestNewNamesTheField(t *testing.T) {
-	for want, cfg := range map[string]Config{
-		"key": {KeyPEM: []byte("x"), KeyID: "K", TeamID: "T", Topic: "t"},
-	} {
-		_, err := New(cfg)
-		e, ok := err.(*fault.Error)
-		if !ok || e.Fields[0].Name != want || e.Fix == "" {
-			t.Errorf("%v, want a fault in %q with a fix", err, want)
+func TestNewNamesEveryField(t *testing.T) {
+	_, err := New(Config{KeyPEM: []byte("x"), Endpoint: "http://api.push.apple.com"})
+	e, ok := err.(*fault.Error)
+	if !ok || e.Code != fault.Invalid {
+		t.Fatalf("%v, want an invalid configuration", err)
+	}
+	var names []string
+	for _, f := range e.Fields {
+		names = append(names, f.Name)
+		if f.Fix == "" {
+			t.Errorf("%s: no fix", f.Name)
 		}
+	}
+	if want := []string{"key", "key_id", "team_id", "topic", "endpoint"}; !slices.Equal(names, want) {
+		t.Errorf("fields %v, want %v", names, want)
 	}
 }

@@ -49,7 +49,8 @@ const (
 	CloseConn               // close the connection at once, unflushed
 )
 
-// Answer is what the handler wants done. It is reused: the handler sets it whole.
+// Answer is what the handler wants done; the handler gets it empty. Fields must
+// fit one frame of 16 KiB.
 type Answer struct {
 	Action Action
 	Status int
