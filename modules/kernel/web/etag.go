@@ -75,7 +75,7 @@ func IfMatch(c echo.Context, current any) error {
 
 // matches compares a list of tags with ours; weak ones count only when weak is set.
 func matches(headers []string, tag string, weak bool) bool {
-	for _, item := range strings.Split(strings.Join(headers, ","), ",") {
+	for item := range strings.SplitSeq(strings.Join(headers, ","), ",") {
 		item = strings.TrimSpace(item)
 		if weak {
 			item = strings.TrimPrefix(item, "W/")

@@ -32,6 +32,7 @@ type sale struct {
 }
 
 func newTill(t *testing.T) *till {
+	t.Helper()
 	s := &till{clock: clock.At(noon)}
 	s.db = dbtest.New(t, dbtest.WithClock(s.clock))
 	sell := func(c echo.Context) error {

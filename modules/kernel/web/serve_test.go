@@ -112,7 +112,7 @@ func streaming(t *testing.T, closing <-chan struct{}, fn func(ctx context.Contex
 
 func TestStream(t *testing.T) {
 	seen := make(chan struct{})
-	body := streaming(t, nil, func(ctx context.Context, send func(string, any) error) error {
+	body := streaming(t, nil, func(_ context.Context, send func(string, any) error) error {
 		if err := send("a\nb", 1); err == nil {
 			return errors.New("a name of two lines was sent")
 		}

@@ -1,0 +1,118 @@
+# make run: everything from nothing, and the demo in the browser.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+CACHE := $(CURDIR)/.cache
+LINT := $(or $(shell command -v golangci-lint),$(CACHE)/bin/golangci-lint)
+LINT_VERSION := v2.15.0
+FUZZTIME ?= 1m
+ARGS ?=
+TESTFLAGS ?=
+
+.PHONY: help
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: need-run assets build ## install what is missing, build, and start the demo (ARGS="--installations 5000")
+	exec bin/usher demo $(ARGS)
+
+.PHONY: build
+build: ## the static binary bin/usher
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/usher .
+
+.PHONY: assets
+assets: web/assets/vendor/.done ## third-party scripts, from the lock file into web/assets/vendor
+
+web/assets/vendor/.done: web/package-lock.json
+	cd web && npm ci --no-fund --no-audit --omit=dev
+	rm -rf web/assets/vendor && mkdir -p web/assets/vendor
+	cp web/node_modules/htmx.org/dist/htmx.min.js web/assets/vendor/
+	cp web/node_modules/uplot/dist/uPlot.iife.min.js web/node_modules/uplot/dist/uPlot.esm.js web/node_modules/uplot/dist/uPlot.min.css web/assets/vendor/
+	cp web/node_modules/htmx.org/LICENSE web/assets/vendor/htmx.LICENSE.txt
+	cp web/node_modules/uplot/LICENSE web/assets/vendor/uPlot.LICENSE.txt
+	touch $@
+
+.PHONY: test
+test: need-test assets ## every test (TESTFLAGS="-race" for the race detector)
+	go test $(TESTFLAGS) ./...
+
+.PHONY: race
+race: ## every test under the race detector
+	$(MAKE) test TESTFLAGS=-race
+
+.PHONY: check
+check: check-lite $(LINT) ## format, vet, architecture and lint
+	$(LINT) run ./...
+
+.PHONY: check-lite
+check-lite: ## format, vet and the architecture's rules: needs nothing but Go
+	@bad="$$(gofmt -l main.go app modules migrations web/*.go)"; test -z "$$bad" || { echo "run gofmt -w on:" $$bad; exit 1; }
+	go vet ./...
+	go test -run '^TestArchitecture' ./app
+
+$(CACHE)/bin/golangci-lint:
+	GOBIN=$(CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+.PHONY: bench
+bench: build ## the numbers of quality.md, beside their goals (ARGS="-quick")
+	go run ./app/bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (1m)
+	@set -euo pipefail; grep -rlE --include='*_test.go' '^func Fuzz' app modules | sort | while read -r file; do \
+	  sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file" | while read -r target; do \
+	    echo "== $$target in $$(dirname "$$file")"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+	  done; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built and fetched
+	rm -rf bin web/assets/vendor web/node_modules .cache
+
+# What a program needs is looked for first; only what is missing is installed,
+# after saying so. Names are apt's; brew calls some of them otherwise.
+define install
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if command -v apt-get >/dev/null; then \
+	  echo "Installing with apt:$$missing"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; \
+	elif command -v brew >/dev/null; then \
+	  echo "Installing with brew:$$missing"; \
+	  for package in $$missing; do case $$package in \
+	    nodejs) brew install node;; \
+	    npm|nghttp2-server) ;; \
+	    nghttp2-client) brew install nghttp2;; \
+	    postgresql) brew install postgresql@17;; \
+	    redis-server) brew install redis;; \
+	    chromium) brew install --cask chromium;; \
+	    *) brew install $$package;; \
+	  esac || exit 1; done; \
+	else \
+	  echo "Please install:$$missing"; exit 1; \
+	fi
+endef
+has_postgres = command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || compgen -G '/usr/pgsql-*/bin/postgres' >/dev/null \
+	|| compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null || compgen -G '/usr/local/opt/postgresql@*/bin/postgres' >/dev/null \
+	|| compgen -G '/Applications/Postgres.app/Contents/Versions/*/bin/postgres' >/dev/null
+
+.PHONY: need-go
+need-go:
+	@command -v go >/dev/null || { echo "Usher is built with Go 1.26 or newer, which is not installed: https://go.dev/doc/install"; exit 1; }
+
+.PHONY: need-run
+need-run: need-go
+	@missing=""; \
+	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	{ $(has_postgres); } || missing="$$missing postgresql"; \
+	$(install)
+
+.PHONY: need-test
+need-test: need-run
+	@missing=""; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ] || missing="$$missing chromium"; \
+	command -v nghttp >/dev/null || missing="$$missing nghttp2-client"; \
+	command -v nghttpd >/dev/null || missing="$$missing nghttp2-server"; \
+	$(install)
