@@ -187,6 +187,17 @@ func TestStartCanBeCancelled(t *testing.T) {
 	start(t, dir) // nothing is in the way of the next one
 }
 
+func TestDefaultDir(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", "/data/ann")
+	want := "/data/ann/usher"
+	if os.Geteuid() == 0 {
+		want = "/var/lib/usher"
+	}
+	if got, err := DefaultDir(); got != want || err != nil {
+		t.Errorf("got %s, %v; want %s", got, err, want)
+	}
+}
+
 // nobody is a user without rights.
 func nobody(t *testing.T) *syscall.Credential {
 	t.Helper()

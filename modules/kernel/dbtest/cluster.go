@@ -87,7 +87,8 @@ func ensureTemplate(ctx context.Context, scratch string) (string, error) {
 	template := filepath.Join(cache, key)
 	if _, err := os.Stat(template); err == nil {
 		now := time.Now()
-		return template, os.Chtimes(template, now, now) // in use: see removeUnused
+		_ = os.Chtimes(template, now, now) // in use: see removeUnused
+		return template, nil
 	}
 	removeUnused(cache)
 	return template, makeTemplate(ctx, filepath.Join(scratch, "template"), template)

@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -74,17 +75,27 @@ func TestRedisIsPrivate(t *testing.T) {
 	})
 }
 
+func TestAMissingRedisIsSaidClearly(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, _, err := startRedis(t.Context()); err == nil || !strings.Contains(err.Error(), "apt-get install redis-server") {
+		t.Errorf("got %v, want how to install it", err)
+	}
+}
+
 // A test process that is killed cannot tidy up: the kernel stops its servers, and
 // the next process removes what they wrote.
 func TestAKilledProcessLeavesNothing(t *testing.T) {
 	if os.Getenv("DBTEST_VICTIM") != "" {
 		victim(t)
 	}
-	root := filepath.Join(os.TempDir(), "usher-dbtest-"+filepath.Base(t.TempDir())+"-"+time.Now().Format("150405.000000"))
+	root, err := os.MkdirTemp("", "usher-dbtest-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	cmd := exec.Command(os.Args[0], "-test.run=^TestAKilledProcessLeavesNothing$")
 	cmd.Env = append(os.Environ(), "DBTEST_VICTIM=1", "TMPDIR="+root)
-	if err := os.Mkdir(root, 0o711); err != nil {
+	if err := os.Chmod(root, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	out, err := cmd.StdoutPipe()
@@ -94,12 +105,11 @@ func TestAKilledProcessLeavesNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line := make([]byte, 4096)
-	n, err := out.Read(line)
+	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := strings.TrimSpace(string(line[:n]))
+	dir := strings.TrimSpace(line)
 	if _, err := os.Stat(filepath.Join(dir, "pg", "data", "postmaster.pid")); err != nil {
 		t.Fatalf("the victim runs no server in %q: %v", dir, err)
 	}

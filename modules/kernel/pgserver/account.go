@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
@@ -117,11 +118,12 @@ func (a account) mayEnter(dir string) error {
 }
 
 // socketDir makes the directory of the socket: home/run, or, when that path is
-// too long for a socket, a short one under /tmp named after the home.
+// too long for a socket or reads as two in a URL, a short one under /tmp named
+// after the home.
 func socketDir(home string, a account) (string, error) {
 	const op = "pgserver.Open"
 	dir := filepath.Join(home, "run")
-	if len(filepath.Join(dir, socketName)) > maxSocketPath {
+	if len(filepath.Join(dir, socketName)) > maxSocketPath || strings.Contains(dir, ",") {
 		sum := sha256.Sum256([]byte(home))
 		dir = fmt.Sprintf("/tmp/usher-%x", sum[:8])
 	}

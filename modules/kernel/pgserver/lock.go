@@ -20,7 +20,7 @@ type Lock struct{ f *os.File }
 // Errors: fault.Conflict, naming the holder's pid, when it is taken.
 func TryLock(path string) (*Lock, error) {
 	const op = "pgserver.TryLock"
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o644)
 	if err != nil {
 		return nil, fault.E(op, fault.Forbidden, "cannot open the lock "+path, err).
 			WithFix("start usher as the user who owns " + filepath.Dir(path))

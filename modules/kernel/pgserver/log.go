@@ -19,7 +19,7 @@ func (h *Home) openLog() (*os.File, error) {
 			return nil, err
 		}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (h *Home) launch(settings map[string]string, stale int) (*Server, error) {
 	if err != nil {
 		return nil, fault.E(op, fault.Internal, "cannot read "+h.LogFile(), err)
 	}
-	args := []string{"-D", h.Data(), "-k", h.socket, "-p", "5432", "-c", "listen_addresses="}
+	args := []string{"-D", h.Data(), "-k", `"` + strings.ReplaceAll(h.socket, `"`, `""`) + `"`, "-p", "5432", "-c", "listen_addresses="}
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)
 	}
@@ -136,8 +136,8 @@ func (s *Server) ready(ctx context.Context) (words string, err error) {
 // URL is the address of one of its databases, for pgx and for libpq's programs.
 // "postgres" is there from the start.
 func (s *Server) URL(database string) string {
-	q := url.Values{"host": {s.home.socket}, "port": {"5432"}}
-	return "postgres://" + Superuser + "@/" + url.PathEscape(database) + "?" + q.Encode()
+	// PathEscape, because libpq does not read "+" as a space.
+	return "postgres://" + Superuser + "@/" + url.PathEscape(database) + "?host=" + url.PathEscape(s.home.socket) + "&port=5432"
 }
 
 // Stop shuts the server down: open transactions are rolled back and everything is

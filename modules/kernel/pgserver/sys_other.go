@@ -10,6 +10,8 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
+const noFollow = 0
+
 // supported refuses before anything is touched: the supervisor needs signals,
 // flock and Unix sockets.
 func supported() error {

@@ -7,6 +7,10 @@ import (
 	"syscall"
 )
 
+// noFollow opens no symbolic link: the directory may belong to a less privileged
+// account, which must not make root write elsewhere.
+const noFollow = syscall.O_NOFOLLOW
+
 func supported() error { return nil }
 
 func flock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
