@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/usherhq/usher/modules/hub/push/pushtest"
+)
+
+// bench is one run of the scenarios.
+type bench struct {
+	options
+	*house  // the usher that runs now
+	result  result
+	work    string // everything the run writes, removed at its end
+	handles *pushtest.Services
+	copied  float64 // rows a second of a raw COPY, the last measured
+	solo    crowd   // APNs alone
+	mixed   crowd   // all three services
+	arrived map[string]bool
+}
+
+// scenario is a part of the run. Later ones use what earlier ones have set up; each
+// can be run alone.
+type scenario struct {
+	letter, title, about string
+	run                  func(context.Context) error
+}
+
+func (b *bench) scenarios() []scenario {
+	return []scenario{
+		{"H", "Size and start", "A fresh data directory: the first start makes the database.", b.start},
+		{"A", "Fan-out, APNs", "One notification to everybody, in turn with its peers on the same simulated service.", b.fanOut},
+		{"C", "Memory of a send", "usher's resident memory at most (VmHWM, started over before each send).", b.memory},
+		{"E", "Audience and dry run", "Tag expressions over all installations, through HTTP, one after the other.", b.audience},
+		{"F", "Registration", "PUT /v1/installations/:id, each answered after its commit, over 64 connections kept alive.", b.registration},
+		{"B", "Fan-out, mixed", "40 % APNs, 50 % FCM, 10 % Web Push with RFC 8291 encryption.", b.fanOutMixed},
+		{"G", "A service that is down", "The same notification to a fifth of the mixed crowd, with FCM well, answering 503, and never answering. The rate is that of APNs and Web Push together, until the last of theirs.", b.outage},
+		{"D", "50 ms away", "APNs answers 50 ms later, as over the internet.", b.distance},
+	}
+}
+
+// run measures what o asks for and writes the result.
+func run(ctx context.Context, o options) (err error) {
+	b := &bench{options: o, arrived: map[string]bool{}}
+	if b.work, err = os.MkdirTemp(o.dir, "usher-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.work)
+	if err := os.Chmod(b.work, 0o755); err != nil { // PostgreSQL does not run as root
+		return err
+	}
+	if err := b.usherBinary(ctx); err != nil {
+		return err
+	}
+	m := describe(b.options.usher, o.dir, o.n)
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	defer b.close()
+	for _, s := range b.scenarios() {
+		if !o.wants(s.letter) {
+			continue
+		}
+		b.result.section(s.title, s.about)
+		if err := s.run(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			b.result.fail(err)
+		}
+	}
+	if err := b.publish(m); err != nil {
+		return err
+	}
+	if n := b.result.failures(); n > 0 {
+		return fmt.Errorf("%d scenarios failed", n)
+	}
+	return nil
+}
+
+func (b *bench) usherBinary(ctx context.Context) (err error) {
+	if b.options.usher != "" {
+		b.options.usher, err = filepath.Abs(b.options.usher)
+		return err
+	}
+	say("building usher")
+	b.options.usher, err = buildUsher(ctx, b.work)
+	return err
+}
+
+// open starts the services and usher.
+func (b *bench) open(ctx context.Context) error {
+	near, err := startServices(0)
+	if err != nil {
+		return err
+	}
+	if b.handles, err = pushtest.Start(pushtest.Config{}); err != nil {
+		return err
+	}
+	b.house = &house{near: near, apns: near}
+	b.solo = crowd{app: "solo", n: b.n, service: onlyAPNs, handles: b.handles, origin: near.WebPushOrigin}
+	b.mixed = crowd{app: "mixed", n: b.n, service: mixture, handles: b.handles, origin: near.WebPushOrigin}
+	say("starting usher")
+	b.house.usher, err = startUsher(ctx, b.options.usher, b.work, near, near)
+	return err
+}
+
+// restart starts usher again on the same data, with breakers and pools fresh.
+func (b *bench) restart(ctx context.Context) (err error) {
+	if err := b.stop(); err != nil {
+		return err
+	}
+	b.house.usher, err = startUsher(ctx, b.options.usher, b.work, b.near, b.apns)
+	return err
+}
+
+func (b *bench) close() {
+	if b.house.usher != nil {
+		if err := b.stop(); err != nil {
+			say("%v", err)
+		}
+	}
+	if b.apns != b.near {
+		b.apns.stop()
+	}
+	b.near.stop()
+	_ = b.handles.Close()
+}
+
+// publish writes the result where it belongs.
+func (b *bench) publish(m machine) error {
+	if b.out == "-" {
+		return b.result.write(os.Stdout, m)
+	}
+	f, err := os.Create(b.out)
+	if err != nil {
+		return err
+	}
+	say("writing %s", b.out)
+	return errors.Join(b.result.write(f, m), f.Close())
+}
+
+// settle lets what a send leaves behind (checkpoints, autovacuum) calm down, so
+// that it is not charged to the next.
+func settle(ctx context.Context) error { return wait(ctx, 2*time.Second) }
+
+// crowdOf makes sure that a crowd has arrived, and reports how fast it did.
+func (b *bench) crowdOf(ctx context.Context, c crowd) error {
+	if b.arrived[c.app] {
+		return nil
+	}
+	b.arrived[c.app] = true
+	if err := b.setUp(ctx, c.app, b.near, b.apns); err != nil {
+		return err
+	}
+	before, err := b.yardstick(ctx, c)
+	if err != nil {
+		return err
+	}
+	say("  importing %d installations", c.n)
+	took, err := c.arrive(ctx, b.api)
+	if err != nil {
+		return err
+	}
+	after, err := b.yardstick(ctx, c)
+	if err != nil {
+		return err
+	}
+	rate, raw := float64(c.n)/took.Seconds(), (before+after)/2
+	b.result.tell("import of "+c.app+" (NDJSON, POST /v1/imports)", "%d in %.1f s = %.0f rows/s; %.0f %% of a raw COPY (%.0f rows/s)",
+		c.n, took.Seconds(), rate, 100*rate/raw, raw)
+	return settle(ctx)
+}
+
+// yardstick measures the raw COPY now: the machine is not equally fast all the time.
+func (b *bench) yardstick(ctx context.Context, c crowd) (float64, error) {
+	_, socket := b.postmaster()
+	rate, err := rawCopy(ctx, socket, c, min(c.n, 200_000))
+	b.copied = rate
+	return rate, err
+}

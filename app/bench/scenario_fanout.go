@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/push"
+)
+
+const (
+	apnsGoal     = 40 * time.Second // a million
+	mixedGoal    = 75 * time.Second
+	peerFactor   = 2.0
+	memoryGoal   = 300e6 // bytes
+	flatFactor   = 1.25  // how much more memory ten times the send may take
+	isolation    = 0.9
+	distanceGoal = 0.7
+)
+
+// fanOut is scenario A: usher and its peers in turn, twice.
+func (b *bench) fanOut(ctx context.Context) error {
+	if err := b.crowdOf(ctx, b.solo); err != nil {
+		return err
+	}
+	peers := b.peers(ctx)
+	var rates []float64
+	for round := range 2 {
+		s, err := b.everyone(ctx, b.solo)
+		if err != nil {
+			return err
+		}
+		rates = append(rates, s.rate)
+		b.tellSending(fmt.Sprintf("usher, send %d", round+1), s)
+		for _, p := range peers {
+			if err := settle(ctx); err != nil {
+				return err
+			}
+			p.measure(ctx, b.near)
+		}
+	}
+	rate := mean(rates)
+	took := perMillion(rate)
+	b.result.add("**1,000,000 personal messages with a durable outcome each**", fmt.Sprintf("%s (%.0f/s)", took, rate), "≤ "+apnsGoal.String(), verdictOf(took <= apnsGoal))
+	for _, p := range peers {
+		p.compare(&b.result, rate)
+	}
+	return nil
+}
+
+func (b *bench) tellSending(what string, s sending) {
+	b.result.tell(what, "%d in %.1f s = %.0f/s; CPU µs a message: usher / PostgreSQL / services %s; usher's memory at most %s",
+		s.report.Recorded, s.took.Seconds(), s.rate, s.cpu.each(s.report.Recorded), megabytes(s.peak))
+}
+
+// fanOutMixed is scenario B.
+func (b *bench) fanOutMixed(ctx context.Context) error {
+	if err := b.crowdOf(ctx, b.mixed); err != nil {
+		return err
+	}
+	s, err := b.everyone(ctx, b.mixed)
+	if err != nil {
+		return err
+	}
+	b.tellSending("usher", s)
+	for _, service := range push.Services {
+		if took, ok := s.done[service]; ok {
+			b.result.tell("… until the last of "+string(service), "%.1f s", took.Seconds())
+		}
+	}
+	took := perMillion(s.rate)
+	b.result.add("**1,000,000 personal messages, mixed**", fmt.Sprintf("%s (%.0f/s)", took, s.rate), "≤ "+mixedGoal.String(), verdictOf(took <= mixedGoal))
+	return nil
+}
+
+// memory is scenario C.
+func (b *bench) memory(ctx context.Context) error {
+	if err := b.crowdOf(ctx, b.solo); err != nil {
+		return err
+	}
+	tenth, err := b.send(ctx, newsTo(b.solo.app, "tenth:0"), nil)
+	if err != nil {
+		return err
+	}
+	all, err := b.send(ctx, newsTo(b.solo.app, ""), nil)
+	if err != nil {
+		return err
+	}
+	b.result.tell(fmt.Sprintf("a send of %d", tenth.report.Recorded), "%s", megabytes(tenth.peak))
+	b.result.add(fmt.Sprintf("a send of %d", all.report.Recorded), megabytes(all.peak), "≤ "+megabytes(memoryGoal), verdictOf(all.peak <= memoryGoal))
+	ratio := float64(all.peak) / float64(tenth.peak)
+	b.result.add("ten times the size takes", fmt.Sprintf("%.2f × the memory", ratio), fmt.Sprintf("flat (≤ %.2f)", flatFactor), verdictOf(ratio <= flatFactor))
+	return nil
+}
+
+// distance is scenario D. The service is another process with its own key, so the
+// credential is put anew.
+func (b *bench) distance(ctx context.Context) error {
+	const latency, connections, streams = 50 * time.Millisecond, 4, 1000
+	if err := b.crowdOf(ctx, b.solo); err != nil {
+		return err
+	}
+	far, err := startServices(latency)
+	if err != nil {
+		return err
+	}
+	b.apns = far
+	if err := b.restart(ctx); err != nil {
+		return err
+	}
+	if err := b.setUp(ctx, b.solo.app, b.near, b.apns); err != nil {
+		return err
+	}
+	s, err := b.send(ctx, newsTo(b.solo.app, "tenth:0 || tenth:1"), nil)
+	if err != nil {
+		return err
+	}
+	b.tellSending("usher", s)
+	product := float64(connections*streams) / latency.Seconds()
+	inFlight := float64(hub.Defaults().InFlight) / latency.Seconds()
+	b.result.tell("bound by usher's own `hub.in_flight`", "%d unanswered requests ÷ 50 ms = %.0f/s; %.0f %% reached", hub.Defaults().InFlight, inFlight, 100*s.rate/inFlight)
+	b.result.add("connections × streams ÷ round trip", fmt.Sprintf("%d × %d ÷ 50 ms = %.0f/s; %.0f %% reached", connections, streams, product, 100*s.rate/product),
+		fmt.Sprintf("≥ %.0f %% (*wire speed*)", 100*distanceGoal), verdictOf(s.rate >= distanceGoal*product))
+	return nil
+}
+
+func mean(xs []float64) float64 {
+	sum := 0.0
+	for _, x := range xs {
+		sum += x
+	}
+	return sum / float64(len(xs))
+}
