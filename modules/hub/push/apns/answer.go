@@ -63,14 +63,7 @@ const maxAnswer = 4 << 10
 
 // readable makes every answer one that apns2 can read: its decoder loses the
 // status when the body is not JSON, as a proxy's is.
-type readable struct{ transport transport }
-
-type transport interface {
-	http.RoundTripper
-	CloseIdleConnections()
-}
-
-func (r readable) CloseIdleConnections() { r.transport.CloseIdleConnections() }
+type readable struct{ transport http.RoundTripper }
 
 // RoundTrip sends the request and tidies the answer's body.
 func (r readable) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -171,7 +171,6 @@ type answering struct {
 	body   string
 }
 
-func (a answering) CloseIdleConnections() {}
 func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: a.status, Body: struct {
 		*strings.Reader

@@ -43,6 +43,7 @@ type Config struct {
 type Sender struct {
 	topic   string
 	clients []*apns2.Client
+	links   []*wire.Link
 	turn    atomic.Uint32
 	gate    *wire.Gate
 	signer  *signer
@@ -70,8 +71,9 @@ func New(cfg Config) (*Sender, error) {
 	for i := range s.clients {
 		c := apns2.NewTokenClient(s.signer.token)
 		c.Host = endpoint
-		c.HTTPClient = wire.Client(readable{wire.NewLink(cfg.RootCAs)})
-		s.clients[i] = c
+		link := wire.NewLink(cfg.RootCAs)
+		c.HTTPClient = wire.Client(readable{link})
+		s.clients[i], s.links = c, append(s.links, link)
 	}
 	return s, nil
 }
@@ -129,8 +131,8 @@ func (s *Sender) push(ctx context.Context, n *apns2.Notification) push.Outcome {
 // and closes the connections.
 func (s *Sender) Close() error {
 	s.gate.Close()
-	for _, c := range s.clients {
-		c.CloseIdleConnections()
+	for _, l := range s.links {
+		l.Close()
 	}
 	return nil
 }

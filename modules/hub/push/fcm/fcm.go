@@ -149,7 +149,7 @@ func (s *Sender) push(ctx context.Context, msg *messaging.Message, send sendFunc
 func (s *Sender) Close() error {
 	s.gate.Close()
 	for _, l := range s.links {
-		l.CloseIdleConnections()
+		l.Close()
 	}
 	return nil
 }

@@ -125,4 +125,5 @@ type Count struct {
 	Refused     int64 // answered otherwise
 	Unanswered  int64 // hung, reset or closed
 	Connections int64
+	Open        int64 // connections open now
 }

@@ -92,7 +92,7 @@ func (s *Services) Stats(name push.Service) Count {
 	svc := s.running[name]
 	return Count{
 		Requests: svc.requests.Load(), Accepted: svc.accepted.Load(), Refused: svc.declined.Load(),
-		Unanswered: svc.unanswered.Load(), Connections: svc.server.Connections(),
+		Unanswered: svc.unanswered.Load(), Connections: svc.server.Connections(), Open: int64(svc.server.Open()),
 	}
 }
 

@@ -10,8 +10,11 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/usherhq/usher/modules/hub/push/wire"
 )
 
 // errForbidden says that an endpoint's host is at an address inside a network.
@@ -26,18 +29,10 @@ const (
 	maxHeader        = 16 << 10 // bytes of an answer's header
 )
 
-// newTransport connects to public addresses only, but for the allowed
-// host:port pairs. It knows no proxy, which would hide the address.
-func newTransport(roots *x509.CertPool, allowed []string) *http.Transport {
-	free := &net.Dialer{Timeout: dialTimeout}
-	guarded := &net.Dialer{Timeout: dialTimeout, Control: refusePrivate}
+// newTransport makes a transport without a proxy, which would hide the address.
+func newTransport(roots *x509.CertPool, dial *dialer) *http.Transport {
 	return &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if slices.Contains(allowed, addr) {
-				return free.DialContext(ctx, network, addr)
-			}
-			return guarded.DialContext(ctx, network, addr)
-		},
+		DialContext:            dial.connect,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true,
@@ -48,6 +43,63 @@ func newTransport(roots *x509.CertPool, allowed []string) *http.Transport {
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
 	}
+}
+
+// dialer connects to public addresses only, but for the allowed host:port
+// pairs, and knows its open connections, because http.Transport closes only
+// those that it has already noticed to be idle.
+type dialer struct {
+	allowed []string
+	mu      sync.Mutex
+	open    map[*connection]struct{}
+	closed  bool
+}
+
+func (d *dialer) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	nd := &net.Dialer{Timeout: dialTimeout, Control: refusePrivate}
+	if slices.Contains(d.allowed, addr) {
+		nd.Control = nil
+	}
+	nc, err := nd.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{nc, d}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		_ = nc.Close()
+		return nil, wire.ErrClosed
+	}
+	if d.open == nil {
+		d.open = map[*connection]struct{}{}
+	}
+	d.open[c] = struct{}{}
+	return c, nil
+}
+
+// close closes every connection and makes no other.
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	for c := range d.open {
+		_ = c.Conn.Close()
+	}
+}
+
+// connection leaves its dialer's list when it closes.
+type connection struct {
+	net.Conn
+	dialer *dialer
+}
+
+// Close closes the connection.
+func (c *connection) Close() error {
+	c.dialer.mu.Lock()
+	delete(c.dialer.open, c)
+	c.dialer.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // refusePrivate checks the address a name resolved to, when it is dialled: a

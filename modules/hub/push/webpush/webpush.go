@@ -38,6 +38,7 @@ type Config struct {
 // Sender is a push.Sender for Web Push.
 type Sender struct {
 	client *http.Client
+	dialer *dialer
 	gate   *wire.Gate
 	vapid  *vapid
 	clock  clock.Clock
@@ -54,8 +55,10 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
+	dial := &dialer{allowed: cfg.AllowHosts}
 	return &Sender{
-		client: wire.Client(newTransport(cfg.RootCAs, cfg.AllowHosts)),
+		client: wire.Client(newTransport(cfg.RootCAs, dial)),
+		dialer: dial,
 		gate:   wire.NewGate(cmp.Or(cfg.InFlight, 500)),
 		vapid:  v, clock: cfg.Clock,
 	}, nil
@@ -121,6 +124,7 @@ func (s *Sender) request(ctx context.Context, sub *subscription, m *push.Message
 func (s *Sender) Close() error {
 	s.gate.Close()
 	s.client.CloseIdleConnections()
+	s.dialer.close()
 	return nil
 }
 

@@ -34,6 +34,7 @@ type Link struct {
 	mu      sync.Mutex
 	conn    *http2.ClientConn
 	dialing *dialing
+	closed  bool
 }
 
 // dialing is one attempt to connect, which many requests may wait for.
@@ -62,11 +63,13 @@ func (l *Link) RoundTrip(req *http.Request) (*http.Response, error) {
 	return l.transport.RoundTrip(req)
 }
 
-// CloseIdleConnections closes the connection if no request is using it.
-func (l *Link) CloseIdleConnections() {
+// Close closes the connection, also one that is still being made. No request
+// may be in flight.
+func (l *Link) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn != nil && l.conn.State().StreamsActive == 0 {
+	l.closed = true
+	if l.conn != nil {
 		_ = l.conn.Close() // nothing is lost with it
 		l.conn = nil
 	}
@@ -112,8 +115,12 @@ func (l *Link) connect(d *dialing, addr string) {
 	defer cancel()
 	d.conn, d.err = l.dial(ctx, addr)
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed && d.conn != nil {
+		_ = d.conn.Close()
+		d.conn, d.err = nil, ErrClosed
+	}
 	l.conn, l.dialing = d.conn, nil
-	l.mu.Unlock()
 	close(d.done)
 }
 

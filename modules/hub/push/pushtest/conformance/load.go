@@ -119,11 +119,12 @@ func wantEach(t *testing.T, services *pushtest.Services, service push.Service, s
 	}
 }
 
-// streamLimit: more messages than the service takes at once only wait.
+// streamLimit: more messages than the service takes at once only wait. APNs
+// takes one until it has seen a provider token.
 func (s suite) streamLimit(t *testing.T) {
-	cfg := s.shape(pushtest.ServiceConfig{MaxStreams: 3, Latency: time.Millisecond})
+	cfg := s.shape(pushtest.ServiceConfig{MaxStreams: 1, Latency: time.Millisecond})
 	services, sender := s.start(t, cfg)
-	const n = 500
+	const n = 300
 	if sends := s.load(t, services, sender, n); sends != n {
 		t.Errorf("%d messages took %d sends under a stream limit", n, sends)
 	}
@@ -176,11 +177,16 @@ func (s suite) outage(t *testing.T) {
 func (s suite) closes(t *testing.T) {
 	services, sender := s.start(t, pushtest.Config{})
 	m := Message(services.Handle(s.service, 1, ""))
-	s.deliver(t, sender, m)
+	s.load(t, services, sender, 100)
 	for range 2 {
 		if err := sender.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 	}
 	wantRetry(t, send(t, sender, m), "closed")
+	for end := time.Now().Add(patience); services.Stats(s.service).Open > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d connections are still open", services.Stats(s.service).Open)
+		}
+	}
 }

@@ -98,6 +98,13 @@ func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 // Connections counts the connections accepted so far.
 func (s *Server) Connections() int64 { return s.opened.Load() }
 
+// Open counts the connections that are open now.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // Refuse resets every open connection, and each new one until Refuse(false).
 func (s *Server) Refuse(on bool) {
 	s.refuse.Store(on)
