@@ -41,6 +41,9 @@ func (c *cli) demo() *cobra.Command {
 			if f, ok := c.out.(*os.File); ok {
 				opt.Terminal = isatty.IsTerminal(f.Fd())
 			}
+			if l.Origin("log.level") == "default" {
+				l.Config.Log.Level = "warn" // its own progress is what people read
+			}
 			return Demo(cmd.Context(), l.Config, opt, c.logger(l.Log), c.out)
 		},
 	}

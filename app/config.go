@@ -27,6 +27,7 @@ type Config struct {
 	Limits   web.LimitConfig `koanf:"limits"`
 	Access   Access          `koanf:"access"`
 	Seal     Seal            `koanf:"seal"`
+	Stream   Stream          `koanf:"stream"`
 	Hub      hub.Config      `koanf:"hub"`
 }
 
@@ -74,6 +75,11 @@ type Seal struct {
 	Key string `koanf:"key" secret:"true"` // base64 of 32 bytes; empty: the file seal.key in data_dir
 }
 
+// Stream is what is kept of the past.
+type Stream struct {
+	RetentionDays int `koanf:"retention_days" validate:"min=1,max=3650"` // facts older than that are dropped
+}
+
 // Defaults suit one small machine on its own.
 func Defaults() Config {
 	dir, _ := embedded.DefaultDir() // none for a user without a home: then data_dir is required
@@ -83,6 +89,7 @@ func Defaults() Config {
 		Database: db.Defaults(),
 		Log:      Log{Level: "info", Format: "text"},
 		Limits:   web.LimitDefaults(),
+		Stream:   Stream{RetentionDays: 90},
 		Hub:      hub.Defaults(),
 	}
 }

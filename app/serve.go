@@ -5,41 +5,72 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
-	"github.com/usherhq/usher/app/embedded"
+	"github.com/usherhq/usher/app/demo"
 	"github.com/usherhq/usher/migrations"
-	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/hub/push/pushtest"
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/pgserver"
 )
 
 // Serve runs Usher until ctx ends. out gets what the operator must read: where
 // to point a browser.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) error {
-	d, release, err := openStore(ctx, cfg, log)
+	return serve(ctx, cfg, log, func(ctx context.Context, url string) error {
+		fmt.Fprintf(out, "Usher is at %s\n", url)
+		if len(cfg.Access.Keys) == 0 && !cfg.HTTP.Loopback() {
+			log.Warn("no access.keys are configured: other machines will be refused", "listen", cfg.HTTP.Listen)
+		}
+		<-ctx.Done()
+		return nil
+	})
+}
+
+// serve runs Usher beside what is to happen meanwhile, and stops in good order
+// when that has ended.
+func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx context.Context, url string) error) error {
+	tuneMemory()
+	u, err := New(ctx, cfg, log)
+	defer u.Close()
 	if err != nil {
 		return err
 	}
-	defer release()
-	if _, err := db.Migrate(ctx, d.SQL(), migrations.FS); err != nil {
-		return err
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- u.Run(running)
+		stop()
+	}()
+	err = meanwhile(running, u.URL())
+	stop()
+	if ran := <-ended; ran != nil {
+		return ran
 	}
-	site := Site{
-		Checks:  []Check{{Name: "database", Probe: d.Ping}},
-		Metrics: NewMetrics(NewPoolCollector(d)),
-		Clock:   clock.System{},
+	return err
+}
+
+// Memory use of a send is small and short-lived: collecting it half as often as Go
+// would costs a few tens of megabytes and saves a tenth of the processor.
+const (
+	gcPercent   = 400
+	memoryLimit = 240 << 20
+)
+
+// tuneMemory trades memory for speed within a bound, unless the operator's
+// GOGC or GOMEMLIMIT say otherwise.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
-	server, err := NewServer(cfg, site, log)
-	if err != nil {
-		return err
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
-	fmt.Fprintf(out, "Usher is at %s\n", server.URL())
-	if len(cfg.Access.Keys) == 0 && !cfg.HTTP.Loopback() {
-		log.Warn("no access.keys are configured: other machines will be refused", "listen", cfg.HTTP.Listen)
-	}
-	return Run(ctx, log, forgetAnswers(d, log), Component{Name: "http", Run: server.Run})
 }
 
 // DemoOptions shape the simulated festival.
@@ -47,19 +78,67 @@ type DemoOptions struct {
 	Installations int
 	For           time.Duration // 0: until stopped
 	Seed          int64
+	Terminal      bool // out is a terminal
 }
 
-// Demo runs Usher beside a simulated festival, in built-in stores of its own:
-// configured ones may hold true data.
+// demoPause lets people open the page before the first notification goes out.
+const demoPause = 4 * time.Second
+
+// Demo runs Usher with built-in stores of its own, which are gone afterwards,
+// beside a simulated festival and simulated push services. Nothing in Usher
+// knows of it but the endpoints in its configuration.
 func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, out io.Writer) error {
-	if opt.For > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, opt.For)
-		defer cancel()
+	services, err := pushtest.Start(pushtest.Config{DecryptEvery: decryptEvery(opt.Installations)})
+	if err != nil {
+		return fault.E("app.Demo", fault.Internal, "the simulated push services do not start", err)
 	}
+	defer services.Close()
 	cfg.DataDir = filepath.Join(cfg.DataDir, "demo")
+	lock, err := emptyHome(ctx, cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }()
 	cfg.Database.URL, cfg.Redis.URL = "", ""
-	return Serve(ctx, cfg, log, out)
+	cfg.Hub.Services.APNsEndpoint = services.APNsURL()
+	cfg.Hub.Services.FCMEndpoint = services.FCMURL()
+	cfg.Hub.Services.WebPushHosts = []string{services.WebPushHost()}
+	cfg.Hub.Services.CAFile = filepath.Join(cfg.DataDir, "services.pem")
+	if err := os.WriteFile(cfg.Hub.Services.CAFile, services.CAPEM(), 0o600); err != nil {
+		return fault.E("app.Demo", fault.Internal, "cannot write "+cfg.Hub.Services.CAFile, err)
+	}
+	fmt.Fprintf(out, "\n  Usher demo: a festival with %d phones\n", opt.Installations)
+	return serve(ctx, cfg, log, func(ctx context.Context, url string) error {
+		return demo.Run(ctx, services, demo.Options{
+			URL: url, Installations: opt.Installations, Seed: uint64(opt.Seed), For: opt.For,
+			Pause: demoPause, Out: out, Terminal: opt.Terminal,
+		})
+	})
+}
+
+// decryptEvery spares a large demo most of the simulated service's own work: it
+// decrypts every message up to 50,000 phones, and a sample of more.
+func decryptEvery(installations int) int { return 1 + installations/50_000 }
+
+// emptyHome makes dir the demo's alone and removes what an earlier demo left in it.
+// Errors: fault.Conflict while another demo runs there.
+func emptyHome(ctx context.Context, dir string) (*pgserver.Lock, error) {
+	const op = "app.Demo"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fault.E(op, fault.Invalid, "cannot make "+dir, err).WithFix("choose another place with --data-dir")
+	}
+	lock, err := pgserver.TryLock(filepath.Join(dir, "demo.lock"))
+	if err != nil {
+		return nil, err
+	}
+	postgres := filepath.Join(dir, "postgres")
+	if err := pgserver.StopOrphan(ctx, postgres); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(postgres); err != nil {
+		return nil, fault.E(op, fault.Internal, "cannot remove the last demo's data", err)
+	}
+	return lock, nil
 }
 
 // Migrate brings the schema up to date and says which version it has.
@@ -75,46 +154,4 @@ func Migrate(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) e
 	}
 	_, err = fmt.Fprintf(out, "the schema is at version %d\n", version)
 	return err
-}
-
-// openStore connects to the configured PostgreSQL, or starts the built-in one. release closes and stops both.
-func openStore(ctx context.Context, cfg Config, log *slog.Logger) (d *db.DB, release func(), err error) {
-	stop := func() {}
-	if cfg.Database.URL == "" {
-		pg, err := embedded.Start(ctx, embedded.Options{Dir: filepath.Join(cfg.DataDir, "postgres"), Log: log})
-		if err != nil {
-			return nil, nil, err
-		}
-		cfg.Database.URL = pg.URL()
-		stop = func() {
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-			defer cancel()
-			if err := pg.Stop(last); err != nil {
-				log.Error("the built-in PostgreSQL did not stop well", "error", err)
-			}
-		}
-	}
-	if d, err = db.Open(ctx, cfg.Database, clock.System{}); err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return d, func() { d.Close(); stop() }, nil
-}
-
-// forgetAnswers drops the answers to repeatable requests once they are a day old.
-func forgetAnswers(d *db.DB, log *slog.Logger) Component {
-	return Component{Name: "idempotency", Run: func(ctx context.Context) error {
-		t := time.NewTicker(time.Hour)
-		defer t.Stop()
-		for {
-			if _, err := web.PurgeIdempotency(ctx, d); err != nil && ctx.Err() == nil {
-				log.Warn("old answers were not forgotten", "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-t.C:
-			}
-		}
-	}}
 }

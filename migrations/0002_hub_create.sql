@@ -64,7 +64,7 @@ CREATE TABLE hub.installation (
 CREATE UNIQUE INDEX installation_handle ON hub.installation (app_id, kind, decode(md5(handle), 'hex'));
 CREATE INDEX installation_fanout ON hub.installation (app_id, service, no) WHERE status = 'active';
 CREATE INDEX installation_folded ON hub.installation USING hash (lower(id)); -- for $InstallationId:{…}
-CREATE INDEX installation_user ON hub.installation (app_id, user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX installation_user ON hub.installation (lower(user_id)) WHERE user_id IS NOT NULL; -- for $UserId:{…}
 CREATE INDEX installation_tags ON hub.installation USING gin (tags) WITH (fastupdate = off);
 
 CREATE TABLE hub.template (                            -- server-side templates by locale

@@ -99,7 +99,7 @@ func (r *rig) phone(service push.Service, n int, prefix string, change ...func(*
 	return in
 }
 
-func speaks(locale string) func(*Installation) { return func(in *Installation) { in.Locale = locale } }
+func speaks(locale string) func(*Installation)  { return func(in *Installation) { in.Locale = locale } }
 func tagged(tags ...string) func(*Installation) { return func(in *Installation) { in.Tags = tags } }
 
 func (r *rig) send(d Draft) Notification {

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/usherhq/usher/migrations"
+	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/queue"
+	"github.com/usherhq/usher/modules/kernel/stream"
+	"github.com/usherhq/usher/web"
+)
+
+// Usher is the whole program, put together and ready to run.
+type Usher struct {
+	log    *slog.Logger
+	queue  *queue.Queue
+	stream *stream.Stream
+	server *Server
+	opened []func() // what Close undoes, the last first
+}
+
+// New is the architecture on one page: the stores, the kernel, the modules from
+// top to bottom, and the doors into them. Close undoes it, also when it fails
+// half-way: u is never nil.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error) {
+	u = &Usher{log: log}
+
+	// Stores: the promoter's, or our own.
+	d, release, err := openStore(ctx, cfg, log)
+	if err != nil {
+		return u, err
+	}
+	u.onClose(release)
+	if _, err = db.Migrate(ctx, d.SQL(), migrations.FS); err != nil {
+		return u, err
+	}
+
+	// Kernel.
+	if u.queue, release, err = openQueue(cfg, d, log); err != nil {
+		return u, err
+	}
+	u.onClose(release)
+	u.stream = stream.New(d, stream.Config{RetentionDays: cfg.Stream.RetentionDays}, log)
+	key, err := sealKey(cfg)
+	if err != nil {
+		return u, err
+	}
+
+	// Modules. identity comes before hub; sales, analytics, pricing and proximity after it.
+	if cfg.Hub.Services.Roots, err = roots(cfg.Hub.Services.CAFile); err != nil {
+		return u, err
+	}
+	notifications := hub.New(cfg.Hub, d, key, hub.NewSender, log)
+	u.onClose(notifications.Close)
+	if err = notifications.Start(ctx); err != nil {
+		return u, err
+	}
+
+	// Doors: jobs and HTTP.
+	notifications.Jobs(u.queue)
+	houseJobs(u.queue, d)
+	u.server, err = NewServer(cfg, Site{
+		Routes:  notifications.Routes(),
+		Pages:   notifications.Pages(),
+		Files:   web.Files,
+		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
+		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream)),
+		Clock:   clock.System{},
+	}, log)
+	return u, err
+}
+
+// URL is where this machine reaches Usher.
+func (u *Usher) URL() string { return u.server.URL() }
+
+// Run works until ctx ends. HTTP stops first, then the stream's readers, then the jobs.
+func (u *Usher) Run(ctx context.Context) error {
+	return Run(ctx, u.log,
+		Component{"jobs", u.queue.Run},
+		Component{"stream", u.stream.Run},
+		Component{"http", u.server.Run},
+	)
+}
+
+func (u *Usher) onClose(f func()) { u.opened = append(u.opened, f) }
+
+// Close releases what New opened; the database is last. Call it after Run.
+func (u *Usher) Close() {
+	for i := len(u.opened) - 1; i >= 0; i-- {
+		u.opened[i]()
+	}
+	u.opened = nil
+}
