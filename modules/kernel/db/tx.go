@@ -67,7 +67,10 @@ func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 		return fault.E(op, fault.Transient, "the database is busy or away", err)
 	}
 	defer sc.Close()
-	st, err := sc.BeginTx(ctx, nil)
+	// Given ctx, database/sql would roll back from a goroutine of its own when ctx
+	// ends, while fn may be using the connection through pgx. Statements still end
+	// with ctx, each by itself.
+	st, err := sc.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return fault.E(op, fault.Transient, "the database is busy or away", err)
 	}
@@ -77,6 +80,9 @@ func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	_ = sc.Raw(func(c any) error { tx.conn = c.(*stdlib.Conn).Conn(); return nil })
 	if err := fn(tx); err != nil {
 		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return Classify(op, err)
 	}
 	if err := st.Commit(); err != nil {
 		return Classify(op, err)

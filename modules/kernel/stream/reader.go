@@ -1,0 +1,264 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+const (
+	busyPause  = 100 * time.Millisecond // another process has the partition
+	awayPause  = time.Second            // the database does not answer
+	recheck    = 30 * time.Second       // every partition is looked at this often, whatever was announced
+	maxBackoff = time.Minute
+	skipFrom   = 1000 // transactions a cursor may stay behind when nothing is left to handle
+)
+
+// reader runs one listener in this process.
+type reader struct {
+	Listener
+	s     *Stream
+	lanes [db.Partitions]lane // each touched by one goroutine at a time
+
+	bell  chan struct{}
+	mu    sync.Mutex
+	fresh [db.Partitions]bool // announced since the last look
+	reset bool                // forget floors
+}
+
+// lane is what a reader remembers of a partition. It is never needed for
+// correctness: the cursor in PostgreSQL decides.
+type lane struct {
+	due    time.Time // when to look; zero: when announced
+	hold   bool      // due is a pause that an announcement does not cut short
+	singly int       // facts to handle one at a time, after a batch failed
+	floor  uint64    // no fact for this listener behind the cursor and below this xid
+}
+
+func newReader(s *Stream, l Listener) *reader {
+	return &reader{Listener: l, s: s, bell: make(chan struct{}, 1)}
+}
+
+// announce says that partitions have news. It does not block.
+func (r *reader) announce(reset bool, partitions ...int16) {
+	r.mu.Lock()
+	for _, p := range partitions {
+		r.fresh[p] = true
+	}
+	r.reset = r.reset || reset
+	r.mu.Unlock()
+	select {
+	case r.bell <- struct{}{}:
+	default:
+	}
+}
+
+// run looks at partitions when they are due until ctx ends.
+func (r *reader) run(ctx context.Context) {
+	all := time.NewTicker(recheck)
+	defer all.Stop()
+	r.announce(true, allPartitions...)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-all.C:
+			r.announce(true, allPartitions...)
+		case <-r.bell:
+		case <-timer.C:
+		}
+		r.take()
+		r.work(ctx)
+		timer.Reset(r.untilDue())
+	}
+}
+
+// take makes announced partitions due.
+func (r *reader) take() {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range r.lanes {
+		l := &r.lanes[p]
+		if r.reset {
+			l.floor = 0
+		}
+		if r.fresh[p] && !(l.hold && l.due.After(now)) {
+			l.due = now
+		}
+	}
+	r.fresh, r.reset = [db.Partitions]bool{}, false
+}
+
+func (r *reader) untilDue() time.Duration {
+	wait := recheck
+	for p := range r.lanes {
+		if due := r.lanes[p].due; !due.IsZero() {
+			wait = min(wait, time.Until(due))
+		}
+	}
+	return max(wait, 0)
+}
+
+// work handles one batch in each partition that is due and has facts. One cheap
+// query finds those.
+func (r *reader) work(ctx context.Context) {
+	now := time.Now()
+	var due []int16
+	var floors []uint64
+	for p := range r.lanes {
+		if l := r.lanes[p]; !l.due.IsZero() && !l.due.After(now) {
+			due, floors = append(due, int16(p)), append(floors, l.floor)
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	places, horizon, err := r.s.store.ready(ctx, r.Name, r.Types, due, floors)
+	if err != nil && ctx.Err() == nil {
+		r.s.log.Warn("cannot read the stream", "listener", r.Name, "error", err)
+	}
+	var group errgroup.Group
+	group.SetLimit(r.Workers)
+	for _, p := range due {
+		l := &r.lanes[p]
+		switch {
+		case err != nil:
+			l.pause(awayPause)
+		case places[p].ready:
+			group.Go(func() error { r.step(ctx, p, l); return nil })
+		default:
+			r.rest(ctx, p, l, places[p], horizon)
+		}
+	}
+	_ = group.Wait()
+}
+
+// rest leaves a partition without facts for the listener until the next announcement.
+func (r *reader) rest(ctx context.Context, p int16, l *lane, at place, horizon uint64) {
+	l.due, l.hold, l.floor = time.Time{}, false, horizon
+	if horizon < at.xid+skipFrom {
+		return
+	}
+	if err := r.s.store.skip(ctx, r.Name, p, at.position, horizon); err != nil && ctx.Err() == nil {
+		r.s.log.Warn("cannot move a cursor", "listener", r.Name, "partition", p, "error", err)
+	}
+}
+
+// pause makes the lane due after d; news does not make it sooner.
+func (l *lane) pause(d time.Duration) { l.due, l.hold = time.Now().Add(d), true }
+
+// step handles one batch of a partition and says when to look again.
+func (r *reader) step(ctx context.Context, p int16, l *lane) {
+	limit := r.Batch
+	if l.singly > 0 {
+		limit = 1
+	}
+	b := r.batch(ctx, p, limit)
+	l.hold = false
+	switch {
+	case ctx.Err() != nil: // rolled back; that is no failure of the facts
+	case b.err == nil && b.busy:
+		l.pause(busyPause)
+	case b.err == nil:
+		l.singly = max(l.singly-len(b.facts), 0)
+		l.due = time.Now()
+		if len(b.facts) < b.limit {
+			l.due, l.singly = time.Time{}, 0
+		}
+	case len(b.facts) == 0:
+		r.s.log.Warn("cannot read the stream", "listener", r.Name, "partition", p, "error", b.err)
+		l.pause(awayPause)
+	case len(b.facts) > 1:
+		r.s.log.Warn("a batch failed; its facts are handled one by one", "listener", r.Name, "partition", p, "facts", len(b.facts), "error", b.err)
+		l.singly, l.due = len(b.facts), time.Now()
+	default:
+		r.failed(ctx, b, l)
+	}
+}
+
+// batch is what became of one.
+type batch struct {
+	at    cursor // before it
+	facts []Fact
+	limit int
+	busy  bool // another process has the cursor
+	err   error
+}
+
+// batch handles up to limit facts and moves the cursor, in one transaction.
+func (r *reader) batch(ctx context.Context, p int16, limit int) (b batch) {
+	ctx, cancel := context.WithTimeout(ctx, r.s.cfg.BatchTimeout)
+	defer cancel()
+	b.limit = limit
+	b.err = r.s.store.db.InTx(ctx, func(tx *db.Tx) (err error) {
+		var locked bool
+		if b.at, locked, err = lockCursor(tx, r.Name, p); err != nil || !locked {
+			b.busy = err == nil
+			return err
+		}
+		if b.at.failures > 0 { // a process before us failed here, or died
+			b.limit = 1
+		}
+		if b.facts, err = read(tx, b.at, r.Types, b.limit); err != nil || len(b.facts) == 0 {
+			return err
+		}
+		if err := r.handle(ctx, tx, b.facts); err != nil {
+			return err
+		}
+		return moveCursor(tx, b.at, after(b))
+	})
+	return b
+}
+
+// after is the position behind a batch. When nothing was left below the horizon
+// the cursor goes up to it, over facts of other types.
+func after(b batch) position {
+	if len(b.facts) < b.limit {
+		return position{xid: b.at.horizon}
+	}
+	last := b.facts[len(b.facts)-1]
+	return position{last.XID, last.ID}
+}
+
+// handle calls the listener; a panic becomes fault.Internal.
+func (r *reader) handle(ctx context.Context, tx *db.Tx, facts []Fact) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.s.log.Error("a listener panicked", "listener", r.Name, "panic", p, "stack", string(debug.Stack()))
+			err = fault.E("stream.Handle", fault.Internal, fmt.Sprintf("panic: %v", p), nil)
+		}
+	}()
+	return r.Handle(ctx, tx, facts)
+}
+
+// failed counts the failure of a single fact and parks it after the last attempt.
+func (r *reader) failed(ctx context.Context, b batch, l *lane) {
+	f := b.facts[0]
+	log := r.s.log.With("listener", r.Name, "partition", f.Partition, "type", f.Type, "xid", f.XID, "id", f.ID)
+	failures, parked, err := r.s.store.fail(ctx, b.at, f, r.s.cfg.Attempts, b.err)
+	switch {
+	case err != nil:
+		log.Warn("cannot count the failure of a fact", "error", err, "failure", b.err)
+		l.pause(awayPause)
+	case parked:
+		log.Error("a fact was parked", "error", b.err, "failures", failures)
+		l.singly, l.due = max(l.singly-1, 0), time.Now()
+	default:
+		pause := maxBackoff
+		if failures < 8 {
+			pause = min(pause, r.s.cfg.RetryMin<<(2*max(failures-1, 0)))
+		}
+		log.Warn("a fact failed and will be repeated", "error", b.err, "failures", failures, "in", pause)
+		l.pause(pause)
+	}
+}

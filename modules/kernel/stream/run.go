@@ -1,0 +1,187 @@
+package stream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+)
+
+const (
+	// settle is how soon the log is checked after a wake-up: for facts that were
+	// held back, and to tell other processes once for many commits.
+	settle = 20 * time.Millisecond
+	// checkShare bounds the time spent checking: a check that took t is followed by
+	// none for checkShare·t.
+	checkShare    = 20
+	maintainEach  = time.Hour
+	maintainRetry = 5 * time.Second // writers were in the way
+)
+
+// Run reads for all listeners until ctx ends; a batch under way is rolled back
+// then. It also makes and drops the log's partitions, hourly.
+func (s *Stream) Run(ctx context.Context) error {
+	if err := s.Register(ctx); err != nil {
+		return err
+	}
+	seen, err := s.store.horizon(ctx)
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for _, r := range s.readers {
+		all.Go(func() { r.run(ctx) })
+	}
+	all.Go(func() { s.hear(ctx) })
+	all.Go(func() { s.maintain(ctx) })
+	s.watch(ctx, seen)
+	return nil
+}
+
+// watch tells readers which partitions have news until ctx ends. Commits of this
+// process are announced at once; a check of the log finds the rest: commits of
+// other processes, and facts that were held back by an older open transaction.
+func (s *Stream) watch(ctx context.Context, seen uint64) {
+	wait := newBackoff(settle, 12*settle)
+	tell := false
+	next := time.Now().Add(s.cfg.Poll)
+	rest := time.Time{} // no check before
+	timer := time.NewTimer(s.cfg.Poll)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case p := <-s.facts:
+			s.announce(p)
+			tell = true
+			next = earlier(next, time.Now().Add(settle))
+		case everything := <-s.remote:
+			if everything {
+				s.announceAll()
+			}
+			next = time.Now()
+		case <-timer.C:
+			begun := time.Now()
+			n := s.check(ctx, seen, tell)
+			seen, tell = n.horizon, false
+			rest = time.Now().Add(checkShare * time.Since(begun))
+			next = time.Now().Add(s.cfg.Poll)
+			if !n.held {
+				wait.reset()
+			} else {
+				next = earlier(next, time.Now().Add(wait.next()))
+			}
+		}
+		if next.Before(rest) {
+			next = rest
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+// check announces the partitions with facts of transactions from seen on.
+func (s *Stream) check(ctx context.Context, seen uint64, tell bool) news {
+	if tell {
+		if err := s.store.notify(ctx, s.name, false); err != nil && ctx.Err() == nil {
+			s.log.Warn("cannot tell other processes of new facts; they will poll", "error", err)
+		}
+	}
+	n, err := s.store.news(ctx, seen)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("cannot look for new facts", "error", err)
+		}
+		return news{horizon: seen}
+	}
+	s.announce(n.partitions...)
+	return n
+}
+
+func (s *Stream) announce(partitions ...int16) {
+	for _, r := range s.readers {
+		r.announce(false, partitions...)
+	}
+}
+
+// announceAll also makes readers forget what they know, as after a cursor was set back.
+func (s *Stream) announceAll() {
+	for _, r := range s.readers {
+		r.announce(true, allPartitions...)
+	}
+}
+
+// maintain keeps the log's partitions at start and hourly.
+func (s *Stream) maintain(ctx context.Context) {
+	for {
+		pause := maintainEach
+		if err := s.Maintain(ctx); err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			s.log.Warn("cannot maintain the log's partitions; trying again", "error", err)
+			pause = maintainRetry
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// hear passes on what other processes notify, until ctx ends. While the
+// connection is away, the poll finds their facts.
+func (s *Stream) hear(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.store.listen(ctx, func(from string, everything bool) {
+			if from == s.name.String() {
+				return
+			}
+			select {
+			case s.remote <- everything:
+			case <-ctx.Done():
+			}
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.Warn("lost the connection that hears of facts; polling until it is back", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Second):
+		}
+	}
+}
+
+var allPartitions = func() []int16 {
+	all := make([]int16, db.Partitions)
+	for p := range all {
+		all[p] = int16(p)
+	}
+	return all
+}()
+
+// backoff doubles from least to most.
+type backoff struct{ least, most, now time.Duration }
+
+func newBackoff(least, most time.Duration) *backoff { return &backoff{least, most, least} }
+
+func (b *backoff) reset() { b.now = b.least }
+
+func (b *backoff) next() time.Duration {
+	d := b.now
+	b.now = min(2*b.now, b.most)
+	return d
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,199 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// store is the SQL over the schema stream.
+//
+// The horizon is pg_snapshot_xmin: every transaction below it has ended, so no
+// fact can appear below it any more, and every fact below it is visible.
+type store struct{ db *db.DB }
+
+// position is a place in a partition, between facts: those up to (xid, id) are before it.
+type position struct {
+	xid uint64
+	id  int64
+}
+
+// cursor is a listener's locked place in a partition.
+type cursor struct {
+	position
+	listener  string
+	partition int16
+	failures  int
+	horizon   uint64
+}
+
+// register creates the missing cursors of a listener, at the horizon or at the beginning.
+func (s store) register(ctx context.Context, listener string, beginning bool) error {
+	_, err := s.db.Pool().Exec(ctx, `
+		INSERT INTO stream.cursor (listener, partition, xid)
+		SELECT $1, p, CASE WHEN $2 THEN '0'::xid8 ELSE pg_snapshot_xmin(pg_current_snapshot()) END
+		FROM unnest($3::smallint[]) AS p
+		ON CONFLICT (listener, partition) DO NOTHING`, listener, beginning, allPartitions)
+	return db.Classify("stream.Register", err)
+}
+
+func (s store) horizon(ctx context.Context) (xid uint64, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())`).Scan(&xid)
+	return xid, db.Classify("stream.horizon", err)
+}
+
+// news is what a check of the log found.
+type news struct {
+	partitions []int16 // with facts of transactions from the former horizon on
+	horizon    uint64
+	held       bool // some of the facts are not below the horizon yet
+}
+
+// news finds facts of transactions from seen on, where seen is a former horizon.
+// So it finds each fact at least once after it became visible, and again until it
+// is below the horizon.
+func (s store) news(ctx context.Context, seen uint64) (n news, err error) {
+	err = s.db.Pool().QueryRow(ctx, `
+		SELECT pg_snapshot_xmin(pg_current_snapshot()), coalesce(array_agg(p) FILTER (WHERE p IS NOT NULL), '{}'), coalesce(bool_or(held), false)
+		FROM (SELECT p, EXISTS (SELECT FROM stream.log l
+				WHERE l.partition = p AND l.xid >= pg_snapshot_xmin(pg_current_snapshot())) AS held
+			FROM unnest($2::smallint[]) AS p
+			WHERE EXISTS (SELECT FROM stream.log l WHERE l.partition = p AND l.xid >= $1::xid8)) w`,
+		seen, allPartitions).Scan(&n.horizon, &n.partitions, &n.held)
+	return n, db.Classify("stream.news", err)
+}
+
+// place is what a look without a lock saw of a partition.
+type place struct {
+	position      // of the cursor
+	ready    bool // it has facts to handle
+}
+
+// ready looks at the listener's partitions. floors are xids below which it is
+// known to have nothing to handle. The answer holds up to horizon.
+func (s store) ready(ctx context.Context, listener string, types []string, partitions []int16, floors []uint64) (places map[int16]place, horizon uint64, err error) {
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT c.partition, c.xid, c.id, pg_snapshot_xmin(pg_current_snapshot()), EXISTS (SELECT FROM stream.log l
+			WHERE l.partition = c.partition AND l.xid < pg_snapshot_xmin(pg_current_snapshot())
+				AND (l.xid, l.id) > (greatest(c.xid, a.floor), CASE WHEN c.xid >= a.floor THEN c.id ELSE 0 END)
+				AND (cardinality($2::text[]) = 0 OR l.type = ANY($2)))
+		FROM unnest($3::smallint[], $4::xid8[]) AS a(partition, floor)
+		JOIN stream.cursor c ON c.listener = $1 AND c.partition = a.partition`,
+		listener, orEmpty(types), partitions, floors)
+	if err != nil {
+		return nil, 0, db.Classify("stream.ready", err)
+	}
+	places = map[int16]place{}
+	var p int16
+	var w place
+	_, err = pgx.ForEachRow(rows, []any{&p, &w.xid, &w.id, &horizon, &w.ready}, func() error { places[p] = w; return nil })
+	return places, horizon, db.Classify("stream.ready", err)
+}
+
+// skip moves a cursor to the horizon over facts of types the listener does not
+// want, unless it has moved meanwhile. Otherwise a listener to a rare type would
+// look through ever more of the log.
+func (s store) skip(ctx context.Context, listener string, p int16, from position, horizon uint64) error {
+	_, err := s.db.Pool().Exec(ctx, `UPDATE stream.cursor SET xid = $5, id = 0
+		WHERE listener = $1 AND partition = $2 AND xid = $3 AND id = $4`, listener, p, from.xid, from.id, horizon)
+	return db.Classify("stream.skip", err)
+}
+
+// lockCursor takes the cursor until the transaction ends; locked is false when
+// another reader has it.
+func lockCursor(tx *db.Tx, listener string, p int16) (c cursor, locked bool, err error) {
+	c.listener, c.partition = listener, p
+	err = tx.Conn().QueryRow(tx.Ctx(), `
+		SELECT xid, id, failures, pg_snapshot_xmin(pg_current_snapshot())
+		FROM stream.cursor WHERE listener = $1 AND partition = $2 FOR UPDATE SKIP LOCKED`, listener, p).
+		Scan(&c.xid, &c.id, &c.failures, &c.horizon)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return c, false, nil
+	}
+	return c, err == nil, db.Classify("stream.lock", err)
+}
+
+// factColumns and scanFact belong together.
+const factColumns = `partition, xid, id, type, key, source, source_id, time, received_at, data`
+
+func scanFact(r pgx.CollectableRow) (f Fact, err error) {
+	err = r.Scan(&f.Partition, &f.XID, &f.ID, &f.Type, &f.Key, &f.Source, &f.SourceID, &f.Time, &f.ReceivedAt, &f.Data)
+	f.Time, f.ReceivedAt = f.Time.UTC(), f.ReceivedAt.UTC()
+	return f, err
+}
+
+// read gives the listener's next facts below the cursor's horizon.
+func read(tx *db.Tx, c cursor, types []string, limit int) ([]Fact, error) {
+	rows, err := tx.Conn().Query(tx.Ctx(), `
+		SELECT `+factColumns+` FROM stream.log
+		WHERE partition = $1 AND (xid, id) > ($2::xid8, $3::bigint) AND xid < $4::xid8
+			AND (cardinality($5::text[]) = 0 OR type = ANY($5))
+		ORDER BY xid, id LIMIT $6`, c.partition, c.xid, c.id, c.horizon, orEmpty(types), limit)
+	if err != nil {
+		return nil, db.Classify("stream.read", err)
+	}
+	facts, err := pgx.CollectRows(rows, scanFact)
+	return facts, db.Classify("stream.read", err)
+}
+
+// moveCursor sets the locked cursor to a new position.
+func moveCursor(tx *db.Tx, c cursor, to position) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `
+		UPDATE stream.cursor SET xid = $3, id = $4, failures = 0, moved_at = $5
+		WHERE listener = $1 AND partition = $2`, c.listener, c.partition, to.xid, to.id, tx.Now())
+	return db.Classify("stream.move", err)
+}
+
+// fail counts a failure of f, the fact right after at, and parks it after the last
+// attempt. It does nothing when the cursor has moved since.
+func (s store) fail(ctx context.Context, at cursor, f Fact, attempts int, cause error) (failures int, parked bool, err error) {
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		c, locked, err := lockCursor(tx, at.listener, at.partition)
+		if err != nil || !locked || c.position != at.position {
+			return err
+		}
+		failures = c.failures + 1
+		if failures < attempts {
+			_, err = tx.Conn().Exec(ctx, `UPDATE stream.cursor SET failures = $3 WHERE listener = $1 AND partition = $2`,
+				c.listener, c.partition, failures)
+			return db.Classify("stream.fail", err)
+		}
+		parked = true
+		if err := park(tx, c.listener, f, cause); err != nil {
+			return err
+		}
+		return moveCursor(tx, c, position{f.XID, f.ID})
+	})
+	return failures, parked && err == nil, err
+}
+
+// park puts a fact aside; one that is parked already, before a replay, gets the new error.
+func park(tx *db.Tx, listener string, f Fact, cause error) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `
+		INSERT INTO stream.parked (id, listener, partition, xid, log_id, type, key, source, source_id, time, received_at, data, error, parked_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (listener, xid, log_id) DO UPDATE SET error = excluded.error, parked_at = excluded.parked_at`,
+		id.New(), listener, f.Partition, f.XID, f.ID, f.Type, f.Key, f.Source, f.SourceID, f.Time, f.ReceivedAt, f.Data, clean(cause), tx.Now())
+	return db.Classify("stream.park", err)
+}
+
+// clean makes an error's text fit for a text column.
+func clean(err error) string {
+	text := strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "�"), "\x00", "")
+	if len(text) > 2000 {
+		text = strings.ToValidUTF8(text[:2000], "") + "…"
+	}
+	return text
+}
+
+func orEmpty(types []string) []string {
+	if types == nil {
+		return []string{}
+	}
+	return types
+}

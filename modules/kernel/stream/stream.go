@@ -1,0 +1,166 @@
+// Package stream delivers facts to listeners, each exactly once and in order.
+//
+// db.Tx.Emit writes a fact to stream.log in the transaction of the change it
+// reports. A listener has a cursor per partition; a reader locks the cursor,
+// reads the facts behind it, runs the listener's handler and moves the cursor, all
+// in one transaction. Any number of processes share the partitions that way, with
+// no leader, lease or clock, and a crash rolls everything back.
+//
+// Order: the facts of one partition (so of one key) reach a listener by (xid, id),
+// the order in which their transactions first wrote. A fact is held back while an
+// older transaction is still open, because that one could yet commit a fact before it.
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// Config tunes the stream. A zero field takes its default.
+type Config struct {
+	RetentionDays int // facts older than that are dropped, by day; 90
+
+	Poll         time.Duration // how often to look for facts without being woken; 1 s
+	BatchTimeout time.Duration // of one batch; its transaction holds back all readers; 30 s
+	Attempts     int           // failures after which a fact is parked; 5
+	RetryMin     time.Duration // pause after a fact's first failure, four times longer each time; 100 ms
+}
+
+func (c Config) withDefaults() Config {
+	if c.RetentionDays <= 0 {
+		c.RetentionDays = 90
+	}
+	if c.Poll <= 0 {
+		c.Poll = time.Second
+	}
+	if c.BatchTimeout <= 0 {
+		c.BatchTimeout = 30 * time.Second
+	}
+	if c.Attempts <= 0 {
+		c.Attempts = 5
+	}
+	if c.RetryMin <= 0 {
+		c.RetryMin = 100 * time.Millisecond
+	}
+	return c
+}
+
+// Fact is one row of the log.
+type Fact struct {
+	Partition        int16
+	XID              uint64 // of the transaction that announced it
+	ID               int64  // rises within a transaction; with XID, the position in the partition
+	Type, Key        string
+	Source, SourceID string    // together unique within the day of Time
+	Time             time.Time // when it happened
+	ReceivedAt       time.Time // when it was written down
+	Data             json.RawMessage
+}
+
+// Decode reads the fact's data as a T. Errors: fault.Invalid.
+func Decode[T any](f Fact) (T, error) {
+	var v T
+	if err := json.Unmarshal(f.Data, &v); err != nil {
+		return v, fault.E("stream.Decode", fault.Invalid, fmt.Sprintf("the data of a %s does not decode as %T", f.Type, v), err)
+	}
+	return v, nil
+}
+
+// From is where a listener begins that has never run on this database.
+type From int
+
+const (
+	// Now leaves out what was announced before Register (or Run, which calls it).
+	// It is the default: a listener added by an upgrade must not act on three
+	// months of history, such as sending pushes for them.
+	Now From = iota
+	// Beginning starts with the oldest fact kept, for listeners that derive state.
+	Beginning
+)
+
+// Listener reacts to facts.
+type Listener struct {
+	Name    string   // identifies the cursors: a new name is a new listener
+	Types   []string // of facts it wants; empty: all
+	Batch   int      // most facts in one call; default 500
+	Workers int      // partitions this process handles at once; default 1
+	From    From
+
+	// Handle applies facts of one partition, in order, inside tx. Its effect and
+	// the cursor commit together, so what it writes through tx happens exactly once.
+	// When it fails the batch is repeated one fact at a time; a fact that fails
+	// Config.Attempts times is parked and the partition goes on.
+	Handle func(ctx context.Context, tx *db.Tx, facts []Fact) error
+}
+
+// Stream reads the log for its listeners. Listen belongs before Run.
+type Stream struct {
+	cfg     Config
+	log     *slog.Logger
+	store   store
+	name    id.ID      // of this process, in notifications
+	facts   chan int16 // partitions in which this process has committed facts
+	remote  chan bool  // other processes committed facts; true: look at everything
+	readers []*reader
+}
+
+// New prepares a Stream over d. Nothing runs before Run.
+func New(d *db.DB, cfg Config, log *slog.Logger) *Stream {
+	s := &Stream{
+		cfg: cfg.withDefaults(), log: log, store: store{d}, name: id.New(),
+		facts: make(chan int16, db.Partitions), remote: make(chan bool, 1),
+	}
+	d.OnFacts(s.facts)
+	return s
+}
+
+// Listen adds a listener. It panics when the listener has no name or handler, or
+// its name is taken: that is a mistake of the program, found at its first start.
+func (s *Stream) Listen(l Listener) {
+	if l.Name == "" || l.Handle == nil {
+		panic("stream: a listener needs a name and a handler")
+	}
+	if s.reader(l.Name) != nil {
+		panic("stream: two listeners named " + l.Name)
+	}
+	if l.Batch <= 0 {
+		l.Batch = 500
+	}
+	l.Workers = max(l.Workers, 1)
+	s.readers = append(s.readers, newReader(s, l))
+}
+
+// Register creates the cursors of listeners this database has not seen, so that
+// what is announced from now on reaches them, even before Run.
+func (s *Stream) Register(ctx context.Context) error {
+	for _, r := range s.readers {
+		if err := s.store.register(ctx, r.Name, r.From == Beginning); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stream) reader(name string) *reader {
+	for _, r := range s.readers {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// registered is the reader of a listener, or fault.NotFound.
+func (s *Stream) registered(op, name string) (*reader, error) {
+	if r := s.reader(name); r != nil {
+		return r, nil
+	}
+	return nil, fault.E(op, fault.NotFound, fmt.Sprintf("there is no listener %q", name), nil)
+}
