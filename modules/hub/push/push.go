@@ -52,7 +52,7 @@ type Handle struct {
 
 // Message is one rendered delivery. Payload is read-only and not kept.
 type Message struct {
-	ID       string // stable over repeats: a UUID string; apns-id, FCM collapse key, Web Push Topic derive from it
+	ID       string // stable over repeats: a UUID string; apns-id, Android notification tag, Web Push Topic derive from it
 	Handle   Handle
 	Payload  []byte    // JSON: APNs body; FCM v1 "message" object without a target; Web Push plaintext
 	Expires  time.Time // zero: the service's default

@@ -1,18 +1,11 @@
 package pushtest
 
 import (
-	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -148,16 +141,7 @@ func (p *webPush) faultInVAPID(header string) (status int, reason string) {
 	if !ok {
 		return 401, "Authorization: vapid missing"
 	}
-	var token, key string
-	for part := range strings.SplitSeq(params, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		switch name {
-		case "t":
-			token = value
-		case "k":
-			key = value
-		}
-	}
+	token, key := vapidParams(params)
 	raw, err := base64.RawURLEncoding.DecodeString(key)
 	if err != nil {
 		return 401, "k is not base64url"
@@ -184,51 +168,16 @@ func (p *webPush) faultInVAPID(header string) (status int, reason string) {
 	return 0, ""
 }
 
-var errRecord = errors.New("not an aes128gcm record for this subscription")
-
-// decrypt opens a message as the browser does (RFC 8291, RFC 8188): one record.
-func decrypt(sub *subscriber, body []byte) ([]byte, error) {
-	if len(body) < 21 || len(body) < 21+int(body[20]) {
-		return nil, errRecord
+// vapidParams finds t and k, which may come in either order.
+func vapidParams(params string) (token, key string) {
+	for part := range strings.SplitSeq(params, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch name {
+		case "t":
+			token = value
+		case "k":
+			key = value
+		}
 	}
-	salt, size, senderRaw := body[:16], binary.BigEndian.Uint32(body[16:20]), body[21:21+int(body[20])]
-	record := body[21+int(body[20]):]
-	sender, err := ecdh.P256().NewPublicKey(senderRaw)
-	if err != nil || size < 18 || len(record) > int(size) {
-		return nil, errRecord
-	}
-	shared, err := sub.key.ECDH(sender)
-	if err != nil {
-		return nil, errRecord
-	}
-	info := "WebPush: info\x00" + string(sub.key.PublicKey().Bytes()) + string(senderRaw)
-	ikm, err := hkdf.Key(sha256.New, shared, sub.auth, info, 32)
-	if err != nil {
-		return nil, err
-	}
-	key, err := hkdf.Key(sha256.New, ikm, salt, "Content-Encoding: aes128gcm\x00", 16)
-	if err != nil {
-		return nil, err
-	}
-	nonce, err := hkdf.Key(sha256.New, ikm, salt, "Content-Encoding: nonce\x00", 12)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, err
-	}
-	padded, err := gcm.Open(nil, nonce, record, nil)
-	if err != nil {
-		return nil, errRecord
-	}
-	padded = bytes.TrimRight(padded, "\x00")
-	if len(padded) == 0 || padded[len(padded)-1] != 2 { // the last record's delimiter
-		return nil, errRecord
-	}
-	return padded[:len(padded)-1], nil
+	return token, key
 }
