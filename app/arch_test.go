@@ -26,6 +26,7 @@ var clockExemptions = []exemption{
 	{"modules/kernel/clock", "", "it is the clock"},
 	{"modules/kernel/dbtest", "", "ages of files and deadlines of connections, in tests only"},
 	{"modules/kernel/queue", "", "how long a running job has left, by the monotonic clock"},
+	{"modules/kernel/stream", "", "when to look next, by the monotonic clock; facts carry the database's time"},
 	{"modules/hub/push", "", "elapsed time and deadlines of connections; no row holds it"},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"github.com/usherhq/usher/modules/hub/push/webpush"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 )
@@ -92,6 +93,16 @@ func (c *cli) keys() *cobra.Command {
 		Use: "secret", Short: "Make a secret for access.keys", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(c.out, "usher_"+id.Code(20))
+			return err
+		},
+	}, &cobra.Command{
+		Use: "vapid", Short: "Make a key pair for Web Push: the private one for the credential, the public one for your pages", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			private, public, err := webpush.GenerateVAPIDKey()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.out, "vapid_private_key: %s\napplicationServerKey: %s\n", private, public)
 			return err
 		},
 	})

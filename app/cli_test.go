@@ -2,7 +2,10 @@ package app
 
 import (
 	"bytes"
+	"crypto/ecdh"
+	"encoding/base64"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -54,6 +57,25 @@ func TestKeysSecretFitsAccessKeys(t *testing.T) {
 		t.Fatal("the same secret twice")
 	}
 	load(t, "access:\n  keys:\n    - {name: a, rights: [send], secret: "+strings.TrimSpace(first)+"}\n")
+}
+
+func TestKeysVapidIsAPair(t *testing.T) {
+	_, out, _ := usher(t, "keys", "vapid")
+	m := regexp.MustCompile(`^vapid_private_key: (\S+)\napplicationServerKey: (\S+)\n$`).FindStringSubmatch(out)
+	if m == nil {
+		t.Fatalf("printed %q", out)
+	}
+	private, err := base64.RawURLEncoding.DecodeString(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdh.P256().NewPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := base64.RawURLEncoding.EncodeToString(key.PublicKey().Bytes()); got != m[2] {
+		t.Errorf("the public key is %s, printed %s", got, m[2])
+	}
 }
 
 func TestDoctorTellsWhatIsWrong(t *testing.T) {
