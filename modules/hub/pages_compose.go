@@ -159,7 +159,7 @@ func (s *Service) audienceOf(ctx context.Context, app, tags string) (audienceVie
 	}
 	for _, service := range push.Services {
 		if n := by[service]; n > 0 {
-			v.Services = append(v.Services, newPart(string(service), serviceName(service), n, int64(v.Total)))
+			v.Services = append(v.Services, newPart(serviceName(service), n, int64(v.Total)))
 		}
 	}
 	return v, nil

@@ -42,12 +42,17 @@ func at(t *time.Time) instant {
 }
 
 // HTML is a time element: for people to the second, for programs exactly.
-func (i instant) HTML() template.HTML {
+func (i instant) HTML() template.HTML { return i.element("2 Jan 2006, 15:04:05") }
+
+// Minute is the same, for people to the minute: in lists.
+func (i instant) Minute() template.HTML { return i.element("2 Jan 2006, 15:04") }
+
+func (i instant) element(layout string) template.HTML {
 	if i.IsZero() {
 		return "–"
 	}
 	t := i.UTC()
-	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + t.Format("2 Jan 2006, 15:04:05") + ` UTC</time>`) //nolint:gosec // digits and letters only
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + t.Format(layout) + ` UTC</time>`) //nolint:gosec // digits and letters only
 }
 
 // share is part of whole in percent, 0 when there is no whole.

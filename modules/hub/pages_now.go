@@ -40,7 +40,6 @@ type alert struct{ What, Do, Resume string }
 
 // part is a share of a whole, with a bar.
 type part struct {
-	Key   string
 	Name  string
 	Count amount
 	Share string
@@ -133,16 +132,16 @@ func partsOf(counts map[string]int64, whole int64, name func(string) string) []p
 			rest += counts[k]
 			continue
 		}
-		out = append(out, newPart(k, name(k), counts[k], whole))
+		out = append(out, newPart(name(k), counts[k], whole))
 	}
 	if rest > 0 {
-		out = append(out, newPart("", fmt.Sprintf("%d others", len(keys)-len(out)), rest, whole))
+		out = append(out, newPart(fmt.Sprintf("%d others", len(keys)-len(out)), rest, whole))
 	}
 	return out
 }
 
-func newPart(key, name string, n, whole int64) part {
-	return part{Key: key, Name: name, Count: amount(n), Share: percent(n, whole), Width: share(n, whole)}
+func newPart(name string, n, whole int64) part {
+	return part{Name: name, Count: amount(n), Share: percent(n, whole), Width: share(n, whole)}
 }
 
 // alertsOf lists the credentials that a push service refused, and what to do.

@@ -1,0 +1,340 @@
+package hub
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+// everyone lets any caller do anything, as "ana".
+type everyone struct{}
+
+func (everyone) Allow(c echo.Context, _ web.Right) error {
+	c.SetRequest(c.Request().WithContext(web.WithActor(c.Request().Context(), "ana")))
+	return nil
+}
+
+// siteFiles are the templates and assets as they are on disk.
+func siteFiles() fs.FS { return os.DirFS("../../web") }
+
+// newSite serves a hub's pages as the house does.
+func newSite(t *testing.T, s *Service) *echo.Echo {
+	t.Helper()
+	assets, err := web.NewAssets(siteFiles())
+	if err != nil {
+		t.Fatal(err)
+	}
+	renderer, err := web.NewRenderer(siteFiles(), map[string]any{"asset": assets.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	e.Renderer = renderer
+	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), func(c echo.Context, p web.Problem) error {
+		return c.Render(p.Status, "app/error", p)
+	})
+	sameOrigin, err := web.SameOrigin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Use(web.Identify, web.Recover, web.Secure, sameOrigin)
+	m := web.Mounter{Echo: e, Guard: everyone{}}
+	m.Pages(s.Pages()...)
+	m.Routes(assets.Route())
+	return e
+}
+
+// visit asks for a page as a browser does; form is posted when it is not nil.
+func visit(e *echo.Echo, target string, form url.Values) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodGet, target, nil)
+	if form != nil {
+		req = httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	req.Header.Set("Accept", "text/html")
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	return rec
+}
+
+// shows fails unless the answer has the status and all the texts.
+func shows(t *testing.T, rec *httptest.ResponseRecorder, status int, texts ...string) {
+	t.Helper()
+	if rec.Code != status {
+		t.Fatalf("status %d, want %d: %s", rec.Code, status, rec.Body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(rec.Body.String(), text) {
+			t.Errorf("the page does not show %q:\n%s", text, rec.Body)
+		}
+	}
+}
+
+func composed(change ...string) url.Values {
+	v := url.Values{
+		"id": {id.New().String()}, "app": {"festival"}, "tags": {"fan"}, "template": {"alert"}, "when": {"now"}, "do": {"send"},
+		"locale": {"", "de"}, "title": {"Doors open", "Einlass"}, "body": {"Gate A", "Tor A"},
+	}
+	for i := 0; i < len(change); i += 2 {
+		v.Set(change[i], change[i+1])
+	}
+	return v
+}
+
+func TestFirstRunLeadsToTheFirstNotification(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	shows(t, visit(e, "/", nil), 200, "Four steps", "/v1/installations/my-first-phone", `<li class="step done">`)
+	shows(t, visit(e, "/notifications", nil), 200, "Nothing has been sent yet")
+	r.phone(push.FCM, 1, "", speaks("de"), tagged("fan"))
+	r.send(hello)
+	r.work()
+	rec := visit(e, "/", nil)
+	shows(t, rec, 200, "Doors open", "Active installations", "Android (FCM)", "German")
+	if strings.Contains(rec.Body.String(), "Four steps") {
+		t.Error("the checklist stays after the first notification")
+	}
+}
+
+func TestPausedCredentialAlertsAndResumes(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.must(r.pauseCredential(t.Context(), "festival", push.APNs, "InvalidProviderToken"))
+	shows(t, visit(e, "/", nil), 200, `class="alert"`, "InvalidProviderToken", "Resume sending")
+	rec := visit(e, "/apps/festival/credentials/apns/resume", url.Values{})
+	shows(t, rec, 303)
+	if c, err := r.Credential(t.Context(), "festival", push.APNs); err != nil || c.PausedAt != nil {
+		t.Errorf("still paused: %+v %v", c, err)
+	}
+}
+
+func TestUnknownPagesAre404Pages(t *testing.T) {
+	e := newSite(t, newRig(t).Service)
+	for _, target := range []string{"/notifications/" + id.New().String(), "/notifications/" + id.New().String() + "/events",
+		"/installations/festival/nobody", "/installations/nowhere/nobody", "/nothing"} {
+		rec := visit(e, target, nil)
+		shows(t, rec, 404, "<h1>Not Found</h1>", "Request id")
+	}
+	shows(t, visit(e, "/notifications/7", nil), 400, "is no notification id")
+	shows(t, visit(e, "/notifications?cursor=!", nil), 400, "is not one of ours")
+}
+
+func TestFormSentTwiceSendsOnce(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.phone(push.APNs, 1, "", tagged("fan"))
+	form := composed()
+	there := "/notifications/" + form.Get("id")
+	for range 2 {
+		rec := visit(e, "/notifications/new", form)
+		if rec.Code != 303 || rec.Header().Get("Location") != there {
+			t.Fatalf("%d to %q, want %q: %s", rec.Code, rec.Header().Get("Location"), there, rec.Body)
+		}
+	}
+	list, _, err := r.Notifications(t.Context(), "", place{}, 10)
+	r.must(err)
+	if len(list) != 1 || list[0].CreatedBy != "ana" || list[0].Draft.Properties["title_de"] != "Einlass" {
+		t.Errorf("sent: %+v", list)
+	}
+}
+
+// Presses at once meet in the database, not one after the other.
+func TestFormSentAtOnceSendsOnce(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.phone(push.APNs, 1, "", tagged("fan"))
+	form := composed()
+	codes := make(chan int)
+	for range 3 {
+		go func() { codes <- visit(e, "/notifications/new", form).Code }()
+	}
+	for range 3 {
+		if code := <-codes; code != 303 {
+			t.Errorf("status %d", code)
+		}
+	}
+	list, _, err := r.Notifications(t.Context(), "", place{}, 30)
+	r.must(err)
+	if len(list) != 1 {
+		t.Errorf("sent %d times", len(list))
+	}
+}
+
+func TestPreviewSendsNothing(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.phone(push.APNs, 1, "", tagged("fan"), speaks("de-CH"))
+	r.phone(push.WebPush, 2, "", tagged("fan"), speaks("ar"))
+	rec := visit(e, "/notifications/new", composed("do", "preview"))
+	shows(t, rec, 200, "Send to 2 installations", "Preview on an iPhone", `lang="de-ch" dir="ltr"`, "Einlass", "Preview in a browser", `lang="ar" dir="rtl"`)
+	if list, _, _ := r.Notifications(t.Context(), "", place{}, 10); len(list) != 0 {
+		t.Errorf("a preview sent %d", len(list))
+	}
+}
+
+func TestWrongInputsStandBesideTheirFields(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	for name, tc := range map[string]struct {
+		change []string
+		shown  []string
+	}{
+		"tags":     {[]string{"tags", "fan &&"}, []string{`id="tags" name="tags" value="fan &amp;&amp;"`, `aria-invalid="true"`}},
+		"template": {[]string{"template", "nothing"}, []string{"has no template"}},
+		"text":     {[]string{"title", "", "body", ""}, []string{"and text are empty"}},
+		"more":     {[]string{"more", "just words"}, []string{"line 1 is no property", "just words</textarea>"}},
+		"at":       {[]string{"when", "at", "send_at", "soon"}, []string{"is not a date and time", `value="at" checked`}},
+		"local":    {[]string{"when", "local"}, []string{"local_time</bdi> is missing"}},
+		"large":    {[]string{"body", strings.Repeat("long ", 1000)}, []string{"bytes"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shows(t, visit(e, "/notifications/new", composed(tc.change...)), 422, append(tc.shown, `class="wrong"`)...)
+		})
+	}
+	if list, _, _ := r.Notifications(t.Context(), "", place{}, 10); len(list) != 0 {
+		t.Errorf("a wrong form sent %d", len(list))
+	}
+}
+
+func TestLanguagesAreAddedAndRemoved(t *testing.T) {
+	e := newSite(t, newRig(t).Service)
+	rec := visit(e, "/notifications/new", composed("do", "add", "language", "fr-ch"))
+	shows(t, rec, 200, `name="locale" value="fr-CH"`, "Einlass", "Tor A")
+	rec = visit(e, "/notifications/new", composed("do", "remove-1"))
+	shows(t, rec, 200, "Doors open")
+	if strings.Contains(rec.Body.String(), "Einlass") {
+		t.Error("the language is still there")
+	}
+	for _, wrong := range []string{"", "de", "not a language"} {
+		shows(t, visit(e, "/notifications/new", composed("do", "add", "language", wrong)), 200, `id="language-wrong"`)
+	}
+}
+
+func TestAudienceCounts(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.phone(push.APNs, 1, "", tagged("fan"))
+	r.phone(push.FCM, 2, "", tagged("fan", "vip"))
+	rec := visit(e, "/notifications/audience?app=festival&tags=fan+%26%26+!vip", nil)
+	shows(t, rec, 200, "<strong>1</strong> installation", "Apple (APNs) 1")
+	if strings.Contains(rec.Body.String(), "<html") {
+		t.Error("the fragment is a whole page")
+	}
+	shows(t, visit(e, "/notifications/audience?app=festival&tags=fan+%26%26", nil), 200, `class="wrong"`)
+}
+
+func TestNotificationPageTellsAndTraces(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.phone(push.APNs, 1, "", tagged("fan"))
+	gone := r.phone(push.FCM, 2, "unregistered-", tagged("fan"), speaks("de"))
+	n := r.send(hello)
+	there := "/notifications/" + n.ID.String()
+	shows(t, visit(e, there, nil), 200, `data-live="`+there+`/events"`, "Cancel the rest")
+	r.work()
+	rec := visit(e, there+"?installation="+gone.ID, nil)
+	shows(t, rec, 200, "<strong>2</strong> of 2", "Gone", "Outcome for <code>fcm-2</code>: <strong>gone</strong>", "UNREGISTERED")
+	if strings.Contains(rec.Body.String(), "data-live") || strings.Contains(rec.Body.String(), "Cancel the rest") {
+		t.Error("a finished notification moves on, or can be cancelled")
+	}
+	shows(t, visit(e, there+"?installation=nobody", nil), 200, "has no installation with this id")
+	csv := visit(e, there+"/deliveries.csv", nil)
+	shows(t, csv, 200, "fcm-2", "gone")
+	if got := csv.Header().Get("Content-Type"); !strings.HasPrefix(got, "text/csv") {
+		t.Errorf("Content-Type %q", got)
+	}
+}
+
+func TestCancelFromThePage(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.phone(push.APNs, 1, "")
+	n := r.send(hello)
+	there := "/notifications/" + n.ID.String()
+	for range 2 {
+		if rec := visit(e, there+"/cancel", url.Values{}); rec.Code != 303 || rec.Header().Get("Location") != there {
+			t.Fatalf("%d to %q", rec.Code, rec.Header().Get("Location"))
+		}
+	}
+	shows(t, visit(e, there, nil), 200, "s-cancelled")
+	foreign := httptest.NewRequest(http.MethodPost, there+"/cancel", nil)
+	foreign.Header.Set("Sec-Fetch-Site", "cross-site")
+	rec := httptest.NewRecorder()
+	if e.ServeHTTP(rec, foreign); rec.Code != 403 {
+		t.Errorf("another site may cancel: %d", rec.Code)
+	}
+}
+
+func TestEventsEndWithTheNotification(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	r.phone(push.APNs, 1, "")
+	n := r.send(hello)
+	r.work()
+	rec := visit(e, "/notifications/"+n.ID.String()+"/events", nil)
+	shows(t, rec, 200, "event: progress\ndata: {", `"finished":true`, `"recorded":1`, "have an outcome")
+	if strings.Contains(rec.Body.String(), "doctype") {
+		t.Error("an event holds the whole page")
+	}
+}
+
+func TestInstallationsAreFound(t *testing.T) {
+	r := newRig(t)
+	e := newSite(t, r.Service)
+	for i := range 60 {
+		r.phone(push.APNs, i, "", tagged("fan"))
+	}
+	vip := r.phone(push.FCM, 99, "", tagged("vip"), speaks("de"))
+	n := r.send(Draft{Template: "alert", Tags: "fan", Properties: map[string]any{"title": "Encore"}})
+	r.work()
+	first := visit(e, "/installations?tags=fan", nil)
+	shows(t, first, 200, "60 installations found", "apns-0")
+	next := regexp.MustCompile(`/installations\?[^"]*cursor=[^"]+`).FindString(first.Body.String())
+	second := visit(e, strings.ReplaceAll(next, "&amp;", "&"), nil)
+	shows(t, second, 200, "apns-59")
+	if strings.Contains(second.Body.String(), ">apns-0<") {
+		t.Error("the second page begins anew")
+	}
+	shows(t, visit(e, "/installations?tags=%26%26", nil), 422, `class="wrong"`)
+	shows(t, visit(e, "/installations?id=nobody", nil), 422, "has no installation")
+	if rec := visit(e, "/installations?id="+vip.ID, nil); rec.Header().Get("Location") != "/installations/festival/"+vip.ID {
+		t.Errorf("to %q", rec.Header().Get("Location"))
+	}
+	page := visit(e, "/installations/festival/"+vip.ID, nil)
+	shows(t, page, 200, "German", "<code>vip</code>", "Encore", "not in the audience", fmt.Sprintf("/notifications/%s?installation=%s#trace", n.ID, vip.ID))
+	if strings.Contains(page.Body.String(), vip.Handle) {
+		t.Error("the page shows the whole handle")
+	}
+}
+
+// Inline scripts and styles would be refused by our own policy.
+func TestTemplatesHoldNothingInline(t *testing.T) {
+	inline := regexp.MustCompile(`(?i)\sstyle=|\son[a-z]+=|<style|<script(?:[^>]*)>[^<]|javascript:`)
+	err := fs.WalkDir(siteFiles(), "templates", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(siteFiles(), name)
+		if at := inline.FindString(string(text)); at != "" {
+			t.Errorf("%s has %q", name, at)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
