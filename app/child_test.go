@@ -60,8 +60,12 @@ type house struct {
 // newHouse starts `usher serve` with built-in stores; settings override its configuration.
 func newHouse(t *testing.T, settings ...string) *house {
 	t.Helper()
-	h := &house{t: t, dir: filepath.Join(t.TempDir(), "data"), seen: map[string]int{}}
-	var err error
+	h := &house{t: t, seen: map[string]int{}}
+	home, err := os.MkdirTemp("", "usher-") // short, and open to the account PostgreSQL runs as
+	h.must(err)
+	h.must(os.Chmod(home, 0o755))
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	h.dir = filepath.Join(home, "data")
 	h.services, err = pushtest.Start(pushtest.Config{DecryptEvery: 50, OnMessage: func(r pushtest.Receipt) {
 		h.mu.Lock()
 		h.seen[r.ID]++
