@@ -56,7 +56,7 @@ $(CACHE)/bin/golangci-lint:
 
 .PHONY: bench
 bench: build ## the numbers of quality.md, beside their goals (ARGS="-quick")
-	go run ./app/bench $(ARGS)
+	go run ./app/bench -usher bin/usher $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (1m)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -54,17 +55,37 @@ func childrenOf(pid int) []int {
 	return out
 }
 
-// cpu is what the parts of a run have used since they started.
-type cpu struct{ usher, postgres, services time.Duration }
+// cpu is what the parts of a run have used since they started; machine is all that
+// was used on it, by whomever.
+type cpu struct{ usher, postgres, services, harness, machine time.Duration }
 
 func (c cpu) minus(b cpu) cpu {
-	return cpu{c.usher - b.usher, c.postgres - b.postgres, c.services - b.services}
+	return cpu{c.usher - b.usher, c.postgres - b.postgres, c.services - b.services, c.harness - b.harness, c.machine - b.machine}
 }
 
 // each is microseconds a message: usher, PostgreSQL, services.
 func (c cpu) each(messages int64) string {
 	us := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(messages) }
-	return fmt.Sprintf("%.1f / %.1f / %.1f", us(c.usher), us(c.postgres), us(c.services))
+	return fmt.Sprintf("CPU µs each: usher %.1f, PostgreSQL %.1f, services %.1f", us(c.usher), us(c.postgres), us(c.services))
+}
+
+// others is the part of the cores that work of other people took meanwhile, 0 … 1.
+func (c cpu) others(took time.Duration) float64 {
+	foreign := c.machine - c.usher - c.postgres - c.services - c.harness
+	return max(0, foreign.Seconds()/took.Seconds()/float64(runtime.NumCPU()))
+}
+
+// machineCPU is the time all cores were not idle: the first line of /proc/stat
+// (proc(5)) without its fourth and fifth figure, idle and waiting for disks.
+func machineCPU() time.Duration {
+	fields := strings.Fields(firstLine("/proc/stat"))
+	busy := int64(0)
+	for i, f := range fields[:min(len(fields), 9)] { // the guests' time behind it is counted already
+		if n, err := strconv.ParseInt(f, 10, 64); err == nil && i != 4 && i != 5 {
+			busy += n
+		}
+	}
+	return time.Duration(busy) * time.Second / ticks
 }
 
 // familyCPU is a process's time with that of its children, ended or not.

@@ -35,7 +35,7 @@ func (b *bench) scenarios() []scenario {
 	return []scenario{
 		{"H", "Size and start", "A fresh data directory: the first start makes the database.", b.start},
 		{"A", "Fan-out, APNs", "One notification to everybody, in turn with its peers on the same simulated service.", b.fanOut},
-		{"C", "Memory of a send", "usher's resident memory at most (VmHWM, started over before each send).", b.memory},
+		{"C", "Memory of a send", "usher's resident memory at most (VmHWM); usher is started anew before each send.", b.memory},
 		{"E", "Audience and dry run", "Tag expressions over all installations, through HTTP, one after the other.", b.audience},
 		{"F", "Registration", "PUT /v1/installations/:id, each answered after its commit, over 64 connections kept alive.", b.registration},
 		{"B", "Fan-out, mixed", "40 % APNs, 50 % FCM, 10 % Web Push with RFC 8291 encryption.", b.fanOutMixed},
@@ -163,17 +163,19 @@ func (b *bench) crowdOf(ctx context.Context, c crowd) error {
 		return err
 	}
 	say("  importing %d installations", c.n)
+	used := b.cpu()
 	took, err := c.arrive(ctx, b.api)
 	if err != nil {
 		return err
 	}
+	used = b.cpu().minus(used)
 	after, err := b.yardstick(ctx, c)
 	if err != nil {
 		return err
 	}
 	rate, raw := float64(c.n)/took.Seconds(), (before+after)/2
-	b.result.tell("import of "+c.app+" (NDJSON, POST /v1/imports)", "%d in %.1f s = %.0f rows/s; %.0f %% of a raw COPY (%.0f rows/s)",
-		c.n, took.Seconds(), rate, 100*rate/raw, raw)
+	b.result.tell("import of "+c.app+" (NDJSON, POST /v1/imports)", "%d in %.1f s = %.0f rows/s; %.0f %% of a raw COPY (%.0f rows/s); %s; %s",
+		c.n, took.Seconds(), rate, 100*rate/raw, raw, used.each(int64(c.n)), disturbance(used.others(took)))
 	return settle(ctx)
 }
 

@@ -32,23 +32,25 @@ func (b *bench) registration(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rate, err := b.everybodyPuts(ctx, c)
+		used := b.cpu()
+		took, err := b.everybodyPuts(ctx, c)
 		if err != nil {
 			return err
 		}
+		used = b.cpu().minus(used)
 		after, err := b.yardstick(ctx, c)
 		if err != nil {
 			return err
 		}
-		raw := (before + after) / 2
-		value := fmt.Sprintf("%.0f/s; %.0f %% of a raw COPY (%.0f rows/s)", rate, 100*rate/raw, raw)
+		rate, raw := float64(c.n)/took.Seconds(), (before+after)/2
+		value := fmt.Sprintf("%.0f/s; %.0f %% of a raw COPY (%.0f rows/s); %s; %s", rate, 100*rate/raw, raw, used.each(int64(c.n)), disturbance(used.others(took)))
 		b.result.add(what, value, fmt.Sprintf("≥ %.0f/s, ≥ %.0f %%", registerGoal, 100*registerShare), verdictOf(rate >= registerGoal && rate >= registerShare*raw))
 	}
 	return nil
 }
 
-// everybodyPuts has each installation put itself once; PUTs a second.
-func (b *bench) everybodyPuts(ctx context.Context, c crowd) (float64, error) {
+// everybodyPuts has each installation put itself once.
+func (b *bench) everybodyPuts(ctx context.Context, c crowd) (time.Duration, error) {
 	address := strings.TrimPrefix(b.url, "http://")
 	var next atomic.Int64
 	var clients sync.WaitGroup
@@ -64,7 +66,7 @@ func (b *bench) everybodyPuts(ctx context.Context, c crowd) (float64, error) {
 			return 0, err
 		}
 	}
-	return float64(c.n) / took.Seconds(), nil
+	return took, nil
 }
 
 // putSome is one client. It writes HTTP itself: net/http's client would take as

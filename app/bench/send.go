@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type house struct {
 
 func (h *house) cpu() cpu {
 	postmaster, _ := h.postmaster()
-	c := cpu{usher: ownCPU(h.pid()), postgres: familyCPU(postmaster), services: ownCPU(h.near.pid())}
+	c := cpu{usher: ownCPU(h.pid()), postgres: familyCPU(postmaster), services: ownCPU(h.near.pid()), harness: ownCPU(os.Getpid()), machine: machineCPU()}
 	if h.apns != h.near {
 		c.services += ownCPU(h.apns.pid())
 	}
@@ -62,7 +63,17 @@ type sending struct {
 	done   map[push.Service]time.Duration // until the service's last outcome
 }
 
-// pollEvery is how often the report is asked for: 20 ms of work a second.
+// String is the sending's figures for people.
+func (s sending) String() string {
+	return fmt.Sprintf("%d in %.1f s = %.0f/s; %s; %s", s.report.Recorded, s.took.Seconds(), s.rate, s.cpu.each(s.report.Recorded), disturbance(s.cpu.others(s.took)))
+}
+
+// disturbance says how far a figure can be trusted.
+func disturbance(others float64) string {
+	return fmt.Sprintf("other work took %.0f %% of the cores", 100*others)
+}
+
+// pollEvery is how often the report is asked for: a few ms of work each.
 const pollEvery = 100 * time.Millisecond
 
 // send sends a draft and waits until enough(report); nil means finished.
@@ -96,7 +107,7 @@ func (h *house) send(ctx context.Context, draft map[string]any, enough func(hub.
 	}
 	s.rate = float64(s.report.Recorded) / s.took.Seconds()
 	s.cpu, s.peak = h.cpu().minus(before), memory(h.pid(), "VmHWM")
-	say("  %d of %d in %.1fs: %.0f/s, CPU µs a message %s", s.report.Recorded, s.report.Total, s.took.Seconds(), s.rate, s.cpu.each(s.report.Recorded))
+	say("  %d of %d: %s", s.report.Recorded, s.report.Total, s)
 	return s, nil
 }
 
