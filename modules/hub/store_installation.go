@@ -73,7 +73,7 @@ func jsonOrNil(v any, size int) (*string, error) {
 const displaceSQL = `DELETE FROM hub.installation WHERE no = ANY (ARRAY(
 	SELECT i.no FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS n (app_id, id, kind, handle) CROSS JOIN LATERAL (
 		SELECT i.no FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
-			AND sha256(convert_to(i.handle, 'UTF8')) = sha256(convert_to(n.handle, 'UTF8')) AND i.id <> n.id OFFSET 0) i))`
+			AND decode(md5(i.handle), 'hex') = decode(md5(n.handle), 'hex') AND i.id <> n.id OFFSET 0) i))`
 
 // putSQL writes what differs, moves handle_at on where the last confirmation is a day
 // old, and answers for every row. $1 is now; $2 says whether this confirms the handles.
