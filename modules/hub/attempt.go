@@ -23,7 +23,7 @@ func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, 
 		o.state, o.reason = stateFailed, renderReason(err)
 		return o, buf, nil
 	}
-	answer, err := r.lane.send(ctx, r.now, r.message(rc, buf))
+	answer, err := r.lane.send(ctx, r.now, r.message(rc, buf), rc.attempts > 0)
 	if err != nil {
 		return o, buf, err
 	}

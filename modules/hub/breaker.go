@@ -49,12 +49,17 @@ func (b *breaker) admit(now time.Time) (ok bool, comeBack time.Time) {
 	return true, time.Time{}
 }
 
-// record counts an answer: failed means the service, not the message, was at fault.
-func (b *breaker) record(now time.Time, failed bool) {
+// record counts an answer: failed means the service, not the message, was at
+// fault. A repeat that fails again does not count against a closed breaker: runs of
+// nothing but the unlucky would make a healthy service look ill.
+func (b *breaker) record(now time.Time, failed, repeat bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.openFor > 0 {
 		b.recordOpen(now, failed)
+		return
+	}
+	if failed && repeat {
 		return
 	}
 	if b.n == len(b.recent) {

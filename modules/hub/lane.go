@@ -36,8 +36,9 @@ type errClosed struct {
 func (e *errClosed) Error() string { return "the lane is closed: " + e.reason }
 
 // send admits one message, sends it and learns from the answer. The error is an
-// *errClosed, or ctx's; the message was not sent then.
-func (l *lane) send(ctx context.Context, now func() time.Time, m *push.Message) (push.Outcome, error) {
+// *errClosed, or ctx's; the message was not sent then. repeat says that it failed
+// before.
+func (l *lane) send(ctx context.Context, now func() time.Time, m *push.Message, repeat bool) (push.Outcome, error) {
 	if ok, at := l.breaker.admit(now()); !ok {
 		return push.Outcome{}, &errClosed{at, string(l.service) + " does not answer well"}
 	}
@@ -54,12 +55,12 @@ func (l *lane) send(ctx context.Context, now func() time.Time, m *push.Message) 
 	o := l.sender.Send(sctx, m)
 	cancel()
 	<-l.slots
-	l.learn(now(), o)
+	l.learn(now(), o, repeat)
 	return o, nil
 }
 
-func (l *lane) learn(now time.Time, o push.Outcome) {
-	l.breaker.record(now, o.Verdict == push.Retry)
+func (l *lane) learn(now time.Time, o push.Outcome, repeat bool) {
+	l.breaker.record(now, o.Verdict == push.Retry, repeat)
 	if o.Verdict == push.Throttled && !o.DeviceOnly {
 		l.pace.throttle(now, o.RetryAfter)
 	} else if o.Verdict == push.Delivered {

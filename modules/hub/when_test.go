@@ -63,12 +63,12 @@ func TestBreaker(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	var b breaker
 	for range 19 {
-		b.record(now, true)
+		b.record(now, true, false)
 	}
 	if ok, _ := b.admit(now); !ok {
 		t.Fatal("19 failures must not open it yet")
 	}
-	b.record(now, true)
+	b.record(now, true, false)
 	ok, at := b.admit(now)
 	if ok || !at.After(now) {
 		t.Fatal("20 failures must open it")
@@ -82,7 +82,7 @@ func TestBreaker(t *testing.T) {
 	if admitted != breakerProbes {
 		t.Fatalf("%d probes, want %d", admitted, breakerProbes)
 	}
-	b.record(at, true)
+	b.record(at, true, false)
 	if ok, later := b.admit(at); ok || later.Sub(at) < 2*breakerFirst {
 		t.Fatalf("a failed probe must double the pause, got %s", later.Sub(at))
 	}
@@ -90,7 +90,7 @@ func TestBreaker(t *testing.T) {
 	if ok, _ := b.admit(later); !ok {
 		t.Fatal("it must probe again")
 	}
-	b.record(later, false)
+	b.record(later, false, false)
 	if ok, _ := b.admit(later); !ok {
 		t.Fatal("a good answer must close it")
 	}
@@ -101,7 +101,7 @@ func TestBreakerLostProbes(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	var b breaker
 	for range breakerMin {
-		b.record(now, true)
+		b.record(now, true, false)
 	}
 	_, at := b.admit(now)
 	for range breakerProbes {
@@ -112,11 +112,23 @@ func TestBreakerLostProbes(t *testing.T) {
 	}
 }
 
+// The last few phones of a send fail again and again; the service is well.
+func TestBreakerIgnoresRepeats(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	var b breaker
+	for range 200 {
+		b.record(now, true, true)
+	}
+	if ok, _ := b.admit(now); !ok {
+		t.Fatal("repeats must not open it")
+	}
+}
+
 func TestBreakerForgetsOldFailures(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	var b breaker
 	for i := range 1000 {
-		b.record(now, i%3 == 0)
+		b.record(now, i%3 == 0, false)
 	}
 	if word, _ := b.state(); word != "closed" {
 		t.Fatal("a third of failures must not open it")
