@@ -67,6 +67,12 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 	  done; \
 	done
 
+.PHONY: golden
+golden: ## write the golden files anew; look at the difference before you commit it
+	@set -euo pipefail; for dir in $$(grep -rlE --include='*_test.go' 'Bool\("update"' app modules | xargs -n1 dirname | sort -u); do \
+	  go test -run Golden "./$$dir" -update; \
+	done
+
 .PHONY: clean
 clean: ## remove what was built and fetched
 	rm -rf bin web/assets/vendor web/node_modules .cache

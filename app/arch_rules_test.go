@@ -68,7 +68,7 @@ func (r *repo) checkImports(s source) (out []string) {
 // wrongWay says what to do instead of importing target; "" when it is right.
 func (r *repo) wrongWay(s source, target string) string {
 	mine, top := s.module(), strings.Split(s.file, "/")[0]
-	theirs := source{file: target + "/x.go"}.module()
+	theirs := moduleOf(target + "/x.go")
 	switch {
 	case top == "main.go" || top == "main_test.go":
 		if target != "app" {
@@ -106,7 +106,7 @@ func checkDoors(s source) (out []string) {
 func (r *repo) schemas() []string { return slices.Concat(kernelSchemas, r.modules) }
 
 // ownSchema is the schema of the file's module, or of its package in the kernel.
-func (s source) ownSchema() string {
+func (s *source) ownSchema() string {
 	if s.module() == "kernel" {
 		return strings.Split(s.file, "/")[2]
 	}
@@ -154,7 +154,7 @@ func (r *repo) checkMigrations() (out []string) {
 			continue
 		}
 		for _, schema := range schemasIn(sql, r.schemas()) {
-			if schema != m[1] && !(m[1] == "kernel" && slices.Contains(kernelSchemas, schema)) {
+			if schema != m[1] && (m[1] != "kernel" || !slices.Contains(kernelSchemas, schema)) {
 				out = append(out, breach(file, 1, "it names the schema "+schema, "one migration for each module, and no foreign key across schemas"))
 			}
 		}

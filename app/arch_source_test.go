@@ -29,11 +29,13 @@ type source struct {
 	namesFacts []string       // facts.X mentioned
 }
 
-func (s source) dir() string { return path.Dir(s.file) }
+func (s *source) dir() string { return path.Dir(s.file) }
 
 // module is the module the file belongs to, "kernel" and "facts" included; "" outside modules/.
-func (s source) module() string {
-	parts := strings.Split(s.file, "/")
+func (s *source) module() string { return moduleOf(s.file) }
+
+func moduleOf(file string) string {
+	parts := strings.Split(file, "/")
 	if parts[0] != "modules" || len(parts) < 3 {
 		return ""
 	}

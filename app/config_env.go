@@ -38,11 +38,12 @@ func (r keyring) readEnv(environ []string) ([]setting, []fault.Field) {
 			continue
 		}
 		s, bad := r.fromEnv(path, name, text, names[name] == "" && strings.HasSuffix(name, "_FILE"))
-		if bad != nil {
+		switch {
+		case bad != nil:
 			faults = append(faults, bad...)
-		} else if isAlias {
+		case isAlias:
 			custom = append(custom, s)
-		} else {
+		default:
 			own = append(own, s)
 		}
 	}

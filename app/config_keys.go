@@ -33,8 +33,7 @@ func (k key) isList() bool { return k.kind.Kind() == reflect.Slice }
 // keysOf lists the settings of a section, in the order of its fields.
 func keysOf(section reflect.Type, prefix string) []key {
 	var keys []key
-	for i := range section.NumField() {
-		f := section.Field(i)
+	for f := range section.Fields() {
 		name := f.Tag.Get("koanf")
 		if name == "" || name == "-" {
 			continue

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -42,8 +43,8 @@ func Run(ctx context.Context, log *slog.Logger, components ...Component) error {
 		log.Error("stopping, because a component ended", "component", name)
 	}
 	var errs []error
-	for i := len(parts) - 1; i >= 0; i-- {
-		errs = append(errs, parts[i].stop(log))
+	for _, part := range slices.Backward(parts) {
+		errs = append(errs, part.stop(log))
 	}
 	return errors.Join(errs...)
 }

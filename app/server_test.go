@@ -162,7 +162,7 @@ func TestHealthAndReadiness(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	s := site()
-	s.Metrics = NewMetrics(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "usher_test_lag"}, func() float64 { return 7 }))
+	s.Metrics = NewMetrics(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "usher_test_lag", Help: "For this test."}, func() float64 { return 7 }))
 	e := mounted(t, "", s)
 	ask(e, "/v1/send")
 	ask(e, "/no/such/canary")
