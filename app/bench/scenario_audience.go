@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -80,5 +81,5 @@ func ask(question func(string) error) (all []time.Duration, slowest string, err 
 // quantile is the nearest-rank quantile, 0 < q ≤ 1.
 func quantile(d []time.Duration, q float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(d))
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+	return sorted[max(int(math.Ceil(q*float64(len(sorted)))), 1)-1]
 }
