@@ -144,6 +144,15 @@ func TestReplayHandlesAgain(t *testing.T) {
 	}
 	h.emit(noted{"odd", "k", 4})
 	h.expect("all", 1, 2, 3, 2, 3, 4)
+	behind := h.stream(Listener{Name: "behind", Handle: note("behind")})
+	h.emit(noted{"odd", "k", 5})
+	clk.Advance(time.Hour)
+	h.emit(noted{"odd", "k", 6})
+	if err := behind.Replay(t.Context(), "behind", clk.Now()); err != nil { // must not skip 5
+		t.Fatal(err)
+	}
+	h.start(behind)
+	h.expect("behind", 5, 6)
 	if err := s.Replay(t.Context(), "nobody", at); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an unknown listener: %v", err)
 	}

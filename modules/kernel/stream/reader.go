@@ -206,9 +206,6 @@ func (r *reader) batch(ctx context.Context, p int16, limit int) (b batch) {
 			b.busy = err == nil
 			return err
 		}
-		if b.at.failures > 0 { // a process before us failed here, or died
-			b.limit = 1
-		}
 		if b.facts, err = read(tx, b.at, r.Types, b.limit); err != nil || len(b.facts) == 0 {
 			return err
 		}

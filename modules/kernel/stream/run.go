@@ -46,8 +46,8 @@ func (s *Stream) Run(ctx context.Context) error {
 // process are announced at once; a check of the log finds the rest: commits of
 // other processes, and facts that were held back by an older open transaction.
 func (s *Stream) watch(ctx context.Context, seen uint64) {
+	c := &checker{s: s, seen: seen}
 	wait := newBackoff(settle, 12*settle)
-	tell := false
 	next := time.Now().Add(s.cfg.Poll)
 	rest := time.Time{} // no check before
 	timer := time.NewTimer(s.cfg.Poll)
@@ -58,7 +58,7 @@ func (s *Stream) watch(ctx context.Context, seen uint64) {
 			return
 		case p := <-s.facts:
 			s.announce(p)
-			tell = true
+			c.tell = true
 			next = earlier(next, time.Now().Add(settle))
 		case everything := <-s.remote:
 			if everything {
@@ -67,11 +67,13 @@ func (s *Stream) watch(ctx context.Context, seen uint64) {
 			next = time.Now()
 		case <-timer.C:
 			begun := time.Now()
-			n := s.check(ctx, seen, tell)
-			seen, tell = n.horizon, false
+			held, err := c.check(ctx)
+			if err != nil && ctx.Err() == nil {
+				s.log.Warn("cannot look for new facts", "error", err)
+			}
 			rest = time.Now().Add(checkShare * time.Since(begun))
 			next = time.Now().Add(s.cfg.Poll)
-			if !n.held {
+			if !held {
 				wait.reset()
 			} else {
 				next = earlier(next, time.Now().Add(wait.next()))
@@ -84,22 +86,38 @@ func (s *Stream) watch(ctx context.Context, seen uint64) {
 	}
 }
 
-// check announces the partitions with facts of transactions from seen on.
-func (s *Stream) check(ctx context.Context, seen uint64, tell bool) news {
-	if tell {
-		if err := s.store.notify(ctx, s.name, false); err != nil && ctx.Err() == nil {
-			s.log.Warn("cannot tell other processes of new facts; they will poll", "error", err)
+// checker looks for facts in the whole log, cheaply when there are none.
+type checker struct {
+	s     *Stream
+	tell  bool   // this process has committed facts the others do not know of
+	seen  uint64 // facts of transactions below were announced
+	last  int64  // lastID of the former check
+	quiet bool   // all facts up to last were announced for good
+}
+
+// check announces the partitions with new facts. held asks for another check soon.
+func (c *checker) check(ctx context.Context) (held bool, err error) {
+	if c.tell {
+		c.tell = false
+		if err := c.s.store.notify(ctx, c.s.name, false); err != nil && ctx.Err() == nil {
+			c.s.log.Warn("cannot tell other processes of new facts; they will poll", "error", err)
 		}
 	}
-	n, err := s.store.news(ctx, seen)
+	last, err := c.s.store.lastID(ctx)
+	if err != nil || last == c.last && c.quiet {
+		return false, err
+	}
+	quiet, err := c.s.store.quiet(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("cannot look for new facts", "error", err)
-		}
-		return news{horizon: seen}
+		return false, err
 	}
-	s.announce(n.partitions...)
-	return n
+	n, err := c.s.store.news(ctx, c.seen)
+	if err != nil {
+		return false, err
+	}
+	c.seen, c.last, c.quiet = n.horizon, last, quiet && !n.held
+	c.s.announce(n.partitions...)
+	return n.held, nil
 }
 
 func (s *Stream) announce(partitions ...int16) {

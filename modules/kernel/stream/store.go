@@ -47,24 +47,45 @@ func (s store) horizon(ctx context.Context) (xid uint64, err error) {
 	return xid, db.Classify("stream.horizon", err)
 }
 
+// lastID is the id given to a fact last, committed or not. It costs microseconds.
+func (s store) lastID(ctx context.Context) (last int64, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT last_value FROM stream.log_id_seq`).Scan(&last)
+	return last, db.Classify("stream.lastID", err)
+}
+
+// quiet tells that no transaction with an xid is open. As a fact takes its xid
+// before its id, every fact up to a lastID read before has become visible then,
+// and is below the horizon.
+func (s store) quiet(ctx context.Context) (quiet bool, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM pg_locks
+		WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted)`).Scan(&quiet)
+	return quiet, db.Classify("stream.quiet", err)
+}
+
 // news is what a check of the log found.
 type news struct {
 	partitions []int16 // with facts of transactions from the former horizon on
 	horizon    uint64
-	held       bool // some of the facts are not below the horizon yet
+	held       bool // some of the facts may not be below the horizon yet
 }
+
+// newsLimit is how many facts a check looks at. Where there are more, there is
+// news everywhere.
+const newsLimit = 1000
 
 // news finds facts of transactions from seen on, where seen is a former horizon.
 // So it finds each fact at least once after it became visible, and again until it
 // is below the horizon.
 func (s store) news(ctx context.Context, seen uint64) (n news, err error) {
+	var newest uint64
 	err = s.db.Pool().QueryRow(ctx, `
-		SELECT pg_snapshot_xmin(pg_current_snapshot()), coalesce(array_agg(p) FILTER (WHERE p IS NOT NULL), '{}'), coalesce(bool_or(held), false)
-		FROM (SELECT p, EXISTS (SELECT FROM stream.log l
-				WHERE l.partition = p AND l.xid >= pg_snapshot_xmin(pg_current_snapshot())) AS held
-			FROM unnest($2::smallint[]) AS p
-			WHERE EXISTS (SELECT FROM stream.log l WHERE l.partition = p AND l.xid >= $1::xid8)) w`,
-		seen, allPartitions).Scan(&n.horizon, &n.partitions, &n.held)
+		SELECT pg_snapshot_xmin(pg_current_snapshot()), coalesce(array_agg(partition), '{}'), coalesce(max(xid), '0')
+		FROM (SELECT partition, xid FROM stream.log WHERE xid >= $1::xid8 ORDER BY xid LIMIT $2) w`,
+		seen, newsLimit).Scan(&n.horizon, &n.partitions, &newest)
+	n.held = newest >= n.horizon
+	if len(n.partitions) == newsLimit {
+		n.partitions, n.held = allPartitions, true
+	}
 	return n, db.Classify("stream.news", err)
 }
 
