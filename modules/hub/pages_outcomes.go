@@ -52,10 +52,16 @@ type barTable struct {
 	Rows    []barRow
 }
 
+// unsent is what stateOpen means once nothing more will happen.
+var unsent = kind{stateOpen, "Not sent", "the notification was cancelled before their turn"}
+
 // newBarTable lays out breakdowns; name says what to call each.
-func newBarTable(caption, head string, parts []Breakdown, name func(string) string) barTable {
+func newBarTable(caption, head string, parts []Breakdown, finished bool, name func(string) string) barTable {
 	t := barTable{Caption: caption, Head: head}
 	for _, k := range kinds {
+		if k.State == stateOpen && finished {
+			k = unsent
+		}
 		for _, b := range parts {
 			if countOf(b, k.State) > 0 {
 				t.Kinds = append(t.Kinds, k)
@@ -92,11 +98,11 @@ func countOf(b Breakdown, state string) int64 {
 
 // servicesTable and localesTable are a report's two breakdowns.
 func servicesTable(r Report) barTable {
-	return newBarTable("Outcomes by push service", "Service", r.Services, func(s string) string { return serviceName(push.Service(s)) })
+	return newBarTable("Outcomes by push service", "Service", r.Services, r.Finished(), func(s string) string { return serviceName(push.Service(s)) })
 }
 
 func localesTable(r Report) barTable {
-	t := newBarTable("Outcomes by language", "Language", r.Locales, languageName)
+	t := newBarTable("Outcomes by language", "Language", r.Locales, r.Finished(), languageName)
 	for i, b := range r.Locales {
 		t.Rows[i].Locale = b.Name
 	}

@@ -270,7 +270,7 @@ func TestCancelFromThePage(t *testing.T) {
 			t.Fatalf("%d to %q", rec.Code, rec.Header().Get("Location"))
 		}
 	}
-	shows(t, visit(e, there, nil), 200, "s-cancelled")
+	shows(t, visit(e, there, nil), 200, "s-cancelled", "Not sent")
 	foreign := httptest.NewRequest(http.MethodPost, there+"/cancel", nil)
 	foreign.Header.Set("Sec-Fetch-Site", "cross-site")
 	rec := httptest.NewRecorder()
