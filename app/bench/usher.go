@@ -39,11 +39,14 @@ func buildUsher(ctx context.Context, into string) (string, error) {
 }
 
 // settings of the measured usher, beside its defaults: where the services are, no
-// rate limit for the one caller there is, and no line of log a request.
+// rate limit for the one caller there is, no line of log a request, and time to read
+// an import and to write a list of outcomes of any size.
 func settings(near *services, apns *services, data, listen, roots string) []string {
 	return []string{
 		"USHER_DATA_DIR=" + data,
 		"USHER_HTTP_LISTEN=" + listen,
+		"USHER_HTTP_READ_TIMEOUT=1h",
+		"USHER_HTTP_WRITE_TIMEOUT=1h",
 		"USHER_LOG_LEVEL=warn",
 		"USHER_LIMITS_PER_SECOND=1000000",
 		"USHER_LIMITS_BURST=1000000",
