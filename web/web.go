@@ -10,5 +10,5 @@ import "embed"
 
 // Files are templates/ and assets/.
 //
-//go:embed all:templates all:assets
+//go:embed all:templates assets
 var Files embed.FS

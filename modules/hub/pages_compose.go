@@ -30,7 +30,7 @@ type appChoice struct {
 
 // dryView is a dry run on the page.
 type dryView struct {
-	Previews []preview
+	Previews gallery
 	Warnings []string
 	Blocked  bool // a message is too large: sending would fail
 }
@@ -70,9 +70,9 @@ func (s *Service) pageComposed(c echo.Context) error {
 	if err != nil {
 		return s.refuseForm(c, p, err)
 	}
-	p.Dry = &dryView{Previews: previewsOf(dry.Samples), Warnings: dry.Warnings}
-	for _, sample := range p.Dry.Previews {
-		p.Dry.Blocked = p.Dry.Blocked || sample.Over
+	p.Dry = &dryView{Previews: galleryOf(dry.Samples), Warnings: dry.Warnings}
+	for _, sample := range dry.Samples {
+		p.Dry.Blocked = p.Dry.Blocked || sample.Bytes > sample.Limit
 	}
 	return s.showForm(c, http.StatusOK, p)
 }

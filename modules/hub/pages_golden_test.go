@@ -112,13 +112,13 @@ func goldenPages(t *testing.T) map[string]any {
 	wrong.Audience = audienceView{Problem: "ends too early", Fix: "write a tag after &&"}
 	dry := wrong
 	dry.Wrong, dry.Elsewhere, dry.Audience = nil, nil, audienceView{Total: 2, Services: []part{newPart("Apple (APNs)", 2, 2)}}
-	dry.Dry = &dryView{Previews: previewsOf(goldenSamples), Blocked: true, Warnings: []string{"apns default: Hello $(name) is literal"}}
+	dry.Dry = &dryView{Previews: galleryOf(goldenSamples), Blocked: true, Warnings: []string{"apns default: Hello $(name) is literal"}}
 	return map[string]any{
 		"now-first":            nowPage{Checklist: none},
 		"now-busy":             busy,
 		"notifications-none":   notificationsPage{First: true},
-		"notification-sending": notificationPage{progress: progressOf(sending), Audience: audienceWords(sending.Notification.Draft), Sent: instant{rigStart}, Expires: instant{rigStart.Add(24 * time.Hour)}, By: "ana", Previews: previewsOf(goldenSamples[:1])},
-		"notification-done": notificationPage{progress: progressOf(done), Audience: "everyone", Sent: instant{rigStart}, Expires: instant{rigStart.Add(24 * time.Hour)}, Critical: true, Previews: previewsOf(goldenSamples),
+		"notification-sending": notificationPage{progress: progressOf(sending), Audience: audienceWords(sending.Notification.Draft), Sent: instant{rigStart}, Expires: instant{rigStart.Add(24 * time.Hour)}, By: "ana", Previews: galleryOf(goldenSamples[:1])},
+		"notification-done": notificationPage{progress: progressOf(done), Audience: "everyone", Sent: instant{rigStart}, Expires: instant{rigStart.Add(24 * time.Hour)}, Critical: true, Previews: galleryOf(goldenSamples),
 			History: history{Width: 1, Ticks: []tick{{1, 700, 700, 690}, {2, 300, 300, 300}, {3, 200, 200, 200}}}, Looked: "phone-1",
 			Trace: &Trace{Installation: "phone-1", Outcome: stateGone, Steps: []Step{{At: &rigStart, What: "the notification was accepted", OK: true}, {What: "gone after 1 attempt", OK: false}}}},
 		"compose-wrong":      wrong,
@@ -166,6 +166,24 @@ func TestPreviewReadsWhatPhonesShow(t *testing.T) {
 		if title, body, image := shownText(tc.service, json.RawMessage(tc.payload)); title != tc.title || body != tc.body || image != tc.image {
 			t.Errorf("%s %s: %q, %q, %q", tc.service, tc.payload, title, body, image)
 		}
+	}
+}
+
+func TestGalleryShowsEveryServiceAndFaultsFirst(t *testing.T) {
+	var all []Sample
+	for _, service := range push.Services {
+		for _, locale := range []string{"ar", "de", "en", "fr"} {
+			all = append(all, Sample{Service: service, Locale: locale, Limit: 10, Payload: json.RawMessage(`{}`)})
+		}
+	}
+	all[3].Installation, all[6].Bytes, all[7].Bytes, all[5].Bytes = "phone", 11, 11, 11
+	g := galleryOf(all)
+	var first []string
+	for _, p := range g.First {
+		first = append(first, string(p.Service)+" "+p.Locale)
+	}
+	if got, want := strings.Join(first, ", "), "apns fr, apns ar, fcm de, fcm en, fcm fr, webpush ar, webpush de"; got != want || len(g.More) != 5 {
+		t.Errorf("first %s, %d more", got, len(g.More))
 	}
 }
 

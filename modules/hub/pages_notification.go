@@ -22,7 +22,7 @@ type notificationPage struct {
 	By        string
 	Critical  bool
 	LocalTime string
-	Previews  []preview
+	Previews  gallery
 	History   history
 	Looked    string // installation whose trace was asked for
 	Trace     *Trace
@@ -94,7 +94,7 @@ func (s *Service) pageNotification(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Previews = previewsOf(samples)
+	p.Previews = galleryOf(samples)
 	if p.History, err = s.history(ctx, r); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/usherhq/usher/modules/hub/push"
 )
@@ -27,12 +28,37 @@ type preview struct {
 	Problem   string
 }
 
-func previewsOf(samples []Sample) []preview {
-	out := make([]preview, len(samples))
-	for i, s := range samples {
-		out[i] = previewOf(s)
+// gallery is a notification's previews: some of each push service first, so that
+// thirty languages do not hide the third service.
+type gallery struct{ First, More []preview }
+
+// shownFirst is how many previews of each push service come first.
+const shownFirst = 2
+
+// galleryOf prefers what real installations get, and faults before all.
+func galleryOf(samples []Sample) gallery {
+	var g gallery
+	first := map[push.Service]int{}
+	take := func(wanted func(preview) bool, rest []preview) (left []preview) {
+		for _, p := range rest {
+			if wanted(p) && (p.Over || p.Problem != "" || first[p.Service] < shownFirst) {
+				first[p.Service]++
+				g.First = append(g.First, p)
+			} else {
+				left = append(left, p)
+			}
+		}
+		return left
 	}
-	return out
+	all := make([]preview, len(samples))
+	for i, s := range samples {
+		all[i] = previewOf(s)
+	}
+	all = take(func(p preview) bool { return p.Over || p.Problem != "" }, all)
+	all = take(func(p preview) bool { return p.For != "" }, all)
+	g.More = take(func(preview) bool { return true }, all)
+	slices.SortStableFunc(g.First, func(a, b preview) int { return serviceIndex(a.Service) - serviceIndex(b.Service) })
+	return g
 }
 
 // previewOf reads a sample's payload the way the phone's system does.
