@@ -59,7 +59,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 
-	// Doors: jobs and HTTP.
+	// Doors: facts, jobs and HTTP.
+	if err = u.stream.Register(ctx); err != nil {
+		return u, err
+	}
 	notifications.Jobs(u.queue)
 	houseJobs(u.queue, d)
 	u.server, err = NewServer(cfg, Site{

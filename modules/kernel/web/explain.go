@@ -59,7 +59,7 @@ func (e *explainer) value(path string, t reflect.Type, raw json.RawMessage) {
 		e.list(path, t, raw)
 	default:
 		if json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
-			e.add(path, "must be "+expected(t)+", not "+found(raw), "")
+			e.add(path, "is "+found(raw), "write "+expected(t))
 		}
 	}
 }
@@ -67,7 +67,7 @@ func (e *explainer) value(path string, t reflect.Type, raw json.RawMessage) {
 func (e *explainer) object(path string, raw json.RawMessage, each func(string, json.RawMessage)) {
 	var items map[string]json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		e.add(path, "must be an object, not "+found(raw), "")
+		e.add(path, "is "+found(raw), "write an object: { … }")
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(items)) {
@@ -78,7 +78,7 @@ func (e *explainer) object(path string, raw json.RawMessage, each func(string, j
 func (e *explainer) list(path string, t reflect.Type, raw json.RawMessage) {
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		e.add(path, "must be a list, not "+found(raw), "")
+		e.add(path, "is "+found(raw), "write a list: [ … ]")
 		return
 	}
 	for i, item := range items {
@@ -134,7 +134,7 @@ func expected(t reflect.Type) string {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return "text"
+		return "text in quotes"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Float32, reflect.Float64:

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/push"
+)
+
+// Journey 1: phones register, a promoter sends to a topic, each phone gets it in
+// its own language, the page tells of it; and a restart forgets nothing.
+func TestJourneyRegisterThenSendToATopic(t *testing.T) {
+	h := newHouse(t)
+	h.festival(0)
+	phones := map[string]push.Handle{}
+	for i, locale := range []string{"en-GB", "de-CH", "fr-FR"} {
+		service := push.Services[i]
+		x := h.services.Handle(service, i, "")
+		phones[locale] = x
+		h.call("PUT", "/v1/installations/phone-"+locale, hub.Installation{App: "festival", Kind: x.Kind, Handle: x.Value, P256dh: x.P256dh, Auth: x.Auth,
+			Locale: locale, Tags: []string{"Fan"}}, nil)
+	}
+	draft := map[string]any{"tags": "fan && !press", "template": "alert",
+		"properties": map[string]any{"title": "Doors open", "title_de": "Einlass", "title_fr": "Ouverture", "body": "Gate A"}}
+	var dry hub.DryRun
+	h.call("POST", "/v1/notifications/dry-run", draft, &dry)
+	if dry.Audience != 3 || len(dry.Samples) < 3 {
+		t.Fatalf("dry run: %+v", dry)
+	}
+	var n hub.Notification
+	h.call("POST", "/v1/notifications", draft, &n)
+	rep := h.until(n, "three deliveries", hub.Report.Finished)
+	if rep.Outcomes["delivered"] != 3 {
+		t.Fatalf("report: %+v", rep)
+	}
+	if page := h.page("/notifications/" + n.ID.String()); !strings.Contains(page, "Einlass") || !strings.Contains(page, "fan &amp;&amp; !press") {
+		t.Error("the page does not show the German sample and the audience")
+	}
+	h.child.Signal(syscall.SIGTERM)
+	if err := h.child.Wait(); err != nil {
+		t.Fatalf("usher did not stop in good order: %v", err)
+	}
+	h.start()
+	var trace hub.Trace
+	h.call("GET", "/v1/notifications/"+n.ID.String()+"/trace/phone-de-CH", nil, &trace)
+	if trace.Outcome != "delivered" {
+		t.Errorf("after a restart the trace says %q", trace.Outcome)
+	}
+}
+
+func (h *house) page(path string) string {
+	h.t.Helper()
+	res, err := http.Get(h.url + path)
+	h.must(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	h.must(err)
+	if res.StatusCode != http.StatusOK {
+		h.t.Fatalf("%s: %d %s", path, res.StatusCode, body)
+	}
+	return string(body)
+}
+
+// Every wrong input is answered with what is wrong, where, and how to mend it.
+func TestWrongInputIsExplained(t *testing.T) {
+	h := newHouse(t)
+	h.festival(1)
+	for _, tc := range []struct {
+		name, method, path, body string
+		status                   int
+		field                    string
+	}{
+		{"no JSON", "POST", "/v1/notifications", `{"tags":`, 400, ""},
+		{"an unknown field", "POST", "/v1/notifications", `{"tag":"vip"}`, 400, "tag"},
+		{"a wrong type", "POST", "/v1/notifications", `{"tags":7}`, 400, "tags"},
+		{"a broken tag expression", "POST", "/v1/notifications", `{"tags":"vip &&","template":"alert"}`, 400, "tags"},
+		{"no content", "POST", "/v1/notifications", `{"tags":"vip"}`, 400, "template"},
+		{"an unknown template", "POST", "/v1/notifications", `{"template":"nope"}`, 404, ""},
+		{"an unknown app", "POST", "/v1/notifications", `{"app":"nope","template":"alert"}`, 404, ""},
+		{"an oversized payload", "POST", "/v1/notifications",
+			`{"template":"alert","properties":{"title":"` + strings.Repeat("x", 5000) + `","body":"b"}}`, 413, "properties"},
+		{"an expiry in the past", "POST", "/v1/notifications", `{"template":"alert","expires_at":"2020-01-01T00:00:00Z"}`, 400, "expires_at"},
+		{"a bad handle", "PUT", "/v1/installations/a", `{"kind":"apns","handle":"xyz"}`, 400, "handle"},
+		{"a tag of the server's", "PUT", "/v1/installations/a", `{"kind":"fcm_token","handle":"abc","tags":["user:7"]}`, 400, "tags[0]"},
+		{"a private web push endpoint", "PUT", "/v1/installations/a", `{"kind":"webpush","handle":"http://10.0.0.1/x"}`, 400, "handle"},
+		{"no such notification", "GET", "/v1/notifications/0190a0a0-0000-7000-8000-000000000000", ``, 404, ""},
+		{"no id", "GET", "/v1/notifications/seven", ``, 400, "id"},
+		{"no such path", "GET", "/v1/nothing", ``, 404, ""},
+		{"a bad cursor", "GET", "/v1/notifications?cursor=!!", ``, 400, "cursor"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			req, err := http.NewRequest(tc.method, h.url+tc.path, strings.NewReader(tc.body))
+			h.must(err)
+			req.Header.Set("Content-Type", "application/json")
+			res, err := http.DefaultClient.Do(req)
+			h.must(err)
+			defer res.Body.Close()
+			var p struct {
+				Code, Detail, Fix string
+				RequestID         string `json:"request_id"`
+				Errors            []struct{ Field, Problem, Fix string }
+			}
+			if err := json.NewDecoder(res.Body).Decode(&p); err != nil || res.Header.Get("Content-Type") != "application/problem+json" {
+				t.Fatalf("not a problem: %s %v", res.Header.Get("Content-Type"), err)
+			}
+			if res.StatusCode != tc.status || p.Code == "" || p.RequestID == "" || p.Detail == "" {
+				t.Errorf("%d %+v, want %d", res.StatusCode, p, tc.status)
+			}
+			if tc.field == "" {
+				return
+			}
+			for _, e := range p.Errors {
+				if e.Field == tc.field && e.Problem != "" && e.Fix != "" {
+					return
+				}
+			}
+			t.Errorf("no field %q with a fix: %s", tc.field, fmt.Sprint(p.Errors))
+		})
+	}
+}
