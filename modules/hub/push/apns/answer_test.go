@@ -3,6 +3,7 @@ package apns
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -156,14 +157,40 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestRoundTripKeepsStatus of an answer that is not APNs' own.
-func TestRoundTripKeepsStatus(t *testing.T) {
-	for _, body := range []string{"<html>", `{"reason":1}`, ""} {
+// TestRoundTripMakesReadable what apns2 would stumble over: an answer that is not
+// APNs' own must keep its status.
+func TestRoundTripMakesReadable(t *testing.T) {
+	for body, want := range map[string]string{
+		"<html>":                    "{}",
+		`{"reason":1}`:              "{}",
+		`{"reason":"X","junk":[1]}`: `{"reason":"X"}`,
+		"":                          "{}",
+	} {
 		resp, err := readable{answering{502, body}}.RoundTrip(nil)
 		if err != nil || resp.StatusCode != 502 {
-			t.Errorf("%q: %v, %v", body, resp, err)
+			t.Fatalf("%q: %v, %v", body, resp, err)
+		}
+		if got, err := io.ReadAll(resp.Body); string(got) != want || err != nil {
+			t.Errorf("%q became %q, want %q (%v)", body, got, want, err)
 		}
 	}
+}
+
+// An accepted message has an empty answer. Decoding it all the same would cost a
+// twentieth of a send.
+func TestRoundTripLeavesEmptyAnswers(t *testing.T) {
+	empty := io.NopCloser(http.NoBody)
+	resp, err := readable{accepting{empty}}.RoundTrip(nil)
+	if err != nil || resp.Body != empty {
+		t.Fatalf("the body became %v, %v", resp.Body, err)
+	}
+}
+
+// accepting answers as HTTP/2 does when the headers end the stream.
+type accepting struct{ body io.ReadCloser }
+
+func (a accepting) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Body: a.body, ContentLength: 0}, nil
 }
 
 type answering struct {
@@ -172,7 +199,7 @@ type answering struct {
 }
 
 func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: a.status, Body: struct {
+	return &http.Response{StatusCode: a.status, ContentLength: -1, Body: struct {
 		*strings.Reader
 		nopCloser
 	}{strings.NewReader(a.body), nopCloser{}}}, nil
