@@ -26,12 +26,13 @@ func (b *bench) fanOut(ctx context.Context) error {
 	}
 	peers := b.peers(ctx)
 	var rates []float64
+	var last sending
 	for round := range 2 {
 		s, err := b.everyone(ctx, b.solo)
 		if err != nil {
 			return err
 		}
-		rates = append(rates, s.rate)
+		rates, last = append(rates, s.rate), s
 		b.tellSending(fmt.Sprintf("usher, send %d", round+1), s)
 		for _, p := range peers {
 			if err := settle(ctx); err != nil {
@@ -41,12 +42,24 @@ func (b *bench) fanOut(ctx context.Context) error {
 		}
 	}
 	rate := mean(rates)
+	if err := b.checkEach(ctx, last, b.solo); err != nil {
+		return err
+	}
 	took := perMillion(rate)
 	b.result.add("**1,000,000 personal messages with a durable outcome each**", fmt.Sprintf("%s (%.0f/s)", took, rate), "≤ "+apnsGoal.String(), verdictOf(took <= apnsGoal))
 	for _, p := range peers {
 		p.compare(&b.result, rate)
 	}
 	return nil
+}
+
+// checkEach reads a sending's outcomes back.
+func (b *bench) checkEach(ctx context.Context, s sending, c crowd) error {
+	rate, err := b.eachOnce(ctx, s, c)
+	if err == nil {
+		b.result.tell("its outcomes, read back as CSV", "each installation exactly once; %.0f/s", rate)
+	}
+	return err
 }
 
 func (b *bench) tellSending(what string, s sending) {
@@ -67,6 +80,9 @@ func (b *bench) fanOutMixed(ctx context.Context) error {
 		if took, ok := s.done[service]; ok {
 			b.result.tell("… until the last of "+string(service), "%.1f s", took.Seconds())
 		}
+	}
+	if err := b.checkEach(ctx, s, b.mixed); err != nil {
+		return err
 	}
 	took := perMillion(s.rate)
 	b.result.add("**1,000,000 personal messages, mixed**", fmt.Sprintf("%s (%.0f/s)", took, s.rate), "≤ "+mixedGoal.String(), verdictOf(took <= mixedGoal))
