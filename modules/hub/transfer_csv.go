@@ -219,6 +219,7 @@ func (c *csvLines) take() (first int64, err error) {
 	if err != errOpenQuote {
 		return first, err
 	}
+	end := len(c.record) // of the first line
 	var failed error
 	for n := 1; n < maxCSVLines && len(c.record) <= maxLine; n++ {
 		line, failed = c.s.next()
@@ -233,7 +234,7 @@ func (c *csvLines) take() (first int64, err error) {
 			break
 		}
 	}
-	c.s.unread(c.record[bytes.IndexByte(c.record, '\n')+1:], first, failed)
+	c.s.unread(c.record[end:], first, failed)
 	return first, errOpenQuote
 }
 

@@ -113,17 +113,26 @@ func (n ndjsonLines) next() (*Installation, int64, error) {
 	}
 }
 
+var errNoObject = fault.E("hub.Import", fault.Invalid, "the line is no JSON object", nil).
+	WithFix(`each line holds one whole object, such as {"id": "a", "kind": "apns", "handle": "…"}`)
+
 // parseJSONLine reads one installation. Errors: fault.Invalid, as for a PUT.
 func parseJSONLine(line []byte) (*Installation, error) {
+	if line[0] != '{' {
+		return nil, errNoObject
+	}
 	in := new(Installation)
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(in); err == nil && dec.InputOffset() == int64(len(line)) && line[0] == '{' {
+	if err := dec.Decode(in); err == nil && dec.InputOffset() == int64(len(line)) {
 		return in, nil
 	}
+	if !json.Valid(line) {
+		return nil, errNoObject
+	}
 	*in = Installation{}
-	if err := web.Decode(line, in); err != nil { // slower, but it can explain
+	if err := web.Decode(line, in); err != nil { // slower, but it names every field
 		return nil, err
 	}
-	return nil, fault.E("hub.Import", fault.Invalid, "the line is no JSON object", nil).WithFix(`such as {"id": "…", "kind": "apns", "handle": "…"}`)
+	return in, nil
 }
