@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm/clause"
@@ -87,19 +88,19 @@ func insertApp(tx *db.Tx, a App) error {
 
 // upsertApp reports whether the app is new, and sets when it was made.
 func upsertApp(tx *db.Tx, a *App) (created bool, err error) {
+	const op = "hub.PutApp"
 	row := rowOfApp(*a)
-	update := make([]string, 0, len(appColumns))
-	for _, c := range appColumns {
-		if c != "id" && c != "created_at" {
-			update = append(update, c)
-		}
+	insert := tx.ORM().Select(appColumns).Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+	if insert.Error != nil || insert.RowsAffected == 1 {
+		return true, db.Classify(op, insert.Error)
 	}
-	err = tx.ORM().Select(appColumns).
-		Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns(update)},
-			clause.Returning{Columns: []clause.Column{{Name: "created_at"}}}).
-		Create(&row).Error
+	kept := slices.DeleteFunc(slices.Clone(appColumns), func(c string) bool { return c == "id" || c == "created_at" })
+	if err := tx.ORM().Model(&appRow{}).Where("id = ?", a.ID).Select(kept).Updates(&row).Error; err != nil {
+		return false, db.Classify(op, err)
+	}
+	err = tx.ORM().Select("created_at").Where("id = ?", a.ID).Take(&row).Error
 	a.CreatedAt = row.CreatedAt.UTC()
-	return row.CreatedAt.Equal(a.UpdatedAt), db.Classify("hub.PutApp", err)
+	return false, db.Classify(op, err)
 }
 
 // lockApp keeps installations and notifications from being added until the

@@ -11,3 +11,11 @@ func setStatus(t *testing.T, d *desk, installation, status string) {
 		t.Fatalf("set status: %v %v", tag, err)
 	}
 }
+
+// copyCredential writes a row as it is, as somebody with the database would.
+func copyCredential(t *testing.T, d *desk, row credentialRow) {
+	t.Helper()
+	if err := d.db.ORM(t.Context()).Select(credentialColumns).Create(&row).Error; err != nil {
+		t.Fatal(err)
+	}
+}
