@@ -25,7 +25,7 @@ build: ## the static binary bin/usher
 assets: web/assets/vendor/.done ## third-party scripts, from the lock file into web/assets/vendor
 
 web/assets/vendor/.done: web/package-lock.json
-	cd web && npm ci --no-fund --no-audit --omit=dev
+	cd web && npm ci --no-fund --no-audit
 	rm -rf web/assets/vendor && mkdir -p web/assets/vendor
 	cp web/node_modules/htmx.org/dist/htmx.min.js web/assets/vendor/
 	cp web/node_modules/uplot/dist/uPlot.iife.min.js web/node_modules/uplot/dist/uPlot.esm.js web/node_modules/uplot/dist/uPlot.min.css web/assets/vendor/

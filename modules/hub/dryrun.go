@@ -65,7 +65,7 @@ func (s *Service) Preview(ctx context.Context, n Notification) ([]Sample, error)
 	if err != nil {
 		return nil, err
 	}
-	var p prepared
+	var p Prepared
 	if p.expr, err = tagexpr.Parse(n.Draft.Tags); err != nil {
 		return nil, err
 	}
@@ -82,22 +82,25 @@ func (s *Service) Preview(ctx context.Context, n Notification) ([]Sample, error)
 // samples renders the draft for real installations, one a service and language,
 // and for every language its template names. The error is the first message that
 // is too large; the samples are complete all the same.
-func (s *Service) samples(ctx context.Context, p prepared) ([]Sample, error) {
+func (s *Service) samples(ctx context.Context, p Prepared) ([]Sample, error) {
 	var out []Sample
 	var tooBig error
-	seen := map[string]bool{}
+	seen := map[string]bool{} // service and locale, with the languages a shown sample stands for
 	add := func(rc *recipient, name string) {
 		rd := p.letter.reader(rc)
-		key := string(rc.service) + "|" + rd.locale
 		sample, err := p.letter.sample(rc, rd)
 		if fault.Is(err, fault.TooLarge) && tooBig == nil {
 			tooBig = err
 		}
-		if !seen[key] {
-			seen[key] = true
-			sample.Installation = name
-			out = append(out, sample)
+		if seen[string(rc.service)+rd.locale] {
+			return
 		}
+		seen[string(rc.service)+rd.locale] = true
+		for _, locale := range rd.chain {
+			seen[string(rc.service)+locale] = true
+		}
+		sample.Installation = name
+		out = append(out, sample)
 	}
 	if p.letter.draft.Targets == nil {
 		if err := s.sampleRecipients(ctx, p, add); err != nil {
@@ -105,9 +108,7 @@ func (s *Service) samples(ctx context.Context, p prepared) ([]Sample, error) {
 		}
 	}
 	for _, rc := range p.letter.strangers() {
-		if !seen[string(rc.service)+"|"+p.letter.reader(&rc).locale] {
-			add(&rc, "")
-		}
+		add(&rc, "")
 	}
 	slices.SortFunc(out, func(a, b Sample) int {
 		if d := serviceIndex(a.Service) - serviceIndex(b.Service); d != 0 {

@@ -37,25 +37,30 @@ const (
 	stateCancelled = "cancelled"
 )
 
-// Send accepts a notification within tx: it is stored, split into chunks and on
-// its way once tx commits; or, when it is for later, kept until its time.
-// Errors: fault.Invalid naming each field, fault.NotFound for an unknown app,
-// fault.TooLarge when a rendered message exceeds a push service's limit.
-func (s *Service) Send(tx *db.Tx, d Draft, by string) (Notification, error) {
-	return s.sendAs(tx, id.New(), d, by)
+// Prepare validates a draft and renders samples of it, before the transaction
+// that sends it: a request that held one connection and waited for another could
+// bring the pool to a standstill. Errors: fault.Invalid naming each field,
+// fault.NotFound for an unknown app, fault.TooLarge when a rendered message
+// exceeds a push service's limit.
+func (s *Service) Prepare(ctx context.Context, d Draft) (Prepared, error) {
+	p, err := s.prepare(ctx, d)
+	if err != nil {
+		return p, err
+	}
+	_, err = s.samples(ctx, p)
+	return p, err
+}
+
+// Send accepts a prepared notification within tx: it is stored, split into chunks
+// and on its way once tx commits; or, when it is for later, kept until its time.
+func (s *Service) Send(tx *db.Tx, p Prepared, by string) (Notification, error) {
+	return s.sendAs(tx, id.New(), p, by)
 }
 
 // sendAs is Send under an id that the caller chose, so that asking twice sends
 // once: the second meets fault.Conflict.
-func (s *Service) sendAs(tx *db.Tx, as id.ID, d Draft, by string) (Notification, error) {
+func (s *Service) sendAs(tx *db.Tx, as id.ID, p Prepared, by string) (Notification, error) {
 	ctx := tx.Ctx()
-	p, err := s.prepare(ctx, d)
-	if err != nil {
-		return Notification{}, err
-	}
-	if _, err := s.samples(ctx, p); err != nil {
-		return Notification{}, err
-	}
 	n := Notification{
 		ID: as, App: p.letter.app.ID, State: stateSending, Draft: p.letter.draft, SendAt: tx.Now(),
 		ExpiresAt: *p.letter.draft.ExpiresAt, CreatedBy: by, CreatedAt: tx.Now(), bodies: p.bodies,
@@ -70,7 +75,7 @@ func (s *Service) sendAs(tx *db.Tx, as id.ID, d Draft, by string) (Notification,
 	if err := insertNotification(ctx, tx, &n); err != nil {
 		return Notification{}, err
 	}
-	return n, s.split(ctx, tx, &n)
+	return n, s.split(ctx, tx, &n, p.letter.app.Zone)
 }
 
 // startOf is when the first delivery is due, if that is still to come.
@@ -89,16 +94,16 @@ func startOf(d *Draft, now time.Time) (time.Time, bool) {
 	return at, at.After(now)
 }
 
-// prepared is a validated draft with what it needs to be rendered.
-type prepared struct {
+// Prepared is a validated draft with what it needs to be rendered.
+type Prepared struct {
 	letter *letter
 	expr   *tagexpr.Expr
 	bodies map[push.Service]map[string]string
 }
 
 // prepare validates a draft and compiles it against its app and template.
-func (s *Service) prepare(ctx context.Context, d Draft) (prepared, error) {
-	var p prepared
+func (s *Service) prepare(ctx context.Context, d Draft) (Prepared, error) {
+	var p Prepared
 	app, err := s.appOf(ctx, d.App)
 	if err != nil {
 		return p, err
@@ -126,15 +131,23 @@ func (s *Service) prepare(ctx context.Context, d Draft) (prepared, error) {
 // release splits a scheduled notification when its time has come. Running it
 // again does nothing.
 func (s *Service) release(ctx context.Context, notification id.ID) error {
+	n, err := s.Notification(ctx, notification)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	app, err := s.App(ctx, n.App)
+	if err != nil {
+		return err
+	}
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
 		n, err := lockNotification(ctx, tx, notification)
-		if fault.Is(err, fault.NotFound) || err == nil && n.State != stateScheduled {
-			return nil
-		}
-		if err != nil {
+		if err != nil || n.State != stateScheduled {
 			return err
 		}
-		return s.split(ctx, tx, &n)
+		return s.split(ctx, tx, &n, app.Zone)
 	})
 }
 
@@ -161,13 +174,14 @@ func (s *Service) Cancel(ctx context.Context, notification id.ID) (Notification,
 }
 
 // split divides the notification into chunks with a job each, as it stands in
-// tx. With recipient-local time every group of zones gets chunks of its own.
-func (s *Service) split(ctx context.Context, tx *db.Tx, n *Notification) error {
+// tx. With recipient-local time every group of zones gets chunks of its own;
+// appZone is that of installations that state none.
+func (s *Service) split(ctx context.Context, tx *db.Tx, n *Notification, appZone string) error {
 	expr, err := tagexpr.Parse(n.Draft.Tags)
 	if err != nil {
 		return err
 	}
-	waves, err := s.waves(ctx, tx, n)
+	waves, err := waves(ctx, tx, n, appZone)
 	if err != nil {
 		return err
 	}
@@ -203,13 +217,9 @@ type wave struct {
 
 // waves groups the app's time zones by the instant at which their clocks show
 // the draft's local time; without one there is a single wave, now.
-func (s *Service) waves(ctx context.Context, tx *db.Tx, n *Notification) ([]wave, error) {
+func waves(ctx context.Context, tx *db.Tx, n *Notification, appZone string) ([]wave, error) {
 	if n.Draft.LocalTime == "" {
 		return []wave{{due: tx.Now()}}, nil
-	}
-	app, err := s.App(ctx, n.App)
-	if err != nil {
-		return nil, err
 	}
 	names, err := zonesInUse(ctx, tx, n.App)
 	if err != nil {
@@ -218,7 +228,7 @@ func (s *Service) waves(ctx context.Context, tx *db.Tx, n *Notification) ([]wave
 	var out []wave
 	at := map[time.Time]int{}
 	for _, name := range names {
-		due, err := localInstant(n.Draft.LocalTime, zoneOf(orElse(name, app.Zone)))
+		due, err := localInstant(n.Draft.LocalTime, zoneOf(orElse(name, appZone)))
 		if err != nil {
 			return nil, err
 		}

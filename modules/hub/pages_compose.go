@@ -82,8 +82,12 @@ func (s *Service) pageComposed(c echo.Context) error {
 func (s *Service) sendForm(c echo.Context, p composePage, d Draft) error {
 	ctx := c.Request().Context()
 	there := "/notifications/" + p.Form.ID.String()
-	err := s.db.InTx(ctx, func(tx *db.Tx) error {
-		_, err := s.sendAs(tx, p.Form.ID, d, web.Actor(ctx))
+	ready, err := s.Prepare(ctx, d)
+	if err != nil {
+		return s.refuseForm(c, p, err)
+	}
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		_, err := s.sendAs(tx, p.Form.ID, ready, web.Actor(ctx))
 		return err
 	})
 	if err == nil {

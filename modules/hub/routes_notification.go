@@ -38,9 +38,9 @@ func (s *Service) postNotification(c echo.Context) error {
 		return err
 	}
 	by := web.Actor(c.Request().Context())
-	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) {
-		return s.Send(tx, d, by)
-	})
+	return web.IdempotentAfter(c, s.db, http.StatusCreated,
+		func(ctx context.Context) (Prepared, error) { return s.Prepare(ctx, d) },
+		func(tx *db.Tx, p Prepared) (any, error) { return s.Send(tx, p, by) })
 }
 
 func (s *Service) postDryRun(c echo.Context) error {
@@ -71,10 +71,13 @@ func (s *Service) postTest(c echo.Context) error {
 	}
 	d.Test = true
 	ctx := c.Request().Context()
+	p, err := s.Prepare(ctx, d)
+	if err != nil {
+		return err
+	}
 	var n Notification
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		var err error
-		n, err = s.Send(tx, d, web.Actor(ctx))
+		n, err = s.Send(tx, p, web.Actor(ctx))
 		return err
 	})
 	if err != nil {

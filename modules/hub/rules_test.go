@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -275,6 +276,22 @@ func TestAServiceThatIsDownHoldsItsChunks(t *testing.T) {
 	if rep.Outcomes[stateDelivered] != 120 || rep.Notification.State != stateDone {
 		t.Fatalf("after the outage: %+v", rep)
 	}
+}
+
+// More sends at once than the pool has connections: none may wait for a second
+// one while it holds its first.
+func TestManySendsAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.phone(push.APNs, 1, "")
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			if _, err := r.trySend(hello); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestOpensAreCountedOnce(t *testing.T) {

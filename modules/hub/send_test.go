@@ -111,8 +111,12 @@ func (r *rig) send(d Draft) Notification {
 
 func (r *rig) trySend(d Draft) (n Notification, err error) {
 	d.App = "festival"
+	p, err := r.Prepare(r.t.Context(), d)
+	if err != nil {
+		return n, err
+	}
 	err = r.db.InTx(r.t.Context(), func(tx *db.Tx) error {
-		n, err = r.Send(tx, d, "test")
+		n, err = r.Send(tx, p, "test")
 		return err
 	})
 	return n, err

@@ -10,7 +10,7 @@ import (
 )
 
 // countAudience counts the active installations a prepared draft reaches.
-func (s *Service) countAudience(ctx context.Context, p prepared) (map[push.Service]int64, error) {
+func (s *Service) countAudience(ctx context.Context, p Prepared) (map[push.Service]int64, error) {
 	where, args := p.expr.SQL(audienceColumns, 3)
 	rows, err := s.db.Pool().Query(ctx, `
 		SELECT i.service, count(*) FROM hub.installation i
@@ -27,7 +27,7 @@ func (s *Service) countAudience(ctx context.Context, p prepared) (map[push.Servi
 }
 
 // sampleRecipients shows each the first installations of every service in the audience.
-func (s *Service) sampleRecipients(ctx context.Context, p prepared, each func(rc *recipient, installation string)) error {
+func (s *Service) sampleRecipients(ctx context.Context, p Prepared, each func(rc *recipient, installation string)) error {
 	const op = "hub.sampleRecipients"
 	where, args := p.expr.SQL(audienceColumns, 4)
 	for _, service := range servicesOf(&p.letter.draft) {

@@ -103,8 +103,12 @@ func benchHub(b *testing.B, services *pushtest.Services) *Service {
 // benchSend accepts a notification and gives its chunks' numbers.
 func benchSend(b *testing.B, s *Service, d Draft) []int64 {
 	var n Notification
-	err := s.db.InTx(b.Context(), func(tx *db.Tx) (err error) {
-		n, err = s.Send(tx, d, "bench")
+	p, err := s.Prepare(b.Context(), d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	err = s.db.InTx(b.Context(), func(tx *db.Tx) (err error) {
+		n, err = s.Send(tx, p, "bench")
 		return err
 	})
 	if err != nil {

@@ -33,14 +33,13 @@ const maxKey = 255
 // fault.Invalid as 422 when the key was used for another request.
 // Source: draft-ietf-httpapi-idempotency-key-header-07.
 func Idempotent(c echo.Context, d *db.DB, status int, fn func(tx *db.Tx) (any, error)) error {
-	ctx := c.Request().Context()
 	key, hash, err := repeatOf(c)
 	if err != nil {
 		return err
 	}
 	var told answer
 	var replayed bool
-	err = d.InTx(ctx, func(tx *db.Tx) error {
+	err = d.InTx(c.Request().Context(), func(tx *db.Tx) error {
 		if key.key != "" {
 			if told, replayed, err = earlier(tx, key, hash); err != nil || replayed {
 				return err
@@ -59,13 +58,49 @@ func Idempotent(c echo.Context, d *db.DB, status int, fn func(tx *db.Tx) (any, e
 	if err != nil {
 		return err
 	}
+	return told.tell(c, replayed)
+}
+
+// IdempotentAfter is Idempotent for work that has to be prepared by reading:
+// prepare runs before the transaction, so that no request holds one connection of
+// the pool while it waits for another. A repetition is answered before prepare
+// runs, so what has become invalid meanwhile does not matter.
+func IdempotentAfter[P any](c echo.Context, d *db.DB, status int, prepare func(ctx context.Context) (P, error), fn func(tx *db.Tx, p P) (any, error)) error {
+	ctx := c.Request().Context()
+	key, hash, err := repeatOf(c)
+	if err != nil {
+		return err
+	}
+	if key.key != "" {
+		var told answer
+		var replayed bool
+		err = d.InTx(ctx, func(tx *db.Tx) error {
+			told, replayed, err = earlier(tx, key, hash)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if replayed {
+			return told.tell(c, true)
+		}
+	}
+	p, err := prepare(ctx)
+	if err != nil {
+		return err
+	}
+	return Idempotent(c, d, status, func(tx *db.Tx) (any, error) { return fn(tx, p) })
+}
+
+// tell answers the request.
+func (a answer) tell(c echo.Context, replayed bool) error {
 	if replayed {
 		c.Response().Header().Set("Idempotent-Replayed", "true")
 	}
-	if len(told.body) == 0 {
-		return c.NoContent(told.status)
+	if len(a.body) == 0 {
+		return c.NoContent(a.status)
 	}
-	return c.JSONBlob(told.status, told.body)
+	return c.JSONBlob(a.status, a.body)
 }
 
 // PurgeIdempotency forgets answers older than IdempotencyAge; for a periodic
