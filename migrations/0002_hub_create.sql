@@ -140,7 +140,7 @@ CREATE TABLE hub.delivery (
     state           text        NOT NULL,              -- delivered, gone, quarantined, failed, expired, capped, skipped
     reason          text        NOT NULL
 ) PARTITION BY RANGE (day);
-CREATE INDEX ON hub.delivery USING brin (chunk_no) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX ON hub.delivery (chunk_no);
 CREATE TABLE hub.delivery_other PARTITION OF hub.delivery DEFAULT;
 
 CREATE TABLE hub.frequency (                           -- who got what lately, where an app caps it

@@ -128,7 +128,7 @@ func (m machine) String() string {
 		fmt.Sprintf("%s, %d cores, %s of memory, Linux %s; %s, %s; %s", m.cpu, runtime.NumCPU(), m.memory, m.kernel, m.postgres, runtime.Version(), m.usher),
 		"load average when the run began: " + m.load + " (above 0.5 there was other work on the same cores; each figure says how much)",
 		fmt.Sprintf("%d installations a scenario, five languages, data under %s", m.n, m.dir),
-		"`usher serve` as it is shipped, built-in PostgreSQL (fsync on) and built-in queue, default settings but for the rate limit of callers (lifted), the log (warnings) and `http.read_timeout` and `http.write_timeout` (1h, for the import and the list of outcomes); FCM's pace of 10,000 messages a second, Google's default quota, is lifted by the credential's `pace`",
+		"`usher serve` as it is shipped, built-in PostgreSQL (fsync on) and built-in queue, default settings but for the rate limit of callers (lifted) and the log (warnings); FCM's pace of 10,000 messages a second, Google's default quota, is lifted by the credential's `pace`",
 		fmt.Sprintf("usher, PostgreSQL, the simulated push services (HTTP/2 over TLS; they check every request's form and token, and the encryption of every %dth Web Push message) and the harness share the cores", decryptEvery),
 		"only the public API is used; every notification is personal (`$(name)`), from a server-side template in the reader's language; time runs from the POST until the report says finished",
 		"after each send to everybody the services must have counted as many acceptances; the list of outcomes, read back at the end of a fan-out scenario, must hold each installation exactly once",

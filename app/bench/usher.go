@@ -45,8 +45,6 @@ func settings(near *services, apns *services, data, listen, roots string) []stri
 	return []string{
 		"USHER_DATA_DIR=" + data,
 		"USHER_HTTP_LISTEN=" + listen,
-		"USHER_HTTP_READ_TIMEOUT=1h",
-		"USHER_HTTP_WRITE_TIMEOUT=1h",
 		"USHER_LOG_LEVEL=warn",
 		"USHER_LIMITS_PER_SECOND=1000000",
 		"USHER_LIMITS_BURST=1000000",

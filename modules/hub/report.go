@@ -107,4 +107,6 @@ type Delivery struct {
 	Attempts     int          `json:"attempts"`
 	At           time.Time    `json:"at"`
 	ID           string       `json:"id"`
+
+	no int64 // the installation's number
 }

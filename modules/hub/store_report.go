@@ -104,38 +104,63 @@ type deliveryPlace struct {
 }
 
 // Deliveries lists recorded outcomes of a notification, by chunk and
-// installation, and where the next page begins; nil at the end.
+// installation, and where the next page begins; nil at the end. A page ends with
+// its chunk, so it may be shorter than limit.
 func (s *Service) Deliveries(ctx context.Context, n Notification, from deliveryPlace, limit int) ([]Delivery, *deliveryPlace, error) {
-	const op = "hub.Deliveries"
-	rows, err := s.db.Pool().Query(ctx, `
-		SELECT d.chunk_no, d.installation_no, c.service, coalesce(i.id, ''), d.state, d.status, d.reason, d.attempts, d.at
-		FROM hub.chunk c CROSS JOIN LATERAL (
-			SELECT * FROM hub.delivery d WHERE d.chunk_no = c.no AND d.day >= $2
-			AND (c.no > $3 OR d.installation_no > $4) ORDER BY d.installation_no LIMIT $5) d
-		LEFT JOIN hub.installation i ON i.no = d.installation_no
-		WHERE c.notification_no = $1 AND c.no >= $3 ORDER BY c.no, d.installation_no LIMIT $5`,
-		n.no, n.CreatedAt.UTC().Truncate(24*time.Hour), from.Chunk, from.No, limit+1)
+	chunks, err := s.chunksFrom(ctx, n, from.Chunk)
 	if err != nil {
-		return nil, nil, db.Classify(op, err)
+		return nil, nil, err
 	}
-	var out []Delivery
-	var places []deliveryPlace
-	var d Delivery
-	var p deliveryPlace
-	_, err = pgx.ForEachRow(rows, []any{&p.Chunk, &p.No, (*string)(&d.Service), &d.Installation, &d.State, &d.Status, &d.Reason, &d.Attempts, &d.At}, func() error {
-		row := d
-		row.ID = deliveryID(n.no, p.No)
-		if p.No < 0 {
-			target := int(-1 - p.No)
-			row.Target = &target
+	for i, c := range chunks {
+		if c != from.Chunk {
+			from = deliveryPlace{Chunk: c, No: noPlace}
 		}
-		out, places = append(out, row), append(places, p)
-		return nil
-	})
-	if err != nil || len(out) <= limit {
-		return out, nil, db.Classify(op, err)
+		page, err := s.chunkDeliveries(ctx, n, from, limit+1)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case len(page) > limit:
+			return page[:limit], &deliveryPlace{c, page[limit-1].no}, nil
+		case len(page) > 0 && i < len(chunks)-1:
+			return page, &deliveryPlace{Chunk: chunks[i+1], No: noPlace}, nil
+		case len(page) > 0:
+			return page, nil, nil
+		}
 	}
-	return out[:limit], &places[limit-1], nil
+	return nil, nil, nil
+}
+
+// chunksFrom lists the numbers of a notification's chunks, the first one given included.
+func (s *Service) chunksFrom(ctx context.Context, n Notification, first int64) ([]int64, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT no FROM hub.chunk WHERE notification_no = $1 AND no >= $2 ORDER BY no`, n.no, first)
+	if err != nil {
+		return nil, db.Classify("hub.Deliveries", err)
+	}
+	nos, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return nos, db.Classify("hub.Deliveries", err)
+}
+
+// chunkDeliveries lists outcomes of one chunk after a place in it.
+func (s *Service) chunkDeliveries(ctx context.Context, n Notification, from deliveryPlace, limit int) ([]Delivery, error) {
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT d.installation_no, c.service, coalesce(i.id, ''), d.state, d.status, d.reason, d.attempts, d.at
+		FROM (SELECT * FROM hub.delivery WHERE chunk_no = $1 AND day >= $2 AND installation_no > $3 ORDER BY installation_no LIMIT $4) d
+		JOIN hub.chunk c ON c.no = $1 LEFT JOIN hub.installation i ON i.no = d.installation_no ORDER BY d.installation_no`,
+		from.Chunk, n.CreatedAt.UTC().Truncate(24*time.Hour), from.No, limit)
+	if err != nil {
+		return nil, db.Classify("hub.Deliveries", err)
+	}
+	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Delivery, error) {
+		var d Delivery
+		err := row.Scan(&d.no, (*string)(&d.Service), &d.Installation, &d.State, &d.Status, &d.Reason, &d.Attempts, &d.At)
+		d.ID = deliveryID(n.no, d.no)
+		if d.no < 0 {
+			target := int(-1 - d.no)
+			d.Target = &target
+		}
+		return d, err
+	})
+	return page, db.Classify("hub.Deliveries", err)
 }
 
 // interact notes an open or click that an app reports; a repeat changes nothing.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -163,5 +164,35 @@ func until(t *testing.T, r *bufio.Reader, prefix string) string {
 		if strings.HasPrefix(line, prefix) {
 			return strings.TrimSuffix(line, "\n")
 		}
+	}
+}
+
+// A long import outlives the deadlines that the server sets for ordinary requests.
+func TestARouteOutlivesTheServersDeadlines(t *testing.T) {
+	e := house(t, io.Discard, nil, nil, web.Route{Method: "POST", Path: "/", Right: web.Public, Timeout: -1, Handler: func(c echo.Context) error {
+		body, err := io.ReadAll(c.Request().Body)
+		if err != nil {
+			return err
+		}
+		return c.Blob(200, "text/plain", body)
+	}})
+	srv := httptest.NewUnstartedServer(e)
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
+	srv.Start()
+	t.Cleanup(srv.Close)
+	body, upload := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(upload, "slow")
+		time.Sleep(200 * time.Millisecond) // well past the deadlines; being later only makes the test stricter
+		_, _ = io.WriteString(upload, "ly")
+		_ = upload.Close()
+	}()
+	res, err := http.Post(srv.URL, "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err != nil || string(got) != "slowly" {
+		t.Errorf("%d %q %v", res.StatusCode, got, err)
 	}
 }

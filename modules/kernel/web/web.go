@@ -107,6 +107,9 @@ func (m Mounter) shield(r Route) echo.HandlerFunc {
 			return tooLarge("web.Mount", limit, nil)
 		}
 		req.Body = http.MaxBytesReader(c.Response(), req.Body, limit)
+		if r.Timeout != 0 {
+			allow(c, timeout)
+		}
 		if timeout > 0 {
 			ctx, cancel := context.WithTimeout(req.Context(), timeout)
 			defer cancel()
@@ -114,6 +117,20 @@ func (m Mounter) shield(r Route) echo.HandlerFunc {
 		}
 		return r.Handler(c)
 	}
+}
+
+// allow moves the connection's deadlines, which the server sets for ordinary
+// requests, to what the route needs: an import may be read, and an export
+// written, for longer. < 0 lifts them.
+func allow(c echo.Context, timeout time.Duration) {
+	var until time.Time
+	if timeout > 0 {
+		until = time.Now().Add(timeout)
+	}
+	// A writer without a connection (a test's) has no deadlines to move.
+	conn := http.NewResponseController(c.Response())
+	_ = conn.SetReadDeadline(until)
+	_ = conn.SetWriteDeadline(until)
 }
 
 func tooLarge(op string, limit int64, cause error) error {
