@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,6 +64,7 @@ func put(b *testing.B, client *http.Client, at *httptest.Server, n int) {
 		b.Error(err)
 		return
 	}
+	_, _ = io.Copy(io.Discard, res.Body) // an unread answer would cost the connection
 	_ = res.Body.Close()
 	if res.StatusCode >= 300 {
 		b.Errorf("answered %d", res.StatusCode)

@@ -67,9 +67,12 @@ func jsonOrNil(v any, size int) (*string, error) {
 	return &s, nil
 }
 
+// freshPlans goes before the two statements: a plan cached while the table was small reads
+// all of an app for each row, and stays until the next ANALYZE, long after the table grew.
+const freshPlans = `SET LOCAL plan_cache_mode = force_custom_plan`
+
 // displaceSQL removes rows whose handle comes back under another id: it moves with
-// its owner. LATERAL … OFFSET 0 keeps the planner on the index whatever it believes
-// about the sizes: a plan cached on an empty table must not scan a full one.
+// its owner. LATERAL … OFFSET 0 keeps the planner from joining whole tables.
 const displaceSQL = `DELETE FROM hub.installation WHERE no = ANY (ARRAY(
 	SELECT i.no FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS n (app_id, id, kind, handle) CROSS JOIN LATERAL (
 		SELECT i.no FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
@@ -120,13 +123,16 @@ func putInstallations(tx *db.Tx, rows []*Installation, confirm bool) ([]Put, err
 		}
 	}
 	b := &pgx.Batch{}
+	b.Queue(freshPlans)
 	b.Queue(displaceSQL, t.app, t.id, t.kind, t.handle)
 	b.Queue(putSQL, tx.Now(), confirm, t.app, t.id, t.service, t.kind, t.handle, t.p256dh, t.auth, t.topic, t.user, t.locale, t.zone,
 		t.currency, t.units, t.quietFrom, t.quietTo, t.tags, t.attributes, t.templates, t.status, t.statusReason, t.expires)
 	answers := tx.Conn().SendBatch(tx.Ctx(), b)
 	defer answers.Close()
-	if _, err := answers.Exec(); err != nil {
-		return nil, classifyPut(op, err)
+	for range 2 {
+		if _, err := answers.Exec(); err != nil {
+			return nil, classifyPut(op, err)
+		}
 	}
 	found, err := answers.Query()
 	if err != nil {
