@@ -16,14 +16,14 @@ import (
 // A lane is the way to one push service for one app: its sender, its breaker and
 // its pace. Lanes share nothing, so a service that is down holds up only itself.
 type lane struct {
-	app     string
-	service push.Service
-	sender  push.Sender
-	version int64
-	breaker breaker
-	pace    *pace
-	slots   chan struct{} // bounds the unanswered requests
-	timeout time.Duration
+	app      string
+	service  push.Service
+	sender   push.Sender
+	version  int64
+	breaker  breaker
+	pace     *pace
+	slots    chan struct{} // bounds the unanswered requests
+	deadline *deadline
 }
 
 // errClosed says that a lane admits nothing before comeBack: its breaker is open,
@@ -51,9 +51,7 @@ func (l *lane) send(ctx context.Context, now func() time.Time, m *push.Message, 
 		return push.Outcome{}, ctx.Err()
 	}
 	// A stopping job lets what is on the wire come home, so that it is not sent twice.
-	sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
-	o := l.sender.Send(sctx, m)
-	cancel()
+	o := l.sender.Send(l.deadline.context(), m)
 	<-l.slots
 	l.learn(now(), o, repeat)
 	return o, nil
@@ -197,7 +195,7 @@ func (s *Service) lane(ctx context.Context, app string, service push.Service) (*
 	}
 	fresh := &lane{
 		app: app, service: service, sender: sender, version: version, pace: newPace(perSecond),
-		slots: make(chan struct{}, s.cfg.InFlight), timeout: s.cfg.SendTimeout,
+		slots: make(chan struct{}, s.cfg.InFlight), deadline: newDeadline(s.cfg.SendTimeout),
 	}
 	s.lanes.by[key] = fresh
 	if old != nil {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -31,25 +32,45 @@ type recipient struct {
 	attempts   int  // made so far
 }
 
-// attribute looks up the installation's own properties; nil when it has none.
-// The JSON is decoded only when a template asks.
+// attribute looks up the installation's own properties, by their lower-case
+// names; nil when it has none.
 func (rc *recipient) attribute() func(string) (string, bool) {
 	if len(rc.attributes) == 0 {
 		return nil
 	}
+	return func(name string) (string, bool) { return attributeOf(rc.attributes, name) }
+}
+
+// attributeOf reads one member of a flat JSON object as PostgreSQL writes jsonb.
+// A value without escapes, which is nearly every one, is found without decoding
+// the rest: a template asks for one or two of them a message.
+func attributeOf(object []byte, name string) (string, bool) {
+	key := append(append(make([]byte, 0, 64), '"'), name...)
+	key = append(key, '"', ':', ' ')
+	if at := bytes.Index(object, key); at > 0 && bytes.IndexByte(object, '\\') < 0 && (object[at-1] == '{' || object[at-1] == ' ') {
+		rest := object[at+len(key):]
+		if rest[0] == '"' {
+			if end := bytes.IndexByte(rest[1:], '"'); end >= 0 {
+				return string(rest[1 : 1+end]), true
+			}
+		}
+	}
+	return decodedAttribute(object, name)
+}
+
+// decodedAttribute is the careful way, for numbers, booleans and escapes.
+func decodedAttribute(object []byte, name string) (string, bool) {
 	var all map[string]any
-	return func(name string) (string, bool) {
-		if all == nil && json.Unmarshal(rc.attributes, &all) != nil {
-			return "", false
-		}
-		switch v := all[name].(type) {
-		case string:
-			return v, true
-		case float64:
-			return strconv.FormatFloat(v, 'f', -1, 64), true
-		case bool:
-			return strconv.FormatBool(v), true
-		}
+	if json.Unmarshal(object, &all) != nil {
 		return "", false
 	}
+	switch v := all[name].(type) {
+	case string:
+		return v, true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case bool:
+		return strconv.FormatBool(v), true
+	}
+	return "", false
 }

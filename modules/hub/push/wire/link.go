@@ -130,7 +130,7 @@ func (l *Link) dial(ctx context.Context, addr string) (*http2.ClientConn, error)
 	if err != nil {
 		return nil, err
 	}
-	c, err := l.transport.NewClientConn(nc)
+	c, err := l.transport.NewClientConn(gather(nc.(*tls.Conn)))
 	if err != nil {
 		_ = nc.Close()
 		return nil, err
