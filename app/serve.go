@@ -85,10 +85,16 @@ type DemoOptions struct {
 // demoPause lets people open the page before the first notification goes out.
 const demoPause = 4 * time.Second
 
+// maxPhones bounds the demo's crowd: about 2 GB of database.
+const maxPhones = 5_000_000
+
 // Demo runs Usher with built-in stores of its own, which are gone afterwards,
 // beside a simulated festival and simulated push services. Nothing in Usher
 // knows of it but the endpoints in its configuration.
 func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, out io.Writer) error {
+	if opt.Installations < 1 || opt.Installations > maxPhones {
+		return fault.BadField("app.Demo", "--installations", fmt.Sprintf("is %d", opt.Installations), fmt.Sprintf("1 to %d", maxPhones))
+	}
 	services, err := pushtest.Start(pushtest.Config{DecryptEvery: decryptEvery(opt.Installations)})
 	if err != nil {
 		return fault.E("app.Demo", fault.Internal, "the simulated push services do not start", err)
@@ -108,7 +114,6 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 	if err := os.WriteFile(cfg.Hub.Services.CAFile, services.CAPEM(), 0o600); err != nil {
 		return fault.E("app.Demo", fault.Internal, "cannot write "+cfg.Hub.Services.CAFile, err)
 	}
-	fmt.Fprintf(out, "\n  Usher demo: a festival with %d phones\n", opt.Installations)
 	return serve(ctx, cfg, log, func(ctx context.Context, url string) error {
 		return demo.Run(ctx, services, demo.Options{
 			URL: url, Installations: opt.Installations, Seed: uint64(opt.Seed), For: opt.For,

@@ -50,6 +50,7 @@ func Run(ctx context.Context, services *pushtest.Services, o Options) error {
 		client: client{base: o.URL, http: &http.Client{}},
 		screen: screen{out: o.Out, live: o.Terminal},
 	}
+	f.screen.say("\n  Usher demo: a festival with %s phones\n", grouped(int64(o.Installations)))
 	if o.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.For)
@@ -149,7 +150,7 @@ func (f *festival) announce(ctx context.Context, tags string) error {
 		return err
 	}
 	f.sent = append(f.sent, n.ID)
-	f.screen.say("\n  Notification to %s: %d phones  (%s/notifications/%s)\n", orEveryone(tags), n.Audience, f.URL, n.ID)
+	f.screen.say("\n  Notification to %s: %s phones  (%s/notifications/%s)\n", orEveryone(tags), grouped(n.Audience), f.URL, n.ID)
 	for {
 		r, err := f.report(ctx, n.ID)
 		if err != nil {
