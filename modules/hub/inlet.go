@@ -131,7 +131,7 @@ func (n *inlet) commit(round []*request) {
 	for i, r := range round {
 		rows[i] = r.in
 	}
-	puts, err := n.s.putAll(ctx, rows)
+	puts, err := n.s.putAll(ctx, rows, true)
 	switch {
 	case err == nil:
 		for i, r := range round {
@@ -149,11 +149,11 @@ func (n *inlet) commit(round []*request) {
 }
 
 // putAll writes installations of which no two share an id or a handle, again if
-// the transaction met another one on a handle.
-func (s *Service) putAll(ctx context.Context, rows []*Installation) (puts []Put, err error) {
+// the transaction met another one on a handle. confirm is as for putInstallations.
+func (s *Service) putAll(ctx context.Context, rows []*Installation, confirm bool) (puts []Put, err error) {
 	for range collisions {
 		err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
-			puts, err = putInstallations(tx, rows, true)
+			puts, err = putInstallations(tx, rows, confirm)
 			return err
 		})
 		if !collided(err) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -174,5 +175,40 @@ func TestCloseWritesWhatWaits(t *testing.T) {
 	}
 	if left := d.all("festival"); len(left) != 10 {
 		t.Errorf("%d were written, want 10", len(left))
+	}
+}
+
+// TestHandleGivenUpMeanwhile lets one transaction give a handle up while another, which
+// saw it held, waits to take it: the first owner has a new handle and must stay.
+func TestHandleGivenUpMeanwhile(t *testing.T) {
+	d := newDesk(t, "festival")
+	d.write(tokenAt("festival", "a", 1))
+	moved, taker := tokenAt("festival", "a", 2), tokenAt("festival", "b", 1)
+	for _, in := range []*Installation{moved, taker} {
+		if err := in.validate(validZone); err != nil {
+			t.Fatal(err)
+		}
+		in.Status = StatusActive
+	}
+	done := make(chan error, 1)
+	err := d.db.InTx(t.Context(), func(tx *db.Tx) error {
+		if _, err := putInstallations(tx, []*Installation{moved}, true); err != nil {
+			return err
+		}
+		go func() {
+			_, err := d.putAll(t.Context(), []*Installation{taker}, true)
+			done <- err
+		}()
+		return waitForLock(t.Context(), d)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a": apnsHandle(2), "b": apnsHandle(1)}
+	if left := d.all("festival"); fmt.Sprint(left) != fmt.Sprint(want) {
+		t.Errorf("left %v, want %v", left, want)
 	}
 }

@@ -71,12 +71,18 @@ func jsonOrNil(v any, size int) (*string, error) {
 // all of an app for each row, and stays until the next ANALYZE, long after the table grew.
 const freshPlans = `SET LOCAL plan_cache_mode = force_custom_plan`
 
-// displaceSQL removes rows whose handle comes back under another id: it moves with
-// its owner. LATERAL … OFFSET 0 keeps the planner from joining whole tables.
-const displaceSQL = `DELETE FROM hub.installation WHERE no = ANY (ARRAY(
-	SELECT i.no FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS n (app_id, id, kind, handle) CROSS JOIN LATERAL (
+// displaceSQL removes rows whose handle comes back under another id: it moves with its
+// owner. LATERAL … OFFSET 0 finds them by the index, one by one, however many there are;
+// EXISTS says it again of the row itself, so that one which another transaction has just
+// given another handle is looked at anew and stays.
+const displaceSQL = `WITH n AS MATERIALIZED (
+	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS n (app_id, id, kind, handle)
+)
+DELETE FROM hub.installation d WHERE d.no = ANY (ARRAY(
+	SELECT i.no FROM n CROSS JOIN LATERAL (
 		SELECT i.no FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
-			AND decode(md5(i.handle), 'hex') = decode(md5(n.handle), 'hex') AND i.id <> n.id OFFSET 0) i))`
+			AND decode(md5(i.handle), 'hex') = decode(md5(n.handle), 'hex') AND i.id <> n.id OFFSET 0) i))
+	AND EXISTS (SELECT 1 FROM n WHERE n.app_id = d.app_id AND n.kind = d.kind AND n.handle = d.handle AND n.id <> d.id)`
 
 // putSQL writes what differs, moves handle_at on where the last confirmation is a day
 // old, and answers for every row. $1 is now; $2 says whether this confirms the handles.

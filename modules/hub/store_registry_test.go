@@ -1,6 +1,9 @@
 package hub
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 // setStatus does what a push service's answer does to an installation.
 func setStatus(t *testing.T, d *desk, installation, status string) {
@@ -17,5 +20,17 @@ func copyCredential(t *testing.T, d *desk, row credentialRow) {
 	t.Helper()
 	if err := d.db.ORM(t.Context()).Select(credentialColumns).Create(&row).Error; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// waitForLock returns once another transaction of this database waits for a row.
+func waitForLock(ctx context.Context, d *desk) error {
+	for {
+		var waits bool
+		err := d.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waits)
+		if err != nil || waits {
+			return err
+		}
 	}
 }

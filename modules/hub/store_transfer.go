@@ -66,20 +66,14 @@ func (s *Service) insertTransfer(ctx context.Context, t Transfer) error {
 	return err
 }
 
-// saveTransfer keeps the figures, in the transaction that made them true.
-func saveTransfer(tx *db.Tx, t *Transfer) error {
+// updateTransfer keeps the figures.
+func (s *Service) updateTransfer(ctx context.Context, t *Transfer) error {
+	t.UpdatedAt = s.db.Now()
 	row, err := rowOfTransfer(*t)
 	if err != nil {
 		return err
 	}
-	return db.Classify("hub.Import", tx.ORM().Model(&transferRow{}).Where("id = ?", t.ID).Select(transferFigures).Updates(&row).Error)
-}
-
-func (s *Service) updateTransfer(ctx context.Context, t *Transfer) error {
-	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		t.UpdatedAt = tx.Now()
-		return saveTransfer(tx, t)
-	})
+	return db.Classify("hub.Import", s.db.ORM(ctx).Model(&transferRow{}).Where("id = ?", t.ID).Select(transferFigures).Updates(&row).Error)
 }
 
 func (s *Service) findTransfer(ctx context.Context, name id.ID) (Transfer, error) {

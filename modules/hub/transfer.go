@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 )
@@ -53,8 +52,8 @@ type LineFault struct {
 	fault.Field
 }
 
-// Import reads installations from r and puts them into an app, a transaction per
-// 5,000. Lines that are not sound are counted and explained, and never stop the
+// Import reads installations from r and puts them into an app, a transaction for
+// at most 5,000. Lines that are not sound are counted and explained, and never stop the
 // rest. size is the length of r in bytes, 0 if unknown; progress, if not nil, hears
 // of each transaction.
 //
@@ -166,11 +165,22 @@ func (im *importing) read() (p parsed, more bool) {
 
 func (p *parsed) reject(line int64, err error) {
 	p.rejected++
+	p.faults = lineFaults(p.faults, line, err)
+}
+
+func (t *Transfer) reject(line int64, err error) {
+	t.Rejected++
+	t.Faults = lineFaults(t.Faults, line, err)
+}
+
+// lineFaults adds what err says of a line, up to importFaults.
+func lineFaults(list []LineFault, line int64, err error) []LineFault {
 	for _, f := range fieldsOf(err, "") {
-		if len(p.faults) < importFaults {
-			p.faults = append(p.faults, LineFault{line, f})
+		if len(list) < importFaults {
+			list = append(list, LineFault{line, f})
 		}
 	}
+	return list
 }
 
 func (im *importing) check(in *Installation) error {
@@ -199,7 +209,12 @@ func (im *importing) take(ctx context.Context, p parsed) error {
 	im.t.Rejected += p.rejected
 	im.t.Faults = append(im.t.Faults, p.faults[:min(len(p.faults), importFaults-len(im.t.Faults))]...)
 	im.t.ReadBytes = max(im.t.ReadBytes, p.readBytes)
-	if err := im.write(ctx, p.rows); err != nil {
+	for round, rest := distinct(p.rows, (*numbered).installation); len(round) > 0; round, rest = distinct(rest, (*numbered).installation) {
+		if err := im.write(ctx, round); err != nil {
+			return err
+		}
+	}
+	if err := im.s.updateTransfer(ctx, &im.t); err != nil {
 		return err
 	}
 	if im.progress != nil {
@@ -208,63 +223,37 @@ func (im *importing) take(ctx context.Context, p parsed) error {
 	return p.err
 }
 
-// write commits rows and the figures in one transaction. A batch that the database
-// refuses is halved until the row at fault stands alone.
-func (im *importing) write(ctx context.Context, rows []*numbered) error {
-	t, err := im.commit(ctx, rows)
+// write commits a round, which holds no id or handle twice, in one transaction. What the
+// database refuses is halved until the row at fault stands alone and can be rejected.
+func (im *importing) write(ctx context.Context, part []*numbered) error {
+	rows := make([]*Installation, len(part))
+	for i, n := range part {
+		rows[i] = n.in
+	}
+	puts, err := im.s.putAll(ctx, rows, false)
 	switch {
 	case err == nil:
-		im.t = t
-		return nil
-	case len(rows) == 0 || fault.Is(err, fault.Transient) || fault.Is(err, fault.NotFound):
-		return err
-	case len(rows) == 1:
-		var p parsed
-		p.reject(rows[0].line, err)
-		return im.take(ctx, p)
-	}
-	if err := im.write(ctx, rows[:len(rows)/2]); err != nil {
-		return err
-	}
-	return im.write(ctx, rows[len(rows)/2:])
-}
-
-func (im *importing) commit(ctx context.Context, rows []*numbered) (t Transfer, err error) {
-	for range collisions {
-		t = im.t
-		err = im.s.db.InTx(ctx, func(tx *db.Tx) error {
-			for round, rest := distinct(rows, (*numbered).installation); len(round) > 0; round, rest = distinct(rest, (*numbered).installation) {
-				if err := putRound(tx, round, &t); err != nil {
-					return err
-				}
+		for _, p := range puts {
+			if p.Result == Unchanged {
+				im.t.Unchanged++
+			} else {
+				im.t.Accepted++
 			}
-			t.UpdatedAt = tx.Now()
-			return saveTransfer(tx, &t)
-		})
-		if !collided(err) {
-			break
 		}
+		return nil
+	case fault.Is(err, fault.Transient) || fault.Is(err, fault.NotFound):
+		return err
+	case len(part) == 1:
+		im.t.reject(part[0].line, err)
+		return nil
 	}
-	return t, err
+	if err := im.write(ctx, part[:len(part)/2]); err != nil {
+		return err
+	}
+	return im.write(ctx, part[len(part)/2:])
 }
 
 func (n *numbered) installation() *Installation { return n.in }
-
-func putRound(tx *db.Tx, round []*numbered, t *Transfer) error {
-	rows := make([]*Installation, len(round))
-	for i, n := range round {
-		rows[i] = n.in
-	}
-	puts, err := putInstallations(tx, rows, false)
-	for _, p := range puts {
-		if p.Result == Unchanged {
-			t.Unchanged++
-		} else {
-			t.Accepted++
-		}
-	}
-	return err
-}
 
 // Transfer finds one import. Errors: fault.NotFound.
 func (s *Service) Transfer(ctx context.Context, name id.ID) (Transfer, error) {
