@@ -1,0 +1,54 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/push"
+)
+
+// What was acknowledged is there after kill -9: registrations group-committed by
+// many clients at once, and a notification accepted with an idempotency key.
+func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
+	h := newHouse(t)
+	h.festival(0)
+	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 16
+	for round := range 3 {
+		var mu sync.Mutex
+		var known []string
+		var acknowledged atomic.Int64
+		enough := make(chan struct{})
+		var clients sync.WaitGroup
+		for c := range 16 {
+			clients.Go(func() {
+				for i := 0; ; i++ {
+					name := fmt.Sprintf("phone-%d-%d-%d", round, c, i)
+					x := h.services.Handle(push.APNs, round*1_000_000+c*10_000+i, "")
+					if _, err := h.try("PUT", "/v1/installations/"+name, hub.Installation{App: "festival", Kind: x.Kind, Handle: x.Value}, nil); err != nil {
+						return // the server is gone: this one was never acknowledged
+					}
+					mu.Lock()
+					known = append(known, name)
+					mu.Unlock()
+					if acknowledged.Add(1) == 500 {
+						close(enough)
+					}
+				}
+			})
+		}
+		<-enough
+		h.killed()
+		clients.Wait()
+		h.start()
+		for _, name := range known {
+			if _, err := h.try("GET", "/v1/installations/"+name+"?app=festival", nil, nil); err != nil {
+				t.Fatalf("round %d: %s was acknowledged and is lost: %v", round, name, err)
+			}
+		}
+		t.Logf("round %d: %d acknowledged, all there", round, len(known))
+	}
+}
