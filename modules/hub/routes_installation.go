@@ -3,6 +3,8 @@ package hub
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -48,6 +50,9 @@ func (s *Service) putInstallation(c echo.Context) error {
 	if err := sameName("id", &in.ID, name); err != nil {
 		return err
 	}
+	if err := mayName(c, in.User != ""); err != nil {
+		return err
+	}
 	ctx := c.Request().Context()
 	var p Put
 	if len(c.Request().Header.Values("If-Match")) > 0 {
@@ -59,6 +64,22 @@ func (s *Service) putInstallation(c echo.Context) error {
 		return err
 	}
 	return answerPut(c, p)
+}
+
+// mayName refuses a caller that says whose installation it is without holding
+// Manage: a device must not subscribe to somebody else's messages.
+func mayName(c echo.Context, names bool) error {
+	if !names {
+		return nil
+	}
+	if err := web.Require(c, web.Manage); err != nil {
+		return &fault.Error{
+			Op: "hub.mayName", Code: fault.CodeOf(err), Message: "a device may not say whose it is", Err: err,
+			Fix:    "leave user out, or let your back end register the installation with a manage key",
+			Fields: []fault.Field{{Name: "user", Problem: "needs the right manage", Fix: "leave it out"}},
+		}
+	}
+	return nil
 }
 
 // state is what an ETag stands for.
@@ -110,6 +131,9 @@ func (s *Service) patchInstallation(c echo.Context) error {
 	}
 	name, err := installationID(c)
 	if err != nil {
+		return err
+	}
+	if err := mayName(c, slices.ContainsFunc(ops, func(o PatchOp) bool { return o.Path == "" || strings.EqualFold(o.Path, "/user") })); err != nil {
 		return err
 	}
 	p, err := s.Patch(c.Request().Context(), c.QueryParam("app"), name, ops, unchangedSince(c))

@@ -70,7 +70,20 @@ func (m Mounter) Pages(routes ...Route) {
 	})
 }
 
-const pageKey = "usher.page"
+const (
+	pageKey  = "usher.page"
+	guardKey = "usher.guard"
+)
+
+// Require checks a further right, for a part of a request that not everybody who
+// may make it may use. Errors: fault.Unauthenticated, fault.Forbidden.
+func Require(c echo.Context, r Right) error {
+	g, ok := c.Get(guardKey).(Guard)
+	if !ok {
+		return fault.E("web.Require", fault.Forbidden, "nobody holds the right "+string(r)+" here", nil)
+	}
+	return g.Allow(c, r)
+}
 
 func (m Mounter) mount(routes []Route, wrap func(Route) echo.HandlerFunc) {
 	for _, r := range routes {
@@ -93,6 +106,7 @@ func (m Mounter) shield(r Route) echo.HandlerFunc {
 	}
 	return func(c echo.Context) error {
 		c.Response().Header().Set("Cache-Control", "no-store")
+		c.Set(guardKey, m.Guard)
 		refused := m.Guard.Allow(c, r.Right)
 		if m.Limiter != nil {
 			if err := m.Limiter.charge(c); err != nil {
