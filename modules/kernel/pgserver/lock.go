@@ -31,7 +31,7 @@ func TryLock(path string) (*Lock, error) {
 		return nil, fault.E(op, fault.Conflict, filepath.Dir(path)+" is in use by "+holder, err).
 			WithFix("stop " + holder + ", or give this one a directory of its own")
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
 	if err != nil {
