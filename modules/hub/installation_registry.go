@@ -17,14 +17,9 @@ import (
 //
 // Errors: fault.Invalid with every fault, fault.NotFound (the app), fault.Limited.
 func (s *Service) Put(ctx context.Context, in *Installation) (Put, error) {
-	var err error
-	if in.App, err = s.appOf(ctx, in.App); err != nil {
+	if err := s.admit(ctx, in); err != nil {
 		return Put{}, err
 	}
-	if err := in.validate(s.inlet.knownZone); err != nil {
-		return Put{}, err
-	}
-	in.Status, in.StatusReason = StatusActive, ""
 	return s.inlet.submit(ctx, in)
 }
 
@@ -32,17 +27,26 @@ func (s *Service) Put(ctx context.Context, in *Installation) (Put, error) {
 // when there is none. It goes past the inlet, in a transaction of its own.
 // Errors: Put's, and check's.
 func (s *Service) PutIf(ctx context.Context, in *Installation, check func(current *Installation) error) (Put, error) {
-	var err error
-	if in.App, err = s.appOf(ctx, in.App); err != nil {
+	if err := s.admit(ctx, in); err != nil {
 		return Put{}, err
 	}
-	if err := in.validate(s.inlet.knownZone); err != nil {
-		return Put{}, err
-	}
-	in.Status, in.StatusReason = StatusActive, ""
 	return s.change(ctx, in.App, in.ID, func(current *Installation) (*Installation, bool, error) {
 		return in, true, check(current)
 	})
+}
+
+// admit completes and checks what a device states of itself; that it does so shows
+// that it is alive.
+func (s *Service) admit(ctx context.Context, in *Installation) error {
+	var err error
+	if in.App, err = s.appOf(ctx, in.App); err != nil {
+		return err
+	}
+	if err := in.validate(s.inlet.knownZone); err != nil {
+		return err
+	}
+	in.Status, in.StatusReason = StatusActive, ""
+	return nil
 }
 
 // Patch applies a JSON Patch (RFC 6902) to an installation's content. It does not
