@@ -28,7 +28,7 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 				for i := 0; ; i++ {
 					name := fmt.Sprintf("phone-%d-%d-%d", round, c, i)
 					x := h.services.Handle(push.APNs, round*1_000_000+c*10_000+i, "")
-					if _, err := h.try("PUT", "/v1/installations/"+name, hub.Installation{App: "festival", Kind: x.Kind, Handle: x.Value}, nil); err != nil {
+					if err := h.try("PUT", "/v1/installations/"+name, hub.Installation{App: "festival", Kind: x.Kind, Handle: x.Value}, nil); err != nil {
 						return // the server is gone: this one was never acknowledged
 					}
 					mu.Lock()
@@ -45,7 +45,7 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 		clients.Wait()
 		h.start()
 		for _, name := range known {
-			if _, err := h.try("GET", "/v1/installations/"+name+"?app=festival", nil, nil); err != nil {
+			if err := h.try("GET", "/v1/installations/"+name+"?app=festival", nil, nil); err != nil {
 				t.Fatalf("round %d: %s was acknowledged and is lost: %v", round, name, err)
 			}
 		}

@@ -145,8 +145,8 @@ func (h *house) postmaster() int {
 	return pid
 }
 
-// try calls the API; the status is 0 when no answer came.
-func (h *house) try(method, path string, body, answer any) (int, error) {
+// try calls the API.
+func (h *house) try(method, path string, body, answer any) error {
 	var r io.Reader
 	switch b := body.(type) {
 	case nil:
@@ -165,29 +165,29 @@ func (h *house) try(method, path string, body, answer any) (int, error) {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if res.StatusCode >= 300 {
-		return res.StatusCode, fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, text)
+		return fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, text)
 	}
 	if raw, ok := answer.(*[]byte); ok {
 		*raw = text
-		return res.StatusCode, nil
+		return nil
 	}
 	if answer == nil {
-		return res.StatusCode, nil
+		return nil
 	}
-	return res.StatusCode, json.Unmarshal(text, answer)
+	return json.Unmarshal(text, answer)
 }
 
 func (h *house) call(method, path string, body, answer any) {
 	h.t.Helper()
-	_, err := h.try(method, path, body, answer)
+	err := h.try(method, path, body, answer)
 	h.must(err)
 }
 
@@ -234,7 +234,7 @@ func (h *house) until(n hub.Notification, what string, good func(hub.Report) boo
 	end := time.Now().Add(patience)
 	for time.Now().Before(end) {
 		var now hub.Report
-		if _, err := h.try("GET", "/v1/notifications/"+n.ID.String(), nil, &now); err == nil {
+		if err := h.try("GET", "/v1/notifications/"+n.ID.String(), nil, &now); err == nil {
 			r = now
 			if good(r) {
 				return r

@@ -43,7 +43,7 @@ func (c *cli) demo() *cobra.Command {
 				opt.Terminal = isatty.IsTerminal(f.Fd())
 			}
 			if l.Origin("log.level") == "default" {
-				l.Config.Log.Level = "warn" // its own progress is what people read
+				l.Log.Level = "warn" // its own progress is what people read
 			}
 			return Demo(cmd.Context(), l.Config, opt, c.logger(l.Log), c.out)
 		},

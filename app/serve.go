@@ -21,6 +21,7 @@ import (
 // Serve runs Usher until ctx ends. out gets what the operator must read: where
 // to point a browser.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) error {
+	tuneMemory(memoryLimit)
 	return serve(ctx, cfg, log, func(ctx context.Context, url string) error {
 		fmt.Fprintf(out, "Usher is at %s\n", url)
 		if len(cfg.Access.Keys) == 0 && !cfg.HTTP.Loopback() {
@@ -34,9 +35,8 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) err
 // serve runs Usher beside what is to happen meanwhile, and stops in good order
 // when that has ended.
 func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx context.Context, url string) error) error {
-	tuneMemory()
 	u, err := New(ctx, cfg, log)
-	defer u.Close()
+	defer u.Close() //nolint:staticcheck // SA5001: u is never nil, and has the more to close the later New failed
 	if err != nil {
 		return err
 	}
@@ -61,16 +61,18 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx
 const (
 	gcPercent   = 400
 	memoryLimit = 190 << 20
+
+	demoMemoryLimit = 600 << 20 // the simulated push services live in the same process
 )
 
 // tuneMemory trades memory for speed within a bound, unless the operator's
 // GOGC or GOMEMLIMIT say otherwise.
-func tuneMemory() {
+func tuneMemory(limit int64) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
+		debug.SetMemoryLimit(limit)
 	}
 }
 
@@ -95,6 +97,7 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 	if opt.Installations < 1 || opt.Installations > maxPhones {
 		return fault.BadField("app.Demo", "--installations", fmt.Sprintf("is %d", opt.Installations), fmt.Sprintf("1 to %d", maxPhones))
 	}
+	tuneMemory(demoMemoryLimit)
 	services, err := pushtest.Start(pushtest.Config{DecryptEvery: decryptEvery(opt.Installations)})
 	if err != nil {
 		return fault.E("app.Demo", fault.Internal, "the simulated push services do not start", err)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/usherhq/usher/migrations"
 	"github.com/usherhq/usher/modules/hub"
@@ -65,15 +66,20 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	}
 	notifications.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	u.server, err = NewServer(cfg, Site{
+	u.server, err = NewServer(cfg, u.site(d, notifications), log)
+	return u, err
+}
+
+// site is what is there over HTTP.
+func (u *Usher) site(d *db.DB, notifications *hub.Service) Site {
+	return Site{
 		Routes:  notifications.Routes(),
 		Pages:   notifications.Pages(),
 		Files:   web.Files,
 		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream)),
 		Clock:   clock.System{},
-	}, log)
-	return u, err
+	}
 }
 
 // URL is where this machine reaches Usher.
@@ -92,8 +98,8 @@ func (u *Usher) onClose(f func()) { u.opened = append(u.opened, f) }
 
 // Close releases what New opened; the database is last. Call it after Run.
 func (u *Usher) Close() {
-	for i := len(u.opened) - 1; i >= 0; i-- {
-		u.opened[i]()
+	for _, undo := range slices.Backward(u.opened) {
+		undo()
 	}
 	u.opened = nil
 }

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
@@ -100,7 +98,7 @@ func pushOnce(t *testing.T, a addresses) int {
 		t.Fatal(err)
 	}
 	req.Header = http.Header{"Authorization": {"bearer " + token}, "Apns-Topic": {a.APNsTopic}, "Apns-Push-Type": {"alert"}}
-	transport := &http2.Transport{TLSClientConfig: roots}
+	transport := &http.Transport{TLSClientConfig: roots, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {

@@ -37,7 +37,6 @@ type figure struct {
 
 // result is what a run found, in order.
 type result struct {
-	n        int
 	sections []section
 }
 

@@ -54,7 +54,7 @@ func (h *house) accepted() (map[push.Service]int64, error) {
 
 // sending is one notification, measured from the POST until the report says that
 // nothing more will happen (or enough does).
-type sending struct {
+type sending struct { //nolint:recvcheck // printed by value
 	report hub.Report
 	took   time.Duration
 	rate   float64 // final outcomes a second

@@ -26,30 +26,15 @@ type problem struct {
 	Errors []fault.Field `json:"errors"`
 }
 
+// op is what these faults are filed under.
+const op = "demo.call"
+
 // call sends body (nil, a reader of NDJSON, or a value as JSON) and decodes the
 // answer into answer, unless that is nil.
 func (c *client) call(ctx context.Context, method, path string, body, answer any) error {
-	const op = "demo.call"
-	var r io.Reader
-	contentType := "application/json"
-	switch b := body.(type) {
-	case nil:
-	case io.Reader:
-		r, contentType = b, "application/x-ndjson"
-	default:
-		j, err := json.Marshal(b)
-		if err != nil {
-			return fault.E(op, fault.Internal, "cannot write the request", err)
-		}
-		r = bytes.NewReader(j)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, r)
+	req, err := c.request(ctx, method, path, body)
 	if err != nil {
-		return fault.E(op, fault.Internal, "cannot make the request", err)
-	}
-	req.Header.Set("Content-Type", contentType)
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
+		return err
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
@@ -71,6 +56,31 @@ func (c *client) call(ctx context.Context, method, path string, body, answer any
 		return fault.E(op, fault.Internal, "cannot read the answer of "+path, err)
 	}
 	return nil
+}
+
+func (c *client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
+	var r io.Reader
+	contentType := "application/json"
+	switch b := body.(type) {
+	case nil:
+	case io.Reader:
+		r, contentType = b, "application/x-ndjson"
+	default:
+		j, err := json.Marshal(b)
+		if err != nil {
+			return nil, fault.E(op, fault.Internal, "cannot write the request", err)
+		}
+		r = bytes.NewReader(j)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, r)
+	if err != nil {
+		return nil, fault.E(op, fault.Internal, "cannot make the request", err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	return req, nil
 }
 
 func orInternal(c fault.Code) fault.Code {

@@ -21,6 +21,7 @@ type account struct {
 
 // accounts are all kinds this machine allows: only root can become somebody else.
 func accounts(t *testing.T) []account {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		return []account{{"ordinary user", nil}}
 	}
@@ -42,7 +43,7 @@ func TestNothingCommittedIsLost(t *testing.T) {
 	}
 }
 
-func survive(t *testing.T, as *syscall.Credential, kill func(*app, int)) {
+func survive(t *testing.T, as *syscall.Credential, kill func(*app, int)) { //nolint:thelper // a test of its own: a failure belongs to its line here
 	dir := newDir(t)
 	if as != nil {
 		if err := os.Chown(filepath.Dir(dir), int(as.Uid), int(as.Gid)); err != nil {

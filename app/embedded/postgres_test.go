@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/user"
@@ -23,7 +22,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/pgserver"
 )
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // newDir is a directory for a home that PostgreSQL's account can reach, which the
 // testing package's own directories are not when root runs the tests.

@@ -71,7 +71,7 @@ func (a *App) validate() error {
 }
 
 // quietSpan is the app's quiet hours; the zero span when it has none.
-func (a App) quietSpan() quietSpan { return a.Quiet.span() }
+func (a *App) quietSpan() quietSpan { return a.Quiet.span() }
 
 // span is q in minutes of the day; nil and a q that was not validated give the
 // zero span, which is never quiet.

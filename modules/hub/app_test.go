@@ -34,7 +34,7 @@ func TestAppAPI(t *testing.T) {
 		{name: "every fault at once", method: "PUT", path: "/v1/apps/Bad_Id", status: 400,
 			body: `{"name":" ","locale":"--","zone":"Local","currency":"E","quiet":{"from":"7:00","to":"07:00"},"cap":{"count":0,"hours":999}}`,
 			has:  []string{`"id"`, `"name"`, `"locale"`, `"zone"`, `"currency"`, `"quiet.from"`, `"cap.count"`, `"cap.hours"`}},
-		{name: "an unknown field", method: "POST", path: "/v1/apps", body: `{"id":"x","name":"x","langauge":"de"}`, status: 400, has: []string{"langauge"}},
+		{name: "an unknown field", method: "POST", path: "/v1/apps", body: `{"id":"x","name":"x","langauge":"de"}`, status: 400, has: []string{"langauge"}}, //nolint:misspell // that is the fault
 		{name: "unknown", method: "GET", path: "/v1/apps/opera", status: 404},
 		{name: "register", method: "PUT", path: "/v1/installations/a", body: apnsBody(1, ""), status: 201},
 		{name: "not while it is used", method: "DELETE", path: "/v1/apps/festival", status: 409, has: []string{"1 installations", "force=true"}},
@@ -64,6 +64,7 @@ func ecKey(t *testing.T, curve elliptic.Curve) string {
 }
 
 func apnsSecret(t *testing.T) APNsCredential {
+	t.Helper()
 	return APNsCredential{KeyPEM: ecKey(t, elliptic.P256()), KeyID: "ABCDE12345", TeamID: "TEAM567890", Topic: "org.example.festival"}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // attempt brings one delivery as far as it goes now: left out by a rule, or
-// rendered, sent and judged. The error is an *errClosed or ctx's; there is no
+// rendered, sent and judged. The error is a *closedError or ctx's; there is no
 // outcome then, and the recipient's turn comes again.
 func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, []byte, error) {
 	now := r.now()

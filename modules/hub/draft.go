@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -173,7 +174,7 @@ func (d *Draft) validateTimes(now time.Time, expiry time.Duration, bad complaint
 
 // addFault takes over the fields of a validator's error, or its message.
 func addFault(bad complaint, name string, err error) {
-	e, ok := err.(*fault.Error)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(e.Fields) == 0 {
 		bad(name, err.Error(), "")
 		return

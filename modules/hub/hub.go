@@ -86,9 +86,9 @@ type Service struct {
 }
 
 // New makes the hub. Call Close when no request or job can reach it any more.
-func New(cfg Config, d *db.DB, key *seal.Key, make SenderMaker, log *slog.Logger) *Service {
+func New(cfg Config, d *db.DB, key *seal.Key, maker SenderMaker, log *slog.Logger) *Service {
 	s := &Service{cfg: cfg, db: d, seal: key, log: log.With("module", "hub")}
-	s.lanes = newLanes(cfg, make, s.log)
+	s.lanes = newLanes(cfg, maker, s.log)
 	s.inlet = newInlet(s)
 	return s
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -36,7 +37,8 @@ func TestRaceForOneHandle(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 64 {
 		wg.Go(func() { // half through the inlet, half past it: transactions that truly meet
-			in, err := tokenAt("festival", fmt.Sprint("i", i), 7), error(nil)
+			in := tokenAt("festival", fmt.Sprint("i", i), 7)
+			var err error
 			if i%2 == 0 {
 				_, err = d.Put(t.Context(), in)
 			} else {
@@ -146,7 +148,7 @@ func TestOneBadRowFailsAlone(t *testing.T) {
 func TestFullInletSaysWhenToComeBack(t *testing.T) {
 	n := &inlet{queue: make(chan *request)} // nobody works
 	_, err := n.submit(t.Context(), tokenAt("festival", "a", 1))
-	f, ok := err.(*fault.Error)
+	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Code != fault.Limited || f.RetryAfter <= 0 {
 		t.Errorf("a full inlet said %v, want limited with a time", err)
 	}

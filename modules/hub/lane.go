@@ -26,21 +26,21 @@ type lane struct {
 	deadline *deadline
 }
 
-// errClosed says that a lane admits nothing before comeBack: its breaker is open,
+// closedError says that a lane admits nothing before comeBack: its breaker is open,
 // the service asked for a rest, or the credential is paused.
-type errClosed struct {
+type closedError struct {
 	comeBack time.Time
 	reason   string
 }
 
-func (e *errClosed) Error() string { return "the lane is closed: " + e.reason }
+func (e *closedError) Error() string { return "the lane is closed: " + e.reason }
 
-// send admits one message, sends it and learns from the answer. The error is an
-// *errClosed, or ctx's; the message was not sent then. repeat says that it failed
+// send admits one message, sends it and learns from the answer. The error is a
+// *closedError, or ctx's; the message was not sent then. repeat says that it failed
 // before.
 func (l *lane) send(ctx context.Context, now func() time.Time, m *push.Message, repeat bool) (push.Outcome, error) {
 	if ok, at := l.breaker.admit(now()); !ok {
-		return push.Outcome{}, &errClosed{at, string(l.service) + " does not answer well"}
+		return push.Outcome{}, &closedError{at, string(l.service) + " does not answer well"}
 	}
 	if err := l.pace.wait(ctx, now()); err != nil {
 		return push.Outcome{}, err
@@ -93,14 +93,14 @@ func newPace(perSecond int) *pace {
 	return &pace{limiter: rate.NewLimiter(wanted, max(perSecond/20, 1)), wanted: wanted}
 }
 
-// wait blocks until the pace lets one message pass. Errors: *errClosed during a
+// wait blocks until the pace lets one message pass. Errors: *closedError during a
 // rest, ctx's.
 func (p *pace) wait(ctx context.Context, now time.Time) error {
 	p.mu.Lock()
 	rest := p.rest
 	p.mu.Unlock()
 	if now.Before(rest) {
-		return &errClosed{rest, "the service asked to wait"}
+		return &closedError{rest, "the service asked to wait"}
 	}
 	if p.limiter.Limit() == rate.Inf {
 		return nil
@@ -148,9 +148,9 @@ func (p *pace) set(now time.Time, limit rate.Limit) {
 
 // lanes makes and keeps lanes, one per app and service.
 type lanes struct {
-	cfg  Config
-	make SenderMaker
-	log  *slog.Logger
+	cfg   Config
+	maker SenderMaker
+	log   *slog.Logger
 
 	mu sync.Mutex
 	by map[laneKey]*lane
@@ -161,22 +161,22 @@ type laneKey struct {
 	service push.Service
 }
 
-func newLanes(cfg Config, make SenderMaker, log *slog.Logger) *lanes {
-	return &lanes{cfg: cfg, make: make, log: log, by: map[laneKey]*lane{}}
+func newLanes(cfg Config, maker SenderMaker, log *slog.Logger) *lanes {
+	return &lanes{cfg: cfg, maker: maker, log: log, by: map[laneKey]*lane{}}
 }
 
 // lane gives the way to a service for an app, made anew when the credential
-// changed. Errors: *errClosed while the credential is paused or missing.
+// changed. Errors: *closedError while the credential is paused or missing.
 func (s *Service) lane(ctx context.Context, app string, service push.Service) (*lane, error) {
 	version, perSecond, paused, err := s.credentialVersion(ctx, app, service)
 	if fault.Is(err, fault.NotFound) {
-		return nil, &errClosed{s.db.Now().Add(time.Minute), "no credential for " + string(service)}
+		return nil, &closedError{s.db.Now().Add(time.Minute), "no credential for " + string(service)}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if paused {
-		return nil, &errClosed{s.db.Now().Add(time.Minute), "the credential is paused"}
+		return nil, &closedError{s.db.Now().Add(time.Minute), "the credential is paused"}
 	}
 	s.lanes.mu.Lock()
 	defer s.lanes.mu.Unlock()
@@ -189,7 +189,7 @@ func (s *Service) lane(ctx context.Context, app string, service push.Service) (*
 	if err != nil {
 		return nil, err
 	}
-	sender, err := s.lanes.make(ctx, service, cred.Secret, s.cfg.Services)
+	sender, err := s.lanes.maker(ctx, service, cred.Secret, s.cfg.Services)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +250,7 @@ func (s *Service) Lanes() []LaneState {
 	return out
 }
 
-// closedUntil unwraps an *errClosed.
-func closedUntil(err error) (*errClosed, bool) {
-	return errors.AsType[*errClosed](err)
+// closedUntil unwraps a *closedError.
+func closedUntil(err error) (*closedError, bool) {
+	return errors.AsType[*closedError](err)
 }

@@ -25,8 +25,7 @@ type run struct {
 	recipients []recipient
 	capped     map[int64]bool // by installation number
 	next       atomic.Int64   // index of the recipient whose turn it is
-	halt       atomic.Pointer[errClosed]
-	waiting    bool // the chunk holds deliveries to try again
+	halt       atomic.Pointer[closedError]
 }
 
 // errLost says that another run has claimed the chunk.
@@ -108,7 +107,7 @@ func (r *run) sendAll(ctx context.Context) error {
 	go func() { wg.Wait(); close(outcomes) }()
 	if err := r.collect(ctx, outcomes); err != nil {
 		stop()
-		for range outcomes { //nolint:revive // let the workers end
+		for range outcomes { // let the workers end
 		}
 		return err
 	}
@@ -137,7 +136,7 @@ func (r *run) work(ctx context.Context, outcomes chan<- outcome) {
 			return
 		}
 		if o.reason == "cancelled" && o.state == "" {
-			r.halt.CompareAndSwap(nil, &errClosed{r.now(), "the sender was closed"})
+			r.halt.CompareAndSwap(nil, &closedError{r.now(), "the sender was closed"})
 			return // it may or may not have gone out: its turn comes again
 		}
 		outcomes <- o
@@ -177,7 +176,7 @@ func (r *run) flush(ctx context.Context, batch []outcome) error {
 		cancelled, err := r.s.record(ctx, r, batch)
 		if err == nil {
 			if cancelled {
-				r.halt.CompareAndSwap(nil, &errClosed{r.now(), "the notification was cancelled"})
+				r.halt.CompareAndSwap(nil, &closedError{r.now(), "the notification was cancelled"})
 			}
 			return nil
 		}
@@ -224,7 +223,7 @@ func ourFault(o *outcome) bool {
 // condemn pauses the credential and ends the run: nothing more goes out on it
 // until a person has looked.
 func (r *run) condemn(reason string) {
-	if !r.halt.CompareAndSwap(nil, &errClosed{r.now().Add(time.Minute), "the credential was refused: " + reason}) {
+	if !r.halt.CompareAndSwap(nil, &closedError{r.now().Add(time.Minute), "the credential was refused: " + reason}) {
 		return
 	}
 	r.log.Error("push credential paused", "app", r.chunk.App, "service", r.chunk.Service, "reason", reason)

@@ -28,7 +28,7 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
-func benchmarkDeliver(b *testing.B, service push.Service) {
+func benchmarkDeliver(b *testing.B, service push.Service) { //nolint:thelper // a benchmark of its own: a failure belongs to its line here
 	const phones = 20_000 // four chunks
 	services, err := pushtest.Start(pushtest.Config{DecryptEvery: 1000})
 	if err != nil {
@@ -70,6 +70,7 @@ func benchmarkDeliver(b *testing.B, service push.Service) {
 
 // benchHub is the product's hub on a database of its own.
 func benchHub(b *testing.B, services *pushtest.Services) *Service {
+	b.Helper()
 	cfg := Defaults()
 	cfg.Services = Services{
 		APNsEndpoint: services.APNsURL(), FCMEndpoint: services.FCMURL(),
@@ -102,6 +103,7 @@ func benchHub(b *testing.B, services *pushtest.Services) *Service {
 
 // benchSend accepts a notification and gives its chunks' numbers.
 func benchSend(b *testing.B, s *Service, d Draft) []int64 {
+	b.Helper()
 	var n Notification
 	p, err := s.Prepare(b.Context(), d)
 	if err != nil {

@@ -53,7 +53,7 @@ func BenchmarkRegister(b *testing.B) {
 	}
 }
 
-func put(b *testing.B, client *http.Client, at *httptest.Server, n int) {
+func put(b *testing.B, client *http.Client, at *httptest.Server, n int) { //nolint:thelper // Helper would be measured
 	req, err := http.NewRequest("PUT", fmt.Sprintf("%s/v1/installations/phone-%d", at.URL, n), strings.NewReader(visitor(n)))
 	if err != nil {
 		b.Error(err)
@@ -72,6 +72,7 @@ func put(b *testing.B, client *http.Client, at *httptest.Server, n int) {
 }
 
 func (d *desk) importVisitors(b *testing.B, n int) Transfer {
+	b.Helper()
 	var lines bytes.Buffer
 	for i := range n {
 		lines.WriteString(visitor(i) + "\n")
@@ -109,6 +110,7 @@ func BenchmarkCopy(b *testing.B) {
 }
 
 func copyVisitors(b *testing.B, d *desk, rows int) {
+	b.Helper()
 	now := time.Now()
 	_, err := d.db.Pool().CopyFrom(context.Background(), pgx.Identifier{"hub", "installation"},
 		[]string{"app_id", "id", "service", "kind", "handle", "locale", "zone", "tags", "attributes", "handle_at", "created_at", "updated_at"},

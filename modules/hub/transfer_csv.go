@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +50,28 @@ func csvOf(in *Installation) ([]string, error) {
 func (in *Installation) setCell(column, value string) error {
 	var err error
 	switch column {
+	case "quiet_from", "quiet_to":
+		in.setQuiet(column, value)
+	case "tags":
+		in.Tags = strings.Fields(value)
+	case "attributes":
+		err = fromCell(value, &in.Props)
+	case "templates":
+		err = fromCell(value, &in.Templates)
+	case "expires_at":
+		err = in.setExpiry(value)
+	default:
+		in.setText(column, value)
+	}
+	if err != nil {
+		return fault.BadField("hub.Import", column, "cannot be read: "+err.Error(), cellFix[column])
+	}
+	return nil
+}
+
+// setText sets a field that a cell holds as it is.
+func (in *Installation) setText(column, value string) {
+	switch column {
 	case "id":
 		in.ID = value
 	case "kind":
@@ -71,25 +94,11 @@ func (in *Installation) setCell(column, value string) error {
 		in.Currency = value
 	case "units":
 		in.Units = value
-	case "quiet_from", "quiet_to":
-		in.setQuiet(column, value)
-	case "tags":
-		in.Tags = strings.Fields(value)
-	case "attributes":
-		err = fromCell(value, &in.Props)
-	case "templates":
-		err = fromCell(value, &in.Templates)
-	case "expires_at":
-		err = in.setExpiry(value)
 	case "status":
 		in.Status = value
 	case "status_reason":
 		in.StatusReason = value
 	}
-	if err != nil {
-		return fault.BadField("hub.Import", column, "cannot be read: "+err.Error(), cellFix[column])
-	}
-	return nil
 }
 
 var cellFix = map[string]string{
@@ -216,7 +225,7 @@ func (c *csvLines) take() (first int64, err error) {
 	}
 	c.record = append(c.record[:0], line...)
 	c.cells, err = splitCSV(c.record, c.cells[:0])
-	if err != errOpenQuote {
+	if !errors.Is(err, errOpenQuote) {
 		return first, err
 	}
 	end := len(c.record) // of the first line

@@ -1,6 +1,7 @@
 package tagexpr_test
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -124,7 +125,7 @@ func TestParseErrors(t *testing.T) {
 		strings.Repeat(" ", 4097): "an expression of 4097 bytes is longer than 4096",
 	} {
 		_, err := tagexpr.Parse(in)
-		f, ok := err.(*fault.Error)
+		f, ok := errors.AsType[*fault.Error](err)
 		if !ok || f.Code != fault.Invalid || len(f.Fields) != 1 || f.Fields[0].Name != "tags" || f.Fix == "" {
 			t.Errorf("Parse(%q): want an invalid field tags with a fix, got %#v", in, err)
 			continue

@@ -2,6 +2,7 @@ package tagexpr_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,12 +26,7 @@ func (d device) has(tag string) bool {
 	case "$userid:{" + d.user + "}":
 		return d.user != ""
 	}
-	for _, t := range d.tags {
-		if t == tag {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(d.tags, tag)
 }
 
 // draw gives a random integer in [0, n).

@@ -1,6 +1,7 @@
 package tagexpr_test
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func TestValidTagIsTheReferenceGrammar(t *testing.T) {
 }
 
 func TestValidTagSaysWhere(t *testing.T) {
-	err := tagexpr.ValidTag("main stage").(*fault.Error)
+	err, _ := errors.AsType[*fault.Error](tagexpr.ValidTag("main stage"))
 	if want := `"main stage" has a character a tag must not have at byte 5`; err.Fields[0].Problem != want {
 		t.Errorf("got %q, want %q", err.Fields[0].Problem, want)
 	}

@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -125,7 +126,7 @@ func TestExpressionErrors(t *testing.T) {
 		"@(a, money)":     `expected a format at character 6, found "m"`,
 	} {
 		_, err := template.Parse(inJSON(expr))
-		f, ok := err.(*fault.Error)
+		f, ok := errors.AsType[*fault.Error](err)
 		if !ok || f.Code != fault.Invalid || len(f.Fields) != 1 || f.Fields[0].Name != "body.v" || f.Fix == "" {
 			t.Errorf("%s: want an invalid field body.v with a fix, got %#v", expr, err)
 			continue
@@ -148,7 +149,7 @@ func TestErrorsSayHowToMend(t *testing.T) {
 		"@(a)":     "currency, temperature, length, number, date, time",
 	} {
 		_, err := template.Parse(inJSON(expr))
-		if f, ok := err.(*fault.Error); !ok || !strings.Contains(f.Fix, want) {
+		if f, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(f.Fix, want) {
 			t.Errorf("%s: the fix of %v does not say %s", expr, err, want)
 		}
 	}

@@ -57,7 +57,7 @@ func newNotation(r Reader, values map[string]value) *notation {
 	n.amounts = n.numerals
 	signs := lookUp(moneySigns, tag, moneySign{n.numerals.group, n.numerals.point})
 	n.amounts.group, n.amounts.point = signs.group, signs.point
-	ok := false
+	var ok bool
 	if n.currency, ok = n.findCurrency(r.Currency); !ok {
 		unit, _ := currency.FromRegion(region)
 		n.currency = n.signOf(unit)

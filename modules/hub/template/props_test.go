@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"sync"
@@ -22,7 +23,7 @@ func TestNewPropsRefuses(t *testing.T) {
 		"properties.g": {"G": nil, "g": 2},
 	} {
 		_, err := template.NewProps(properties)
-		f, ok := err.(*fault.Error)
+		f, ok := errors.AsType[*fault.Error](err)
 		if !ok || f.Code != fault.Invalid || len(f.Fields) != 1 || f.Fields[0].Name != field || f.Fix == "" {
 			t.Errorf("%v: want the invalid field %s with a fix, got %v", properties, field, err)
 		}

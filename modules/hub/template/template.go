@@ -26,6 +26,7 @@ package template
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -155,7 +156,7 @@ func (c *compiler) value(at func() place, s string) (tokens []token, isTokens bo
 		return nil, false, nil
 	}
 	tokens, err = parseExpr(s)
-	if e, ok := err.(*exprError); ok {
+	if e, ok := errors.AsType[*exprError](err); ok {
 		return nil, false, badBody(at().field, e.problem+" in "+excerpt(s)+at().detail, e.fix)
 	}
 	return tokens, true, err

@@ -3,6 +3,7 @@ package template_test
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -66,7 +67,7 @@ func TestBodyErrors(t *testing.T) {
 		`<!DOCTYPE a><a/>`:                 {"body", "it is not XML: a <! directive is not allowed, before byte 13"},
 	} {
 		_, err := template.Parse([]byte(body))
-		f, ok := err.(*fault.Error)
+		f, ok := errors.AsType[*fault.Error](err)
 		if !ok || f.Code != fault.Invalid || len(f.Fields) != 1 || f.Fix == "" {
 			t.Errorf("%s: want one invalid field with a fix, got %#v", body, err)
 			continue
@@ -147,7 +148,7 @@ func TestRenderedBodiesAreValid(t *testing.T) {
 func wellFormed(t interface{ Fatalf(string, ...any) }, out []byte) {
 	d := xml.NewDecoder(strings.NewReader(string(out)))
 	for {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Fatalf("%s: %v", out, err)

@@ -153,7 +153,7 @@ func cacheDir() (string, error) {
 		}
 		dir = filepath.Join(base, "usher-test")
 	}
-	return dir, os.MkdirAll(dir, 0o755)
+	return dir, os.MkdirAll(dir, 0o755) //nolint:gosec // G703: the developer chooses the cache
 }
 
 // removeUnused deletes templates of old migrations. Its errors do not matter.

@@ -124,7 +124,7 @@ func TestAKilledProcessLeavesNothing(t *testing.T) {
 }
 
 // victim starts the servers, says where, and waits to be killed.
-func victim(t *testing.T) {
+func victim(t *testing.T) { //nolint:thelper // a test of its own: a failure belongs to its line here
 	New(t)
 	mine, err := scratch()
 	if err != nil {

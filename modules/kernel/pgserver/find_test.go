@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,20 +39,20 @@ func TestNumberIn(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	any, err := Find(t.Context(), 0)
+	newest, err := Find(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, program := range []string{"postgres", "initdb", "pg_dump"} {
-		if _, err := os.Stat(any.Path(program)); err != nil {
+		if _, err := os.Stat(newest.Path(program)); err != nil {
 			t.Error(err)
 		}
 	}
-	if same, err := Find(t.Context(), any.Major); err != nil || same.Major != any.Major {
-		t.Errorf("Find(%d) is %+v, %v", any.Major, same, err)
+	if same, err := Find(t.Context(), newest.Major); err != nil || same.Major != newest.Major {
+		t.Errorf("Find(%d) is %+v, %v", newest.Major, same, err)
 	}
 	_, err = Find(t.Context(), 9)
-	if f, ok := err.(*fault.Error); !ok || f.Code != fault.Conflict || !strings.Contains(f.Fix, "install postgresql") {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != fault.Conflict || !strings.Contains(f.Fix, "install postgresql") {
 		t.Errorf("for PostgreSQL 9 got %v, want a conflict that says what to install", err)
 	}
 }

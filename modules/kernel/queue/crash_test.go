@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -218,7 +219,7 @@ func TestRunWhoseLeaseWasLostIsCancelled(t *testing.T) {
 	if _, err := h.db.Pool().Exec(t.Context(), `UPDATE queue.outbox SET owner = $1, lease_until = now() + interval '1 hour'`, id.New()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-cause; err != errLost {
+	if err := <-cause; !errors.Is(err, errLost) {
 		t.Errorf("cancelled because of %v", err)
 	}
 	if h.rows("failures = 0 AND owner IS NOT NULL") != 1 {

@@ -10,7 +10,7 @@ import (
 // logged by this package.
 type asynqLog struct{ *slog.Logger }
 
-func (l asynqLog) Debug(args ...any) {}
+func (l asynqLog) Debug(...any)      {}
 func (l asynqLog) Info(args ...any)  { l.Logger.Debug(text(args)) }
 func (l asynqLog) Warn(args ...any)  { l.Logger.Info(text(args)) }
 func (l asynqLog) Error(args ...any) { l.Logger.Warn(text(args)) }

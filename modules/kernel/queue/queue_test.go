@@ -31,6 +31,7 @@ type house struct {
 
 // eachStore runs a test on real Redis and on the in-process store.
 func eachStore(t *testing.T, test func(h *house)) {
+	t.Helper()
 	t.Run("redis", func(t *testing.T) {
 		test(newHouse(t, asynq.RedisClientOpt{Network: "unix", Addr: dbtest.Redis(t)}))
 	})
@@ -40,6 +41,7 @@ func eachStore(t *testing.T, test func(h *house)) {
 }
 
 func newHouse(t *testing.T, redis asynq.RedisConnOpt, opts ...dbtest.Option) *house {
+	t.Helper()
 	return &house{t: t, db: dbtest.New(t, opts...), redis: redis, runs: map[int]int{}, cfg: Config{
 		Lanes: []Lane{{Name: "work", Concurrency: 4}},
 		Poll:  50 * time.Millisecond, Pickup: 5 * time.Millisecond, RetryMin: 10 * time.Millisecond,

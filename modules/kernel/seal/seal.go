@@ -110,8 +110,9 @@ func create(path string) error {
 func (k *Key) Seal(plain, context []byte) ([]byte, error) {
 	out := make([]byte, 1+k.aead.NonceSize(), 1+k.aead.NonceSize()+len(plain)+k.aead.Overhead())
 	out[0] = version
-	_, _ = rand.Read(out[1:]) // never fails: crypto/rand ends the program instead
-	return k.aead.Seal(out, out[1:], plain, bound(context)), nil
+	// Read never fails: crypto/rand ends the program instead.
+	_, _ = rand.Read(out[1:])
+	return k.aead.Seal(out, out[1:], plain, bound(context)), nil //nolint:gosec // G407: it is random, see above
 }
 
 // Open gives back what Seal was given. Errors: fault.Internal when the envelope was

@@ -32,6 +32,7 @@ type house struct {
 }
 
 func newHouse(t *testing.T, opts ...dbtest.Option) *house {
+	t.Helper()
 	h := &house{t: t, db: dbtest.New(t, opts...), cfg: Config{Poll: 50 * time.Millisecond, RetryMin: time.Millisecond}}
 	h.exec(`CREATE TABLE effect (no bigint GENERATED ALWAYS AS IDENTITY, listener text, key text, n int)`)
 	return h

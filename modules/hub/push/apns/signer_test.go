@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -48,7 +49,7 @@ func TestRenew(t *testing.T) {
 
 func TestNewNamesEveryField(t *testing.T) {
 	_, err := New(Config{KeyPEM: []byte("x"), Endpoint: "http://api.push.apple.com"})
-	e, ok := err.(*fault.Error)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Code != fault.Invalid {
 		t.Fatalf("%v, want an invalid configuration", err)
 	}

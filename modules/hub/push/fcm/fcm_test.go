@@ -1,6 +1,7 @@
 package fcm_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func TestSDKDoesNotRepeat(t *testing.T) {
 func TestNewNamesTheField(t *testing.T) {
 	for _, key := range []string{"", "{}", `{"type":"service_account","project_id":"p"}`} {
 		_, err := fcm.New(t.Context(), fcm.Config{ServiceAccountJSON: []byte(key)})
-		e, ok := err.(*fault.Error)
+		e, ok := errors.AsType[*fault.Error](err)
 		if !ok || e.Code != fault.Invalid || e.Fields[0].Name != "service_account" || e.Fix == "" {
 			t.Errorf("%q: %v, want a fault in service_account with a fix", key, err)
 		}

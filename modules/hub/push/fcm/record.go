@@ -40,7 +40,7 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	x.bearer, x.err = r.bearers.get(req.Context())
 	if x.err != nil {
 		closeBody(req)
-		return failure(req), nil
+		return failure(req), nil //nolint:nilerr // the exchange has the error: the SDK must not repeat
 	}
 	signed := *req // a RoundTripper must not change the request
 	signed.Header = maps.Clone(req.Header)
@@ -48,7 +48,7 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := r.link.RoundTrip(&signed)
 	if err != nil {
 		x.err = err
-		return failure(req), nil
+		return failure(req), nil //nolint:nilerr // the same
 	}
 	x.body, _ = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // a body cut short still has a status
 	_ = resp.Body.Close()

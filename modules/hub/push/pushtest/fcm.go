@@ -97,7 +97,7 @@ func (p *fcm) aside(r *h2.Request, a *h2.Answer) bool {
 	return true
 }
 
-func (p *fcm) accept(in *incoming, a *h2.Answer) {
+func (p *fcm) accept(_ *incoming, a *h2.Answer) {
 	a.Status = 200
 	a.Fields = append(a.Fields, h2.Field{Name: "content-type", Value: "application/json; charset=UTF-8"})
 	a.Body = []byte(`{"name":"projects/` + fcmProject + `/messages/0:` + uniqueHex(int(p.sent.Add(1))) + `"}`)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"encoding/base64"
+	"errors"
 	"testing"
 
 	"github.com/usherhq/usher/modules/hub/push"
@@ -91,7 +92,7 @@ func TestValidateSubscription(t *testing.T) {
 
 func wantField(t *testing.T, name string, err error, field string) {
 	t.Helper()
-	e, ok := err.(*fault.Error)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Code != fault.Invalid || len(e.Fields) != 1 || e.Fields[0].Name != field || e.Fix == "" {
 		t.Errorf("%s: %v, want a fault in %q with a fix", name, err, field)
 	}

@@ -89,7 +89,7 @@ func (p pool) GetClientConn(req *http.Request, addr string) (*http2.ClientConn, 
 	if d == nil {
 		d = &dialing{done: make(chan struct{})}
 		p.dialing = d
-		go p.connect(d, addr)
+		go p.connect(d, addr) //nolint:gosec // G118: this request's end must not end what others wait for
 	}
 	p.mu.Unlock()
 	select {

@@ -9,7 +9,7 @@ import (
 
 // Bench measures a sender with 500 messages in flight against the simulated
 // service in the same process, and reports messages a second.
-func Bench(b *testing.B, service push.Service, create New) {
+func Bench(b *testing.B, service push.Service, create New) { //nolint:thelper // a benchmark of its own: a failure belongs to its line here
 	services, sender := suite{service, create}.start(b, pushtest.Config{})
 	const handles = 10_000
 	messages := make([]*push.Message, handles)

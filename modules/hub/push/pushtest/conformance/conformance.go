@@ -30,6 +30,7 @@ type suite struct {
 
 // Run runs the suite for one service's sender.
 func Run(t *testing.T, service push.Service, create New) {
+	t.Helper()
 	s := suite{service, create}
 	t.Run("accepts", s.accepts)
 	t.Run("answers", s.answers)
@@ -90,6 +91,7 @@ func Message(h push.Handle) *push.Message {
 }
 
 func send(t testing.TB, sender push.Sender, m *push.Message) push.Outcome {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return sender.Send(ctx, m)

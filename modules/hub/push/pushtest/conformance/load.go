@@ -80,6 +80,7 @@ func (s suite) load(t *testing.T, services *pushtest.Services, sender push.Sende
 }
 
 func (s suite) deliver(t *testing.T, sender push.Sender, m *push.Message) (tries int) {
+	t.Helper()
 	for tries = 1; tries <= maxTries; tries++ {
 		o := send(t, sender, m)
 		if o.Verdict == push.Delivered {

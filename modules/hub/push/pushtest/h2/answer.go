@@ -111,7 +111,7 @@ type later struct {
 	answer Answer
 }
 
-type delayQueue []later
+type delayQueue []later //nolint:recvcheck // container/heap: only Push and Pop change the slice itself
 
 func (q delayQueue) Len() int           { return len(q) }
 func (q delayQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }

@@ -97,12 +97,12 @@ func (c *conn) abort() {
 	if t, ok := c.raw.Conn.(*net.TCPConn); ok {
 		_ = t.SetLinger(0)
 	}
-	_ = c.raw.Conn.Close()
+	_ = c.raw.Close()
 }
 
 func (c *conn) serve() {
 	defer func() {
-		_ = c.raw.Conn.Close()
+		_ = c.raw.Close()
 		c.mu.Lock()
 		c.streams = map[uint32]*stream{} // delayed answers find nothing to do
 		c.mu.Unlock()

@@ -21,9 +21,9 @@ func TestFlowControl(t *testing.T) {
 	p.want("1 data 2 end=true")
 	p.get(3, "/size/70000") // more than the connection's window, which those 25 came from
 	p.must(p.WriteWindowUpdate(3, 100_000))
-	sent := 0
 	p.want("3 headers 200 end=false", "3 data 18 end=false")
-	for sent = 25 + 18; sent < defaultWindow; {
+	sent := 25 + 18
+	for sent < defaultWindow {
 		var id, n int
 		if _, err := fmt.Sscanf(p.next(), "%d data %d end=false", &id, &n); err != nil {
 			t.Fatal(err)
