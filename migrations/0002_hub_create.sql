@@ -110,7 +110,7 @@ CREATE TABLE hub.chunk (                               -- a part of a notificati
     owner           uuid,                              -- the run that may record outcomes
     runs            int         NOT NULL DEFAULT 0,
     flushes         int         NOT NULL DEFAULT 0,    -- outcome transactions; tells a repeat from the first
-    passed          boolean     NOT NULL DEFAULT false,-- every installation was tried; only hub.waiting is left
+    passed_at       timestamptz,                       -- every installation was tried; only hub.waiting is left
     tally           jsonb       NOT NULL DEFAULT '{}', -- outcomes: {"state|locale": count}
     attempts        bigint      NOT NULL DEFAULT 0,    -- requests made, repeats included
     started_at      timestamptz,

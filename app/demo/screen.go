@@ -64,8 +64,8 @@ func (s *screen) tell(r hub.Report) {
 	for _, b := range r.Locales {
 		s.row(b, "")
 	}
-	s.say("  %s of %s recorded in %.1f s: %s a second; %s wait for another try\n",
-		grouped(r.Recorded), grouped(r.Total), r.Seconds, grouped(int64(r.Rate)), grouped(r.Waiting))
+	s.say("  %s of %s have an outcome; %s a second until each had its first try; %s wait for another\n",
+		grouped(r.Recorded), grouped(r.Total), grouped(int64(r.Rate)), grouped(r.Waiting))
 }
 
 func (s *screen) row(b hub.Breakdown, wanted string) {

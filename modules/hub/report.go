@@ -22,8 +22,10 @@ type Report struct {
 	Opened       int64                   `json:"opened"`
 	Clicked      int64                   `json:"clicked"`
 	Seconds      float64                 `json:"seconds"`           // from the start to the end, or to now
-	Rate         float64                 `json:"rate"`              // recorded a second
+	Rate         float64                 `json:"rate"`              // recorded a second, until every installation had its first try
 	Holding      map[push.Service]string `json:"holding,omitempty"` // services that wait, and why
+
+	tried time.Time // the last chunk's first pass ended; zero: not yet
 }
 
 // Breakdown is a part of a report: one push service, or one language.
@@ -73,11 +75,21 @@ func (s *Service) Report(ctx context.Context, notification id.ID) (Report, error
 			end = *n.FinishedAt
 		}
 		r.Seconds = max(end.Sub(*n.StartedAt).Seconds(), 0)
-		if r.Seconds > 0 {
-			r.Rate = float64(r.Recorded) / r.Seconds
-		}
+		r.Rate = r.rate()
 	}
 	return r, nil
+}
+
+// rate leaves out the long tail of repeats: they wait on purpose.
+func (r *Report) rate() float64 {
+	seconds := r.Seconds
+	if first := r.tried.Sub(*r.Notification.StartedAt).Seconds(); r.Recorded+r.Waiting >= r.Total && first > 0 {
+		seconds = min(seconds, first)
+	}
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(r.Recorded) / seconds
 }
 
 // Step is one thing a trace found out, in plain words.

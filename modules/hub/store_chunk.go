@@ -33,7 +33,7 @@ func (s *Service) claimChunk(ctx context.Context, no int64, owner id.ID) (chunk,
 		FROM hub.notification n
 		WHERE c.no = $1 AND c.state NOT IN ('done', 'cancelled') AND n.no = c.notification_no
 		RETURNING n.no, n.id, n.app_id, c.service, c.no_from, c.no_to, c.zones, c.targets, c.due_at, c.runs - 1,
-			c.passed, c.flushes, c.tally, n.expires_at, n.created_at, n.state`,
+			c.passed_at IS NOT NULL, c.flushes, c.tally, n.expires_at, n.created_at, n.state`,
 		no, owner, s.db.Now()).Scan(&c.NotificationNo, &c.NotificationID, &c.App, &service, &c.From, &c.To, &c.Zones, &targets,
 		&c.DueAt, &c.Runs, &c.Passed, &c.Flushes, &c.Tally, &c.ExpiresAt, &c.CreatedAt, &state)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -101,7 +101,7 @@ func (s *Service) finishChunk(ctx context.Context, r *run, passed bool) error {
 			state = "cancelled"
 		}
 		tag, err := tx.Conn().Exec(ctx, `
-			UPDATE hub.chunk SET state = $3, passed = $4, owner = NULL, finished_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE $5::timestamptz END
+			UPDATE hub.chunk SET state = $3, owner = NULL, passed_at = CASE WHEN $4 THEN coalesce(passed_at, $5) END, finished_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE $5::timestamptz END
 			WHERE no = $1 AND owner = $2`, r.chunk.No, r.owner, state, passed, tx.Now())
 		if err != nil {
 			return db.Classify(op, err)

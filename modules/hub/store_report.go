@@ -18,9 +18,11 @@ import (
 func (s *Service) readTallies(ctx context.Context, r *Report) error {
 	const op = "hub.readTallies"
 	rows, err := s.db.Pool().Query(ctx, `
-		SELECT c.service, '' AS key, sum(c.total), sum(c.attempts) FROM hub.chunk c WHERE c.notification_no = $1 GROUP BY c.service
+		SELECT c.service, '' AS key, sum(c.total), sum(c.attempts),
+			CASE WHEN count(c.passed_at) = count(*) THEN max(c.passed_at) END AS passed
+		FROM hub.chunk c WHERE c.notification_no = $1 GROUP BY c.service
 		UNION ALL
-		SELECT c.service, t.key, sum(t.value::bigint), 0 FROM hub.chunk c, jsonb_each_text(c.tally) t
+		SELECT c.service, t.key, sum(t.value::bigint), 0, NULL FROM hub.chunk c, jsonb_each_text(c.tally) t
 		WHERE c.notification_no = $1 GROUP BY c.service, t.key`, r.Notification.no)
 	if err != nil {
 		return db.Classify(op, err)
@@ -28,8 +30,12 @@ func (s *Service) readTallies(ctx context.Context, r *Report) error {
 	services, locales := map[string]*Breakdown{}, map[string]*Breakdown{}
 	var service, key string
 	var n, requests int64
-	_, err = pgx.ForEachRow(rows, []any{&service, &key, &n, &requests}, func() error {
+	var passed *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&service, &key, &n, &requests, &passed}, func() error {
 		r.Requests += requests
+		if passed != nil && passed.After(r.tried) {
+			r.tried = *passed
+		}
 		b := breakdown(services, service)
 		if key == "" {
 			b.Total += n
