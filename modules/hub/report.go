@@ -81,7 +81,7 @@ func (s *Service) Report(ctx context.Context, notification id.ID) (Report, error
 }
 
 // rate leaves out the long tail of repeats: they wait on purpose.
-func (r *Report) rate() float64 {
+func (r Report) rate() float64 {
 	seconds := r.Seconds
 	if first := r.tried.Sub(*r.Notification.StartedAt).Seconds(); r.Recorded+r.Waiting >= r.Total && first > 0 {
 		seconds = min(seconds, first)
