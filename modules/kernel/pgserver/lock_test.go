@@ -27,6 +27,13 @@ func TestTheHomeIsLocked(t *testing.T) {
 	openHome(t, dir)
 }
 
+// A device can be locked, but holds no pid.
+func TestALockWithoutAPidIsNone(t *testing.T) {
+	if _, err := TryLock(os.DevNull); !fault.Is(err, fault.Internal) {
+		t.Errorf("got %v, want a fault: the next process could not say who holds the lock", err)
+	}
+}
+
 // The directory may belong to an account that would like root to write elsewhere.
 func TestLinksAreNotFollowed(t *testing.T) {
 	precious := filepath.Join(t.TempDir(), "shadow")
