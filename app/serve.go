@@ -40,6 +40,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what migrations, templates and assets left behind
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)

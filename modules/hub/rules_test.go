@@ -278,6 +278,23 @@ func TestAServiceThatIsDownHoldsItsChunks(t *testing.T) {
 	}
 }
 
+// The count of everyone but some is the audience a send reaches.
+func TestANegatedAudienceIsCountedRight(t *testing.T) {
+	r := newRig(t)
+	r.phone(push.APNs, 1, "", tagged("vip"))
+	r.phone(push.APNs, 2, "")
+	r.phone(push.FCM, 1, "", tagged("press"))
+	for tags, want := range map[string]int64{"!vip": 2, "!(vip || press)": 1, "!nobody": 3} {
+		by, err := r.Audience(t.Context(), "festival", tags)
+		r.must(err)
+		d := hello
+		d.Tags = tags
+		if n := r.send(d); by[push.APNs]+by[push.FCM] != want || n.Audience != want {
+			t.Errorf("%s: counted %v, sent to %d, want %d", tags, by, n.Audience, want)
+		}
+	}
+}
+
 // More sends at once than the pool has connections: none may wait for a second
 // one while it holds its first.
 func TestManySendsAtOnce(t *testing.T) {

@@ -6,12 +6,31 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/tagexpr"
 	"github.com/usherhq/usher/modules/kernel/db"
 )
 
-// countAudience counts the active installations a prepared draft reaches.
+// countAudience counts the active installations a prepared draft reaches. What
+// is everyone but some is counted as that: no index finds those without a tag.
 func (s *Service) countAudience(ctx context.Context, p Prepared) (map[push.Service]int64, error) {
-	where, args := p.expr.SQL(audienceColumns, 3)
+	without, negated := p.expr.Complement()
+	if !negated {
+		return s.countMatching(ctx, p, p.expr)
+	}
+	all, err := s.countMatching(ctx, p, &tagexpr.Expr{})
+	if err != nil {
+		return nil, err
+	}
+	some, err := s.countMatching(ctx, p, without)
+	for service, n := range some {
+		// Registrations between the two counts must not make it negative.
+		all[service] = max(all[service]-n, 0)
+	}
+	return all, err
+}
+
+func (s *Service) countMatching(ctx context.Context, p Prepared, expr *tagexpr.Expr) (map[push.Service]int64, error) {
+	where, args := expr.SQL(audienceColumns, 3)
 	rows, err := s.db.Pool().Query(ctx, `
 		SELECT i.service, count(*) FROM hub.installation i
 		WHERE i.app_id = $1 AND i.service = ANY($2) AND i.status = 'active' AND `+where+` GROUP BY i.service`,

@@ -27,6 +27,15 @@ type node struct {
 // Everyone reports whether the expression is empty and so matches all.
 func (e *Expr) Everyone() bool { return e.root == nil }
 
+// Complement gives what a top-level ! negates: `!vip` is everyone but `vip`. A
+// small complement is far cheaper to count than the audience itself.
+func (e *Expr) Complement() (*Expr, bool) {
+	if e.root == nil || e.root.op != not {
+		return nil, false
+	}
+	return &Expr{root: e.root.kids[0]}, true
+}
+
 // Match evaluates the expression for one installation. tags reports whether it
 // has a tag; it is asked in lower case, also for its own `$installationid:{id}`
 // and `$userid:{id}`.

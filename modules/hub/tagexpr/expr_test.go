@@ -188,3 +188,16 @@ func FuzzParse(f *testing.F) {
 		e.SQL(tagexpr.Columns{Tags: "tags", InstallationID: "id", UserID: "user_id"}, 1)
 	})
 }
+
+func TestComplement(t *testing.T) {
+	for text, want := range map[string]string{"!vip": "vip", "!(a || b)": "a||b", "vip": "", "": "", "!a && b": "", "!!a": ""} {
+		e, err := tagexpr.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := e.Complement()
+		if ok != (want != "") || ok && got.String() != want {
+			t.Errorf("Complement(%s) = %v, %v; want %q", text, got, ok, want)
+		}
+	}
+}
