@@ -33,6 +33,14 @@ func TestJourneyRegisterThenSendToATopic(t *testing.T) {
 	if dry.Audience != 3 || len(dry.Samples) < 3 {
 		t.Fatalf("dry run: %+v", dry)
 	}
+	var trial struct {
+		Report     hub.Report
+		Deliveries []hub.Delivery
+	}
+	h.call("POST", "/v1/notifications/test", draft, &trial)
+	if !trial.Report.Finished() || len(trial.Deliveries) != 3 || trial.Deliveries[0].State != "delivered" {
+		t.Fatalf("a test send answers what became of it: %+v", trial)
+	}
 	var n hub.Notification
 	h.call("POST", "/v1/notifications", draft, &n)
 	rep := h.until(n, "three deliveries", hub.Report.Finished)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"strings"
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
@@ -52,6 +53,17 @@ func (t tally) add(state, locale string, attempts int) {
 	if attempts > 1 {
 		t[tallyRetried+"|"+locale]++
 	}
+}
+
+// recorded is how many deliveries have their final outcome.
+func (t tally) recorded() int {
+	n := 0
+	for key, count := range t {
+		if !strings.HasPrefix(key, tallyRetried+"|") {
+			n += count
+		}
+	}
+	return n
 }
 
 // outcome is what became of one delivery, ready to record.

@@ -295,6 +295,20 @@ func TestANegatedAudienceIsCountedRight(t *testing.T) {
 	}
 }
 
+// An installation that leaves between the split and its turn is no longer wanted:
+// the report adds up.
+func TestAnInstallationLeavesBeforeItsTurn(t *testing.T) {
+	r := newRig(t)
+	r.phone(push.APNs, 1, "")
+	gone := r.phone(push.APNs, 2, "")
+	n := r.send(hello)
+	r.must(r.DeleteInstallation(t.Context(), "festival", gone.ID))
+	r.work()
+	if rep := r.report(n.ID); !rep.Finished() || rep.Total != 1 || rep.Recorded != 1 || rep.Notification.Audience != 2 {
+		t.Errorf("report %+v", rep)
+	}
+}
+
 // More sends at once than the pool has connections: none may wait for a second
 // one while it holds its first.
 func TestManySendsAtOnce(t *testing.T) {

@@ -87,8 +87,9 @@ func (s *Service) finishChunk(ctx context.Context, r *run, passed bool) error {
 	const op = "hub.finishChunk"
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
 		var due *time.Time
+		var waiting int
 		if passed {
-			err := tx.Conn().QueryRow(ctx, `SELECT min(due_at) FROM hub.waiting WHERE chunk_no = $1`, r.chunk.No).Scan(&due)
+			err := tx.Conn().QueryRow(ctx, `SELECT min(due_at), count(*) FROM hub.waiting WHERE chunk_no = $1`, r.chunk.No).Scan(&due, &waiting)
 			if err != nil {
 				return db.Classify(op, err)
 			}
@@ -101,8 +102,11 @@ func (s *Service) finishChunk(ctx context.Context, r *run, passed bool) error {
 			state = "cancelled"
 		}
 		tag, err := tx.Conn().Exec(ctx, `
-			UPDATE hub.chunk SET state = $3, owner = NULL, passed_at = CASE WHEN $4 THEN coalesce(passed_at, $5) END, finished_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE $5::timestamptz END
-			WHERE no = $1 AND owner = $2`, r.chunk.No, r.owner, state, passed, tx.Now())
+			UPDATE hub.chunk SET state = $3, owner = NULL,
+				total = CASE WHEN $4 THEN $6 ELSE total END, -- installations may have left since the split
+				passed_at = CASE WHEN $4 THEN coalesce(passed_at, $5) END,
+				finished_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE $5::timestamptz END
+			WHERE no = $1 AND owner = $2`, r.chunk.No, r.owner, state, passed, tx.Now(), r.chunk.Tally.recorded()+waiting)
 		if err != nil {
 			return db.Classify(op, err)
 		}
