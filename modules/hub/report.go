@@ -120,5 +120,5 @@ type Delivery struct {
 	At           time.Time    `json:"at"`
 	ID           string       `json:"id"`
 
-	no int64 // the installation's number
+	place deliveryPlace
 }

@@ -309,6 +309,37 @@ func TestAnInstallationLeavesBeforeItsTurn(t *testing.T) {
 	}
 }
 
+// Pages of outcomes follow one another over the chunks without a gap or a repeat.
+func TestPagesOfDeliveries(t *testing.T) {
+	r := newRig(t)
+	for i := range 25 {
+		for _, s := range push.Services {
+			r.phone(s, i, "")
+		}
+	}
+	n := r.send(hello)
+	r.work()
+	seen := map[string]bool{}
+	from := &deliveryPlace{No: noPlace}
+	for pages := 0; from != nil; pages++ {
+		page, next, err := r.Deliveries(t.Context(), n, *from, 10)
+		r.must(err)
+		if next != nil && len(page) != 10 || pages > 8 {
+			t.Fatalf("page %d has %d outcomes", pages, len(page))
+		}
+		for _, d := range page {
+			if seen[d.Installation] {
+				t.Errorf("%s is listed twice", d.Installation)
+			}
+			seen[d.Installation] = true
+		}
+		from = next
+	}
+	if len(seen) != 75 {
+		t.Errorf("%d outcomes listed, want 75", len(seen))
+	}
+}
+
 // More sends at once than the pool has connections: none may wait for a second
 // one while it holds its first.
 func TestManySendsAtOnce(t *testing.T) {

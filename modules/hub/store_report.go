@@ -110,30 +110,26 @@ type deliveryPlace struct {
 }
 
 // Deliveries lists recorded outcomes of a notification, by chunk and
-// installation, and where the next page begins; nil at the end. A page ends with
-// its chunk, so it may be shorter than limit.
+// installation, and where the next page begins; nil at the end.
 func (s *Service) Deliveries(ctx context.Context, n Notification, from deliveryPlace, limit int) ([]Delivery, *deliveryPlace, error) {
 	chunks, err := s.chunksFrom(ctx, n, from.Chunk)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, c := range chunks {
+	var out []Delivery
+	for _, c := range chunks {
 		if c != from.Chunk {
 			from = deliveryPlace{Chunk: c, No: noPlace}
 		}
-		page, err := s.chunkDeliveries(ctx, n, from, limit+1)
-		switch {
-		case err != nil:
+		page, err := s.chunkDeliveries(ctx, n, from, limit+1-len(out))
+		if err != nil {
 			return nil, nil, err
-		case len(page) > limit:
-			return page[:limit], &deliveryPlace{c, page[limit-1].no}, nil
-		case len(page) > 0 && i < len(chunks)-1:
-			return page, &deliveryPlace{Chunk: chunks[i+1], No: noPlace}, nil
-		case len(page) > 0:
-			return page, nil, nil
+		}
+		if out = append(out, page...); len(out) > limit {
+			return out[:limit], &out[limit-1].place, nil
 		}
 	}
-	return nil, nil, nil
+	return out, nil, nil
 }
 
 // chunksFrom lists the numbers of a notification's chunks, the first one given included.
@@ -158,10 +154,10 @@ func (s *Service) chunkDeliveries(ctx context.Context, n Notification, from deli
 	}
 	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Delivery, error) {
 		var d Delivery
-		err := row.Scan(&d.no, (*string)(&d.Service), &d.Installation, &d.State, &d.Status, &d.Reason, &d.Attempts, &d.At)
-		d.ID = deliveryID(n.no, d.no)
-		if d.no < 0 {
-			target := int(-1 - d.no)
+		err := row.Scan(&d.place.No, (*string)(&d.Service), &d.Installation, &d.State, &d.Status, &d.Reason, &d.Attempts, &d.At)
+		d.place.Chunk, d.ID = from.Chunk, deliveryID(n.no, d.place.No)
+		if d.place.No < 0 {
+			target := int(-1 - d.place.No)
 			d.Target = &target
 		}
 		return d, err
