@@ -9,6 +9,7 @@ import (
 
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -337,6 +338,32 @@ func TestPagesOfDeliveries(t *testing.T) {
 	}
 	if len(seen) != 75 {
 		t.Errorf("%d outcomes listed, want 75", len(seen))
+	}
+}
+
+// A test send reaches ten installations and no more, wherever updates have moved
+// their rows: the ten are chosen so that nobody else lies between them.
+func TestATestSendReachesTen(t *testing.T) {
+	r := newRig(t)
+	for i := range 30 {
+		r.phone(push.APNs, i, "")
+	}
+	for i := 2; i < 20; i++ {
+		r.phone(push.APNs, i, "", speaks("de")) // the row moves behind the others
+	}
+	d := hello
+	d.App, d.Test = "festival", true
+	p, err := r.Prepare(t.Context(), d)
+	r.must(err)
+	var n Notification
+	r.must(r.db.InTx(t.Context(), func(tx *db.Tx) error {
+		readInHeapOrder(t, tx)
+		n, err = r.Send(tx, p, "test")
+		return err
+	}))
+	r.work()
+	if rep := r.report(n.ID); rep.Notification.Audience != testDevices || rep.Recorded != testDevices || len(r.receipts) != testDevices {
+		t.Errorf("chosen %d, recorded %d, asked for %d: want %d", rep.Notification.Audience, rep.Recorded, len(r.receipts), testDevices)
 	}
 }
 

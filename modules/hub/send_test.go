@@ -28,6 +28,8 @@ type rig struct {
 	clock    *clock.Fixed
 	services *pushtest.Services
 
+	asked chan struct{} // holds a token once a service was asked for anything
+
 	mu       sync.Mutex
 	receipts map[string][]pushtest.Receipt // by handle
 }
@@ -37,7 +39,7 @@ var rigStart = time.Date(2026, 7, 10, 12, 0, 0, 0, time.UTC)
 // newRig sets up the app "festival" with all three credentials.
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, clock: clock.At(rigStart), receipts: map[string][]pushtest.Receipt{}}
+	r := &rig{t: t, clock: clock.At(rigStart), receipts: map[string][]pushtest.Receipt{}, asked: make(chan struct{}, 1)}
 	var err error
 	r.services, err = pushtest.Start(pushtest.Config{OnMessage: r.receive})
 	if err != nil {
@@ -81,6 +83,10 @@ func (r *rig) must(err error) {
 }
 
 func (r *rig) receive(m pushtest.Receipt) {
+	select {
+	case r.asked <- struct{}{}:
+	default:
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.receipts[m.Handle] = append(r.receipts[m.Handle], m)
@@ -316,7 +322,7 @@ func TestAStoppedRunIsContinued(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	r.mu.Lock() // the services block on the receipt: nothing is answered yet
 	go func() {
-		time.Sleep(50 * time.Millisecond)
+		<-r.asked // requests are on the wire
 		stop()
 		r.mu.Unlock()
 	}()

@@ -46,3 +46,12 @@ func countDeliveries(t *testing.T, d *db.DB, n id.ID) (total, distinct int) {
 	}
 	return total, distinct
 }
+
+// readInHeapOrder makes the transaction read tables as a large one would be read
+// for a rare tag: in the order of their pages.
+func readInHeapOrder(t *testing.T, tx *db.Tx) {
+	t.Helper()
+	if _, err := tx.Conn().Exec(t.Context(), `SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off`); err != nil {
+		t.Fatal(err)
+	}
+}
