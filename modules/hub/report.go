@@ -122,3 +122,6 @@ type Delivery struct {
 
 	place deliveryPlace
 }
+
+// noPlace is below every number a delivery can have.
+const noPlace = -1 << 62

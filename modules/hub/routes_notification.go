@@ -2,9 +2,7 @@ package hub
 
 import (
 	"context"
-	"encoding/csv"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -55,63 +53,17 @@ func (s *Service) postDryRun(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// tested is what a test send answers: what became of each of its deliveries.
-type tested struct {
-	Report     Report     `json:"report"`
-	Deliveries []Delivery `json:"deliveries"`
-}
-
-// testPatience is how long a test send waits for its outcomes.
-const testPatience = 20 * time.Second
-
 func (s *Service) postTest(c echo.Context) error {
 	d, err := web.Bind[Draft](c)
 	if err != nil {
 		return err
 	}
-	d.Test = true
 	ctx := c.Request().Context()
-	p, err := s.Prepare(ctx, d)
+	out, err := s.Try(ctx, d, web.Actor(ctx))
 	if err != nil {
-		return err
-	}
-	var n Notification
-	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		n, err = s.Send(tx, p, web.Actor(ctx))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	var out tested
-	if out.Report, err = s.await(ctx, n.ID, testPatience); err != nil {
-		return err
-	}
-	if out.Deliveries, _, err = s.Deliveries(ctx, out.Report.Notification, deliveryPlace{No: noPlace}, 2*maxTargets); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, out)
-}
-
-// await returns a notification's report once it has finished or patience is over.
-func (s *Service) await(ctx context.Context, notification id.ID, patience time.Duration) (Report, error) {
-	end := time.NewTimer(patience)
-	defer end.Stop()
-	look := time.NewTicker(50 * time.Millisecond)
-	defer look.Stop()
-	for {
-		r, err := s.Report(ctx, notification)
-		if err != nil || r.Finished() {
-			return r, err
-		}
-		select {
-		case <-look.C:
-		case <-end.C:
-			return r, nil
-		case <-ctx.Done():
-			return r, fault.E("hub.await", fault.Transient, "the request ended first", ctx.Err())
-		}
-	}
 }
 
 func (s *Service) getNotifications(c echo.Context) error {
@@ -239,77 +191,4 @@ func (s *Service) postInteraction(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
-}
-
-// noPlace is below every number a delivery can have.
-const noPlace = -1 << 62
-
-func (s *Service) getDeliveries(c echo.Context) error {
-	nid, err := notificationID(c)
-	if err != nil {
-		return err
-	}
-	n, err := s.Notification(c.Request().Context(), nid)
-	if err != nil {
-		return err
-	}
-	if c.QueryParam("format") == "csv" {
-		return s.writeDeliveries(c, n)
-	}
-	from := deliveryPlace{No: noPlace}
-	if cursor := c.QueryParam("cursor"); cursor != "" {
-		if from, err = web.DecodeCursor[deliveryPlace](cursor); err != nil {
-			return err
-		}
-	}
-	limit, err := web.Limit(c, 100, 1000)
-	if err != nil {
-		return err
-	}
-	list, next, err := s.Deliveries(c.Request().Context(), n, from, limit)
-	if err != nil {
-		return err
-	}
-	page := web.Page[Delivery]{Items: list}
-	if next != nil {
-		page.Next = web.EncodeCursor(next)
-	}
-	return c.JSON(http.StatusOK, page)
-}
-
-// writeDeliveries streams every outcome as CSV, a page at a time.
-func (s *Service) writeDeliveries(c echo.Context, n Notification) error {
-	h := c.Response().Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="deliveries-`+n.ID.String()+`.csv"`)
-	w := csv.NewWriter(c.Response())
-	if err := w.Write([]string{"installation", "target", "service", "state", "status", "reason", "attempts", "at", "id"}); err != nil {
-		return err
-	}
-	from := &deliveryPlace{No: noPlace}
-	for from != nil {
-		list, next, err := s.Deliveries(c.Request().Context(), n, *from, 5000)
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			if err := w.Write(deliveryRecord(d)); err != nil {
-				return err
-			}
-		}
-		if w.Flush(); w.Error() != nil {
-			return w.Error()
-		}
-		from = next
-	}
-	return nil
-}
-
-func deliveryRecord(d Delivery) []string {
-	target := ""
-	if d.Target != nil {
-		target = strconv.Itoa(*d.Target)
-	}
-	return []string{guardCell(d.Installation), target, string(d.Service), d.State, strconv.Itoa(d.Status), guardCell(d.Reason),
-		strconv.Itoa(d.Attempts), d.At.Format(time.RFC3339Nano), d.ID}
 }
