@@ -33,6 +33,9 @@ type Draft struct {
 	Properties map[string]any                   `json:"properties,omitempty"`
 	Native     map[push.Service]json.RawMessage `json:"native,omitempty"`
 
+	Reach   Reach             `json:"reach,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"` // for the push service, beside native bodies: apns-topic, ttl, urgency, …
+
 	SendAt           *time.Time `json:"send_at,omitempty"`
 	LocalTime        string     `json:"local_time,omitempty"` // wall clock of each recipient: "2026-12-31T18:00"
 	SkipAfterMinutes int        `json:"skip_after_minutes,omitempty"`
@@ -45,6 +48,16 @@ type Draft struct {
 	PushType string        `json:"push_type,omitempty"` // APNs only
 	Test     bool          `json:"test,omitempty"`      // reach ten installations and wait for their outcomes
 }
+
+// Reach says which rows of a phone that is registered more than once a notification goes to.
+type Reach string
+
+// Reaches. What is rendered by the installations' own templates goes to each of
+// their templates that the tags match, whatever the reach.
+const (
+	EachPhone  Reach = ""       // each handle once
+	EachNative Reach = "native" // each registration that takes native messages, as the reference does
+)
 
 // Target is a handle of a direct send, with what rendering needs to know.
 type Target struct {

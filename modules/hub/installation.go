@@ -54,7 +54,9 @@ type Installation struct {
 
 // Template is an installation's own template.
 type Template struct {
-	Body Body `json:"body"`
+	Body    Body              `json:"body"`
+	Headers map[string]string `json:"headers,omitempty"` // for the push service, such as apns-priority; a value may be an expression
+	Tags    []string          `json:"tags,omitempty"`    // beside the installation's own: it is reached by either
 }
 
 // Body is a template's text. In JSON it is the text as a string, or (for a JSON

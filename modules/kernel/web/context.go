@@ -6,7 +6,7 @@ type ctxKey int
 
 const (
 	requestIDKey ctxKey = iota
-	actorKey
+	callerKey
 	closingKey
 )
 
@@ -21,16 +21,33 @@ func RequestID(ctx context.Context) string {
 	return s
 }
 
-// WithActor puts the caller's stable name, such as "key:till-2", into ctx. A Guard calls it.
-func WithActor(ctx context.Context, actor string) context.Context {
-	return context.WithValue(ctx, actorKey, actor)
+// Caller is who is asking, as the guard found out. The zero Caller is nobody in particular.
+type Caller struct {
+	Name   string // stable, for logs, limits and the audit: "key:till-2", "person:0190…"
+	Person string // id of the signed-in person; "" for machines and strangers
+	Role   string // of the person: owner, admin, staff, scanner or customer; "" for machines
+	App    string // a key's scope: this app of the hub only; "": any
+	Event  string // a key's scope: this event only; "": any
 }
 
-// Actor is who is asking; "" when nobody said.
-func Actor(ctx context.Context) string {
-	s, _ := ctx.Value(actorKey).(string)
-	return s
+// WithCaller puts the caller into ctx. A Guard calls it.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey, c)
 }
+
+// CallerOf is who is asking; the zero Caller when nobody said.
+func CallerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey).(Caller)
+	return c
+}
+
+// WithActor is WithCaller for a caller of whom only the name is known.
+func WithActor(ctx context.Context, actor string) context.Context {
+	return WithCaller(ctx, Caller{Name: actor})
+}
+
+// Actor is the caller's name; "" when nobody said.
+func Actor(ctx context.Context) string { return CallerOf(ctx).Name }
 
 // WithClosing tells live streams when the server wants to stop: a graceful
 // stop waits for requests to end, and a stream has no end of its own.

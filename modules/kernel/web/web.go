@@ -19,14 +19,17 @@ import (
 // Right is what a caller must be allowed to do before a route answers.
 type Right string
 
-// The rights. A machine's key holds Listen, Send or Manage; people hold the others.
+// The rights. Which of them a role or a key holds is one table: identity/right.go.
 const (
 	Public Right = "public" // anyone
 	Listen Right = "listen" // register installations, read what concerns them
 	Send   Right = "send"   // send notifications and follow them
 	Manage Right = "manage" // everything a machine may do
+	Scan   Right = "scan"   // check tickets in at the door, and nothing else
+	Self   Right = "self"   // what concerns the signed-in person alone, whoever that is
 	Staff  Right = "staff"  // the promoter's pages
-	Owner  Right = "owner"  // people, keys, money, settings
+	Admin  Right = "admin"  // settings, keys, prices
+	Owner  Right = "owner"  // people and their roles, money
 )
 
 // Defaults of a Route.
