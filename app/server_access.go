@@ -15,7 +15,7 @@ import (
 
 // rank orders rights: each includes those below it. Until people can sign in, a
 // Manage key also opens what is theirs.
-var rank = map[web.Right]int{web.Public: 0, web.Listen: 1, web.Send: 2, web.Manage: 3, web.Staff: 3, web.Owner: 3}
+var rank = map[web.Right]int{web.Public: 0, web.Listen: 1, web.Send: 2, web.Manage: 3, web.Scan: 3, web.Self: 3, web.Staff: 3, web.Admin: 3, web.Owner: 3}
 
 // doorkeeper decides who may do what, by key or, on a fresh machine, by being on it.
 type doorkeeper struct {
