@@ -1,6 +1,4 @@
 -- +goose Up
-CREATE SCHEMA IF NOT EXISTS identity;
-
 CREATE TABLE identity.key (                             -- a machine that may call us
     id         uuid        PRIMARY KEY,
     name       text        NOT NULL CHECK (name <> ''),
@@ -34,9 +32,10 @@ CREATE TABLE identity.claim (                           -- the link that makes t
 );
 
 -- An invite is complete in itself, sealed; a row says what became of it. One that the command
--- line made has no row until somebody uses it.
+-- line made has no row until somebody opens it.
 CREATE TABLE identity.invite (
     id         uuid        PRIMARY KEY,
+    hash       bytea       NOT NULL UNIQUE CHECK (length(hash) = 32), -- of the whole invite
     role       text        NOT NULL CHECK (role IN ('owner', 'admin', 'staff', 'scanner')),
     made_by    text        NOT NULL,
     created_at timestamptz NOT NULL,

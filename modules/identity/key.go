@@ -77,7 +77,7 @@ func (s *Service) makeKey(tx *db.Tx, d KeyDraft, by string) (NewKey, error) {
 	if err := insertKey(tx, k); err != nil {
 		return NewKey{}, err
 	}
-	secret := NewSecret()
+	secret := NewKeySecret()
 	k.Secrets = []KeySecret{{Hint: hintOf(secret), CreatedAt: tx.Now()}}
 	if err := insertSecret(tx, k.ID, secret); err != nil {
 		return NewKey{}, err
@@ -106,7 +106,7 @@ func (s *Service) RotateKey(tx *db.Tx, key id.ID, overlap time.Duration) (NewKey
 	if err := retireSecrets(tx, key, tx.Now().Add(overlap)); err != nil {
 		return NewKey{}, err
 	}
-	secret := NewSecret()
+	secret := NewKeySecret()
 	if err := insertSecret(tx, key, secret); err != nil {
 		return NewKey{}, err
 	}
@@ -152,7 +152,7 @@ func (s *Service) keyOf(ctx context.Context, secret string) (web.Caller, []web.R
 	if !wellFormed(secret) {
 		return web.Caller{}, nil, unknown
 	}
-	k, err := s.findKey(ctx, digest(secret))
+	k, err := s.findKey(ctx, hashOf(secret))
 	if fault.Is(err, fault.NotFound) {
 		return web.Caller{}, nil, unknown
 	}

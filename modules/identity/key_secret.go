@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
 	"hash/crc32"
@@ -21,8 +20,8 @@ const (
 
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
-// NewSecret makes the secret of a machine's key.
-func NewSecret() string {
+// NewKeySecret makes the secret of a machine's key.
+func NewKeySecret() string {
 	random := id.Code(20)
 	return secretPrefix + random + checksum(random)
 }
@@ -35,13 +34,6 @@ func checksum(random string) string {
 func wellFormed(s string) bool {
 	rest, ok := strings.CutPrefix(s, secretPrefix)
 	return ok && len(rest) == secretRandom+secretCheck && checksum(rest[:secretRandom]) == rest[secretRandom:]
-}
-
-// digest is what is kept of a secret. A plain hash is enough where guessing is
-// hopeless: every secret that goes through here has at least 120 random bits.
-func digest(secret string) []byte {
-	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
 }
 
 // hintOf is the end of a secret, for people to tell two by: the checksum's last

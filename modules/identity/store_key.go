@@ -34,7 +34,7 @@ func insertKey(tx *db.Tx, k Key) error {
 
 func insertSecret(tx *db.Tx, key id.ID, secret string) error {
 	_, err := tx.Conn().Exec(tx.Ctx(), `INSERT INTO identity.key_secret (hash, key_id, hint, created_at) VALUES ($1, $2, $3, $4)`,
-		digest(secret), key, hintOf(secret), tx.Now())
+		hashOf(secret), key, hintOf(secret), tx.Now())
 	return db.Classify("identity.CreateKey", err)
 }
 
