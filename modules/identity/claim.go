@@ -24,7 +24,7 @@ func (s *Service) NewClaim(ctx context.Context, site string) (link string, err e
 		if owned {
 			return deleteClaims(tx)
 		}
-		secret := newSecret()
+		secret := newToken()
 		link = site + "/claim#" + secret
 		return replaceClaim(tx, hashOf(secret), tx.Now().Add(claimAge))
 	})
