@@ -23,3 +23,14 @@ type Login struct {
 	LinkedAt time.Time `json:"linked_at"`
 	UsedAt   time.Time `json:"used_at"`
 }
+
+// firstRunes is s, cut to at most n runes.
+func firstRunes(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}

@@ -1,12 +1,14 @@
 package identity
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
@@ -48,7 +50,7 @@ func (s *Service) OpenSession(tx *db.Tx, o Opening) (secret string, err error) {
 	if err := deleteSessionBySecret(tx, hashOf(o.Previous)); err != nil {
 		return "", err
 	}
-	secret = newSecret()
+	secret = newToken()
 	now := tx.Now()
 	return secret, insertSession(tx, hashOf(secret), Session{
 		ID: id.New().String(), Person: o.Person, Provider: o.Provider, Agent: shortened(o.Agent),
@@ -56,8 +58,58 @@ func (s *Service) OpenSession(tx *db.Tx, o Opening) (secret string, err error) {
 	})
 }
 
-// newSecret is 256 random bits as text for a cookie or a header.
-func newSecret() string {
+// session is the live session that a browser's cookie names, and its person.
+// Errors: fault.Unauthenticated.
+func (s *Service) session(ctx context.Context, secret string) (Session, Person, error) {
+	now := s.db.Now()
+	found, p, err := s.findSession(ctx, hashOf(secret), now.Add(-s.cfg.Session), now)
+	if fault.Is(err, fault.NotFound) {
+		return Session{}, Person{}, fault.E("identity.Session", fault.Unauthenticated, "you are not signed in, or no longer", err).
+			WithFix("sign in at /sign-in")
+	}
+	if err != nil || now.Sub(found.SeenAt) < sessionStep {
+		return found, p, err
+	}
+	return found, p, s.touchSession(ctx, found.ID, p.ID, now)
+}
+
+// Sessions lists where a person is signed in, the last used first.
+func (s *Service) Sessions(ctx context.Context, person string) ([]Session, error) {
+	now := s.db.Now()
+	return s.sessionsOf(ctx, person, now.Add(-s.cfg.Session), now)
+}
+
+// EndSession signs a browser out. A secret that opens nothing is fine.
+func (s *Service) EndSession(ctx context.Context, secret string) error {
+	return s.db.InTx(ctx, func(tx *db.Tx) error { return deleteSessionBySecret(tx, hashOf(secret)) })
+}
+
+// RevokeSession ends one of a person's sessions. Errors: fault.NotFound.
+func (s *Service) RevokeSession(ctx context.Context, person, session string) error {
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		if err := deleteSession(tx, person, session); err != nil {
+			return err
+		}
+		return s.audit(tx, Entry{Actor: actorOf(ctx), Action: "session.revoked", Object: "session:" + session, Detail: map[string]any{"person": person}})
+	})
+}
+
+// RevokeSessions ends every session and token of a person, but for the session
+// they do it from ("": that one too).
+func (s *Service) RevokeSessions(ctx context.Context, person, but string) error {
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		if err := deleteSessionsOf(tx, person, but); err != nil {
+			return err
+		}
+		if err := revokeFamiliesOf(tx, person); err != nil {
+			return err
+		}
+		return s.audit(tx, Entry{Actor: actorOf(ctx), Action: "session.revoked", Object: personActor(person), Detail: map[string]any{"all": true}})
+	})
+}
+
+// newToken is 256 random bits as text for a cookie or a header.
+func newToken() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	return base64.RawURLEncoding.EncodeToString(b[:])
@@ -71,6 +123,4 @@ func hashOf(secret string) []byte {
 }
 
 // shortened bounds what a stranger's header may fill a row with.
-func shortened(agent string) string {
-	return string([]rune(validText(agent))[:min(200, len([]rune(validText(agent))))])
-}
+func shortened(agent string) string { return firstRunes(validText(agent), 200) }
