@@ -141,7 +141,8 @@ func (s *Service) ExportPerson(ctx context.Context, person string, add func(sect
 			return err
 		}
 	}
-	sessions, err := s.Sessions(ctx, person)
+	now := s.db.Now()
+	sessions, err := s.sessionsOf(ctx, person, now.Add(-s.cfg.Session), now)
 	if err != nil {
 		return err
 	}
