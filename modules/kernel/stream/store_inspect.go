@@ -151,39 +151,3 @@ func (s *Stream) ReplayParked(ctx context.Context, parked id.ID) error {
 	}
 	return err
 }
-
-// Replay sets a listener's cursors back so that it handles again all facts
-// received since. Cursors are never set forward.
-// Errors: fault.NotFound when this process has no such listener.
-func (s *Stream) Replay(ctx context.Context, listener string, since time.Time) error {
-	const op = "stream.Replay"
-	if _, err := s.registered(op, listener); err != nil {
-		return err
-	}
-	// A read of its own: a transaction with an xid would hold readers back meanwhile.
-	rows, err := s.store.db.Pool().Query(ctx, `SELECT DISTINCT ON (partition) partition, xid, id - 1 FROM stream.log
-		WHERE received_at >= $1 ORDER BY partition, xid, id`, since)
-	if err != nil {
-		return db.Classify(op, err)
-	}
-	var partitions []int16
-	var xids []uint64
-	var ids []int64
-	var p int16
-	var to position
-	if _, err := pgx.ForEachRow(rows, []any{&p, &to.xid, &to.id}, func() error {
-		partitions, xids, ids = append(partitions, p), append(xids, to.xid), append(ids, to.id)
-		return nil
-	}); err != nil {
-		return db.Classify(op, err)
-	}
-	_, err = s.store.db.Pool().Exec(ctx, `
-		UPDATE stream.cursor c SET xid = w.xid, id = w.id, failures = 0
-		FROM unnest($2::smallint[], $3::xid8[], $4::bigint[]) AS w(partition, xid, id)
-		WHERE c.listener = $1 AND c.partition = w.partition AND (c.xid, c.id) > (w.xid, w.id)`, listener, partitions, xids, ids)
-	if err != nil {
-		return db.Classify(op, err)
-	}
-	s.announceAll()
-	return s.store.notify(ctx, s.name, true)
-}
