@@ -151,15 +151,10 @@ func (n *inlet) commit(round []*request) {
 // putAll writes installations of which no two share an id or a handle, again if
 // the transaction met another one on a handle. confirm is as for putInstallations.
 func (s *Service) putAll(ctx context.Context, rows []*Installation, confirm bool) (puts []Put, err error) {
-	for range collisions {
-		err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
-			puts, err = putInstallations(tx, rows, confirm)
-			return err
-		})
-		if !collided(err) {
-			break
-		}
-	}
+	err = s.again(ctx, func(tx *db.Tx) (err error) {
+		puts, err = putInstallations(tx, rows, confirm)
+		return err
+	})
 	return puts, err
 }
 

@@ -1,0 +1,301 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/hub/tagexpr"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// rowOfRegistration is the id of the row behind a registration: "~a" for the registration
+// a, "phone" for the native one of an installation, "phone~news" for its template. No
+// installation's id holds a ~.
+func rowOfRegistration(id string) string {
+	switch at := strings.IndexByte(id, '~'); {
+	case at < 0:
+		return "~" + id
+	case at == len(id)-1:
+		return id[:at]
+	}
+	return id
+}
+
+// registrationOfRow is the inverse.
+func registrationOfRow(row string) string {
+	switch strings.IndexByte(row, '~') {
+	case 0:
+		return row[1:]
+	case -1:
+		return row + "~"
+	}
+	return row
+}
+
+const registrationColumns = `i.no, i.app_id, i.id, CASE WHEN i.registration THEN '' ELSE coalesce(i.parent, i.id) END, i.kind, i.handle, i.p256dh, i.auth,
+	coalesce(i.user_id, ''), i.tags, i.native, i.templates, i.extra, i.expires_at, i.updated_at, i.version`
+
+func readRegistration(row pgx.CollectableRow) (Registration, error) {
+	var r Registration
+	var native bool
+	var templates, extra []byte
+	err := row.Scan(&r.no, &r.App, &r.ID, &r.Installation, &r.Kind, &r.Handle, &r.P256dh, &r.Auth,
+		&r.User, &r.Tags, &native, &templates, &extra, &r.ExpiresAt, &r.UpdatedAt, &r.Version)
+	if err != nil {
+		return r, err
+	}
+	r.ID, r.Extra, r.UpdatedAt = registrationOfRow(r.ID), extra, r.UpdatedAt.UTC()
+	r.Tags = slices.DeleteFunc(r.Tags, func(t string) bool { return strings.HasPrefix(t, "user:") })
+	if r.ExpiresAt != nil {
+		*r.ExpiresAt = r.ExpiresAt.UTC()
+	}
+	if native {
+		return r, nil
+	}
+	var all map[string]Template
+	if err := json.Unmarshal(templates, &all); err != nil {
+		return r, err
+	}
+	for name, t := range all { // one
+		r.TemplateName, r.Template = name, &t
+	}
+	return r, nil
+}
+
+func (s *Service) findRegistration(ctx context.Context, app, id string) (Registration, error) {
+	const op = "hub.Registration"
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+registrationColumns+` FROM hub.installation i
+		WHERE i.app_id = $1 AND i.id = $2 AND i.status <> 'retired'`, app, rowOfRegistration(id))
+	if err != nil {
+		return Registration{}, db.Classify(op, err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, readRegistration)
+	if err = db.Classify(op, err); fault.Is(err, fault.NotFound) {
+		return r, noRegistration(app, id, err)
+	}
+	return r, err
+}
+
+// lockRegistration holds a registration's row until the transaction ends; nil when there
+// is none or it is retired.
+func lockRegistration(tx *db.Tx, app, id string) (*Registration, error) {
+	const op = "hub.Registration"
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT `+registrationColumns+` FROM hub.installation i
+		WHERE i.app_id = $1 AND i.id = $2 AND i.status <> 'retired' FOR UPDATE`, app, rowOfRegistration(id))
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, readRegistration)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return &r, db.Classify(op, err)
+}
+
+// pageOfRegistrations reads one more than the page holds.
+func (s *Service) pageOfRegistrations(ctx context.Context, q RegistrationQuery, expr *tagexpr.Expr, after int64) ([]Registration, error) {
+	const op = "hub.Registrations"
+	tags, args := expr.SQL(audienceColumns, 5)
+	where := `i.app_id = $1 AND i.status <> 'retired' AND i.no > $2 AND ($4 = '' OR i.kind = $4) AND ` + tags
+	args = append([]any{q.App, after, q.Limit + 1, q.Kind}, args...)
+	from := `hub.installation i`
+	if q.Handle != "" {
+		n := len(args) + 1
+		from = fmt.Sprintf(`(SELECT DISTINCT $1::text AS app_id, kind, handle FROM (SELECT unnest($%d::text[]), unnest($%d::text[])) AS k (kind, handle)) h
+			CROSS JOIN LATERAL %s i`, n, n+1, ofHandleSQL)
+		kinds, spellings := spellings(q.Handle)
+		args = append(args, kinds, spellings)
+	}
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+registrationColumns+` FROM `+from+` WHERE `+where+` ORDER BY i.no LIMIT $3`, args...)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	page, err := pgx.CollectRows(rows, readRegistration)
+	return page, db.Classify(op, err)
+}
+
+// spellings is a handle as each kind would keep it.
+func spellings(handle string) (kinds, handles []string) {
+	for _, kind := range []string{"apns", "fcm_token", "fcm_fid", "webpush", "wns", "mpns", "adm", "baidu"} {
+		kept := handle
+		if kind == "apns" {
+			kept = strings.ToLower(handle)
+		}
+		kinds, handles = append(kinds, kind), append(handles, kept)
+	}
+	return kinds, handles
+}
+
+// holdMainsSQL locks the main rows of these handles, so that none of them can leave its
+// handle before the new rows are there to take its place.
+const holdMainsSQL = `WITH h AS MATERIALIZED (
+	SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS h (app_id, kind, handle)
+)
+SELECT i.no FROM hub.installation i WHERE i.no = ANY (ARRAY(SELECT i.no FROM h CROSS JOIN LATERAL (
+	SELECT i.no FROM hub.installation i WHERE i.app_id = h.app_id AND i.kind = h.kind
+		AND decode(md5(i.handle), 'hex') = decode(md5(h.handle), 'hex') AND i.main OFFSET 0) i))
+ORDER BY i.no FOR NO KEY UPDATE`
+
+// putRegistrationsSQL writes registrations and answers for every row. The first one of a
+// handle that has no main row becomes it; what else must be settled is told: the handle a
+// row gave up, and the handle whose main row has ended. $1 is now, $2 the mode.
+const putRegistrationsSQL = `WITH n AS MATERIALIZED (
+	SELECT ord, app_id, '~' || id AS id, service, kind, handle, p256dh, auth, user_id, string_to_array(tags, ' ') AS tags,
+		templates::jsonb, extra::jsonb, expires_at
+	FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
+		$12::text[], $13::text[], $14::timestamptz[])
+		WITH ORDINALITY AS n (app_id, id, service, kind, handle, p256dh, auth, user_id, tags, templates, extra, expires_at, ord)
+), f AS MATERIALIZED (
+	SELECT n.*, i.no, i.kind AS old_kind, i.handle AS old_handle, i.status AS old_status, m.no AS holder, m.status AS holder_status,
+		CASE $2 WHEN 'create' THEN i.no IS NULL OR i.status = 'retired' WHEN 'update' THEN i.status <> 'retired' ELSE true END AS taken
+	FROM n LEFT JOIN LATERAL (SELECT i.no, i.kind, i.handle, i.status FROM hub.installation i WHERE i.app_id = n.app_id AND i.id = n.id OFFSET 0) i ON true
+	LEFT JOIN LATERAL (SELECT i.no, i.status FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
+		AND decode(md5(i.handle), 'hex') = decode(md5(n.handle), 'hex') AND i.main OFFSET 0) m ON true
+), o AS MATERIALIZED (
+	SELECT f.*, row_number() OVER (PARTITION BY f.app_id, f.kind, f.handle ORDER BY f.ord) AS turn FROM f WHERE f.taken
+), written AS (
+	INSERT INTO hub.installation AS i (app_id, id, service, kind, handle, p256dh, auth, user_id, tags, templates, native, extra, expires_at,
+		registration, main, handle_at, created_at, updated_at)
+	SELECT app_id, id, service, kind, handle, p256dh, auth, user_id, tags, templates, templates IS NULL, extra, expires_at,
+		true, CASE WHEN holder IS NULL THEN turn = 1 ELSE coalesce(holder = no, false) END, $1, $1, $1 FROM o
+	ON CONFLICT (app_id, id) DO UPDATE SET service = EXCLUDED.service, kind = EXCLUDED.kind, handle = EXCLUDED.handle,
+		p256dh = EXCLUDED.p256dh, auth = EXCLUDED.auth, user_id = EXCLUDED.user_id, tags = EXCLUDED.tags, templates = EXCLUDED.templates,
+		native = EXCLUDED.native, extra = EXCLUDED.extra, expires_at = EXCLUDED.expires_at, main = EXCLUDED.main,
+		status = 'active', status_reason = '', status_at = CASE WHEN i.status = 'active' THEN i.status_at ELSE $1 END,
+		handle_at = $1, updated_at = $1, version = i.version + 1
+	RETURNING i.app_id, i.id, i.version
+)
+SELECT o.ord, w.version, CASE WHEN o.no IS NULL AND w.version > 1 THEN 'met' WHEN o.no IS NULL OR o.old_status = 'retired' THEN 'created' ELSE 'changed' END,
+	CASE WHEN (o.old_kind, o.old_handle) <> (o.kind, o.handle) THEN o.old_kind END, o.old_handle,
+	coalesce(o.holder <> coalesce(o.no, 0) AND o.holder_status <> 'active', false)
+FROM o JOIN written w USING (app_id, id)`
+
+// errMet says that another transaction has just made a registration of the same id.
+var errMet = fault.E("hub.PutRegistration", fault.Transient, "the registration was made twice at once", nil)
+
+// registrationIntake holds registrations column by column, as unnest takes them.
+type registrationIntake struct {
+	handles
+	id, service, p256dh, auth []string
+	user                      []*string
+	tags                      []string // joined by spaces
+	templates, extra          []*string
+	expires                   []*time.Time
+}
+
+func (t *registrationIntake) add(r *Registration) error {
+	var templates, extra, user *string
+	var err error
+	if r.Template != nil {
+		if templates, err = jsonOrNil(map[string]Template{r.TemplateName: *r.Template}, 1); err != nil {
+			return err
+		}
+	}
+	if len(r.Extra) > 0 {
+		text := string(r.Extra)
+		extra = &text
+	}
+	if r.User != "" {
+		user = &r.User
+	}
+	in := Installation{User: r.User, Tags: r.Tags}
+	t.handles.add(r.App, r.Kind, r.Handle)
+	t.id, t.service = append(t.id, r.ID), append(t.service, string(r.service()))
+	t.p256dh, t.auth, t.user = append(t.p256dh, r.P256dh), append(t.auth, r.Auth), append(t.user, user)
+	t.tags = append(t.tags, strings.Join(in.allTags(), " "))
+	t.templates, t.extra, t.expires = append(t.templates, templates), append(t.extra, extra), append(t.expires, r.ExpiresAt)
+	return nil
+}
+
+// putRegistrations writes validated registrations, no two of which share an id, and says
+// what became of each, in their order; "" is one that mode left out.
+func putRegistrations(tx *db.Tx, rows []*Registration, mode BulkMode) ([]Result, error) {
+	const op = "hub.PutRegistration"
+	var t registrationIntake
+	for _, r := range rows {
+		if err := t.add(r); err != nil {
+			return nil, err
+		}
+	}
+	b := &pgx.Batch{}
+	b.Queue(freshPlans)
+	b.Queue(holdMainsSQL, t.app, t.kind, t.handle)
+	b.Queue(putRegistrationsSQL, tx.Now(), string(mode), t.app, t.id, t.service, t.kind, t.handle, t.p256dh, t.auth, t.user, t.tags,
+		t.templates, t.extra, t.expires)
+	answers := tx.Conn().SendBatch(tx.Ctx(), b)
+	defer answers.Close()
+	for range 2 {
+		if _, err := answers.Exec(); err != nil {
+			return nil, classifyPut(op, err)
+		}
+	}
+	found, err := answers.Query()
+	if err != nil {
+		return nil, classifyPut(op, err)
+	}
+	results := make([]Result, len(rows))
+	var ord, version int64
+	var result string
+	var oldKind, oldHandle *string
+	var ended bool
+	var unsettled handles
+	_, err = pgx.ForEachRow(found, []any{&ord, &version, &result, &oldKind, &oldHandle, &ended}, func() error {
+		if result == "met" {
+			return errMet // what was decided without seeing it, its place on the handle above all, may be wrong
+		}
+		r := rows[ord-1]
+		results[ord-1], r.Version, r.UpdatedAt = Result(result), version, tx.Now()
+		if oldKind != nil {
+			unsettled.add(r.App, *oldKind, *oldHandle)
+		}
+		if ended {
+			unsettled.add(r.App, r.Kind, r.Handle)
+		}
+		return nil
+	})
+	if err == nil {
+		err = answers.Close()
+	}
+	if err == nil {
+		err = unsettled.settle(tx)
+	}
+	return results, classifyPut(op, err)
+}
+
+// deleteRegistrations forgets those of ids that are there, and settles their handles.
+func deleteRegistrations(tx *db.Tx, app string, ids []string) (deleted int, err error) {
+	const op = "hub.DeleteRegistration"
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = "~" + id
+	}
+	rows, err := tx.Conn().Query(tx.Ctx(), `DELETE FROM hub.installation WHERE app_id = $1 AND id = ANY($2) AND registration
+		RETURNING kind, handle, main, status <> 'retired'`, app, names)
+	if err != nil {
+		return 0, db.Classify(op, err)
+	}
+	var unsettled handles
+	var kind, handle string
+	var main, live bool
+	_, err = pgx.ForEachRow(rows, []any{&kind, &handle, &main, &live}, func() error {
+		if live {
+			deleted++
+		}
+		if main {
+			unsettled.add(app, kind, handle)
+		}
+		return nil
+	})
+	if err == nil {
+		err = unsettled.settle(tx)
+	}
+	return deleted, db.Classify(op, err)
+}
