@@ -7,6 +7,7 @@ import (
 
 	"github.com/usherhq/usher/migrations"
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/queue"
@@ -19,6 +20,7 @@ type Usher struct {
 	log    *slog.Logger
 	queue  *queue.Queue
 	stream *stream.Stream
+	people *identity.Service
 	server *Server
 	opened []func() // what Close undoes, the last first
 }
@@ -51,6 +53,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	}
 
 	// Modules. identity comes before hub; sales, analytics, pricing and proximity after it.
+	cfg.Identity.Machines = cfg.Access.machines()
+	u.people = identity.New(cfg.Identity, d, key, cfg.HTTP.site(), log)
 	if cfg.Hub.Services.Roots, err = roots(cfg.Hub.Services.CAFile); err != nil {
 		return u, err
 	}
@@ -64,6 +68,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	if err = u.stream.Register(ctx); err != nil {
 		return u, err
 	}
+	u.people.Jobs(u.queue)
 	notifications.Jobs(u.queue)
 	houseJobs(u.queue, d)
 	u.server, err = NewServer(cfg, u.site(d, notifications), log)
@@ -73,11 +78,12 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 // site is what is there over HTTP.
 func (u *Usher) site(d *db.DB, notifications *hub.Service) Site {
 	return Site{
-		Routes:  notifications.Routes(),
-		Pages:   notifications.Pages(),
+		Routes:  slices.Concat(u.people.Routes(), notifications.Routes()),
+		Pages:   slices.Concat(u.people.Pages(), notifications.Pages()),
 		Files:   web.Files,
 		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream)),
+		Door:    u.people,
 		Clock:   clock.System{},
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // api is Usher's public API.
-type api struct{ url string }
+type api struct{ url, key string }
 
 // call sends body (JSON, or an io.Reader as it is) and reads the answer into out.
 func (a api) call(ctx context.Context, method, path string, body, out any) error {
@@ -23,6 +23,7 @@ func (a api) call(ctx context.Context, method, path string, body, out any) error
 	if err != nil {
 		return err
 	}
+	req.Header.Set("Authorization", "Bearer "+a.key)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

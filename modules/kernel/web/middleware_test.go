@@ -99,7 +99,7 @@ func TestBrowserSafety(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tc.name, rec.Code, tc.status)
 		}
 	}
-	if _, err := web.SameOrigin("tickets.example.org"); !fault.Is(err, fault.Invalid) {
+	if _, err := web.SameOrigin(nil, "tickets.example.org"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an origin without scheme: %v", err)
 	}
 }
