@@ -81,6 +81,7 @@ func examine(ctx context.Context, cfg Config) []Finding {
 		finding("queue", func() (string, error) { return checkQueue(ctx, cfg.Redis) }),
 		finding("http", func() (string, error) { return checkPort(ctx, cfg.HTTP) }),
 		finding("access", func() (string, error) { return checkAccess(cfg) }),
+		finding("audit", func() (string, error) { return checkAudit(ctx, cfg) }),
 	}, checkProviders(ctx, cfg)...)
 }
 

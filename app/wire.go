@@ -64,22 +64,25 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 
+	personal := u.people.PersonalData(notifications) // every module that keeps something of persons
+
 	// Doors: facts, jobs and HTTP.
 	if err = u.stream.Register(ctx); err != nil {
 		return u, err
 	}
 	u.people.Jobs(u.queue)
+	personal.Jobs(u.queue)
 	notifications.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	u.server, err = NewServer(cfg, u.site(d, notifications), log)
+	u.server, err = NewServer(cfg, u.site(d, personal, notifications), log)
 	return u, err
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, notifications *hub.Service) Site {
+func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service) Site {
 	return Site{
-		Routes:  slices.Concat(u.people.Routes(), notifications.Routes()),
-		Pages:   slices.Concat(u.people.Pages(), notifications.Pages()),
+		Routes:  slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes()),
+		Pages:   slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages()),
 		Files:   web.Files,
 		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream)),

@@ -14,7 +14,10 @@ import (
 
 func (h *house) enrolment(name string) (e Enrolment) {
 	h.t.Helper()
-	h.must(func(tx *db.Tx) (err error) { e, err = h.StartEnrolment(tx, ScannerDraft{Name: name, Event: "summer"}); return err })
+	h.must(func(tx *db.Tx) (err error) {
+		e, err = h.StartEnrolment(tx, ScannerDraft{Name: name, Event: "summer"})
+		return err
+	})
 	return e
 }
 
