@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -95,7 +96,13 @@ func setHeader(m *push.Message, service push.Service, name, value string, now ti
 	if set == nil {
 		return nil
 	}
-	if err := set(m, value, now); err != nil {
+	err := error(nil)
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+		err = errors.New("has a character that no header may have") // it may come from a property
+	} else {
+		err = set(m, value, now)
+	}
+	if err != nil {
 		return fault.E("hub.render", fault.Invalid, fmt.Sprintf("header %s: %s", strings.ToLower(name), err), nil)
 	}
 	return nil
