@@ -9,17 +9,23 @@ import (
 	"log/slog"
 
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/stream"
 )
 
 // Config is analytics' part of config.yaml.
-type Config struct{}
+type Config struct {
+	Windows Windows      `koanf:"windows"`
+	Queries []Definition `koanf:"queries"` // standing queries beside the dashboard's
+}
 
 // Defaults suit one small machine.
-func Defaults() Config { return Config{} }
+func Defaults() Config { return Config{Windows: Windows{MaxKeys: 1000, OutputDays: 90}} }
 
 // Validate reports every fault of the section at once.
-func (c Config) Validate() error { return nil }
+func (c Config) Validate() error {
+	return fault.BadFields("analytics.Config", c.checkQueries())
+}
 
 // Service is analytics.
 type Service struct {
