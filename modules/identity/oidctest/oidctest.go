@@ -6,6 +6,7 @@ package oidctest
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -70,7 +71,7 @@ func Start(cfg Config) (*Provider, error) {
 	var crypto [32]byte
 	_, _ = rand.Read(crypto[:]) // never fails: crypto/rand ends the program instead
 	provider, err := op.NewProvider(&op.Config{CryptoKey: crypto, CryptoKeyId: "demo", CodeMethodS256: true, AuthMethodPost: true},
-		p.storage, op.StaticIssuer(p.issuer), op.WithAllowInsecure())
+		p.storage, op.StaticIssuer(p.issuer), op.WithAllowInsecure(), op.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		_ = listener.Close()
 		return nil, fault.E(name, fault.Internal, "the provider does not start", err)

@@ -184,7 +184,8 @@ func (s *storage) AuthorizeClientIDSecret(_ context.Context, client, secret stri
 	return nil
 }
 
-func (s *storage) SetUserinfoFromScopes(context.Context, *oidc.UserInfo, string, string, []string) error {
+func (s *storage) SetUserinfoFromScopes(_ context.Context, info *oidc.UserInfo, user, _ string, _ []string) error {
+	info.Subject = user // it replaces the ID token's
 	return nil
 }
 
