@@ -53,6 +53,7 @@ func TestAnotherBrowsersSignInIsRefused(t *testing.T) {
 // A state is ours alone to choose, and good once, for ten minutes.
 func TestAStateIsNotFixedAndGoodOnce(t *testing.T) {
 	d := newDoorway(t)
+	d.whenever()
 	v := d.visitor()
 	if got := valueOf(v.begin("/auth/one?state=fixed&nonce=fixed&code_verifier=fixed"), "state"); got == "fixed" || len(got) < 43 {
 		t.Errorf("the state is %q", got)

@@ -65,6 +65,13 @@ func newDoorway(t *testing.T) *doorway {
 	return d
 }
 
+// whenever makes ID tokens that last, for tests that move the clock.
+func (d *doorway) whenever() {
+	for _, p := range []*oidctest.Provider{d.one, d.two} {
+		p.Lie(map[string]any{"exp": d.clock.Now().AddDate(2, 0, 0).Unix()})
+	}
+}
+
 // testGuard asks identity for each request, as app does.
 type testGuard struct{ *Service }
 
