@@ -119,11 +119,19 @@ func (t *Tx) Emit(f Fact) error {
 	if err != nil {
 		return Classify(op, err)
 	}
+	t.Announce(p)
+	return nil
+}
+
+// Announce says that the transaction has written rows of these partitions to the
+// stream by itself: once it commits, the stream's readers are woken. Emit calls it.
+func (t *Tx) Announce(partitions ...int16) {
 	if t.facts == nil {
 		t.facts = map[int16]bool{}
 	}
-	t.facts[p] = true
-	return nil
+	for _, p := range partitions {
+		t.facts[p] = true
+	}
 }
 
 // Enqueue writes an outbox row; kernel/queue's relay hands it to Asynq after commit.
