@@ -7,6 +7,8 @@ package analytics
 
 import (
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -17,14 +19,22 @@ import (
 type Config struct {
 	Windows Windows      `koanf:"windows"`
 	Queries []Definition `koanf:"queries"` // standing queries beside the dashboard's
+
+	Detectors   []Detector    `koanf:"detectors"`    // instead of the ones of Defaults
+	CartWait    time.Duration `koanf:"cart_wait"`    // a cart without a hold counts as abandoned after that long without activity
+	Social      []Connector   `koanf:"social"`       // where posts come from
+	SocialHosts []string      `koanf:"social_hosts"` // host:port that connectors may ask although it is private
+	DialGuard   DialGuard     `koanf:"-"`            // of connectors; nil: only SocialHosts are asked
 }
 
 // Defaults suit one small machine.
-func Defaults() Config { return Config{Windows: Windows{MaxKeys: 1000, OutputDays: 90}} }
+func Defaults() Config {
+	return Config{Windows: Windows{MaxKeys: 1000, OutputDays: 90}, Detectors: DefaultDetectors(), CartWait: 15 * time.Minute}
+}
 
 // Validate reports every fault of the section at once.
 func (c Config) Validate() error {
-	return fault.BadFields("analytics.Config", c.checkQueries())
+	return fault.BadFields("analytics.Config", slices.Concat(c.checkQueries(), c.checkDetectors()))
 }
 
 // Service is analytics.
@@ -34,10 +44,17 @@ type Service struct {
 	stream *stream.Stream
 	log    *slog.Logger
 
-	finals []FinalConsumer // in the order of OnFinal
+	consumers []FinalConsumer // of finals, in the order of OnFinal
+
+	watched []watched  // detectors
+	fetch   *fetcher   // of connectors
+	sink    socialSink // of posts
 }
 
 // New makes analytics over d and the stream st.
 func New(cfg Config, d *db.DB, st *stream.Stream, log *slog.Logger) *Service {
-	return &Service{cfg: cfg, db: d, stream: st, log: log.With("module", "analytics")}
+	return &Service{
+		cfg: cfg, db: d, stream: st, log: log.With("module", "analytics"),
+		watched: watch(cfg.Detectors), fetch: newFetcher(cfg.DialGuard, cfg.SocialHosts),
+	}
 }

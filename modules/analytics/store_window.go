@@ -31,7 +31,7 @@ func lockMarks(tx *db.Tx, b *windowBatch) error {
 	var m mark
 	_, err = pgx.ForEachRow(rows, []any{&id, &at, &m.xid, &m.logID, &m.facts, &m.Early, &m.Late, &m.OutOfOrder, &m.Dropped, &m.unusable, &m.overflow}, func() error {
 		m.At = window.At(at)
-		byID[id].mark = m
+		byID[id].mark, byID[id].before = m, m.At
 		return nil
 	})
 	return db.Classify(op, err)
@@ -79,15 +79,20 @@ type partRows struct {
 	states       [][]byte
 }
 
+// place names a row, or from when on rows matter.
+func (r *partRows) place(query int64, key string, at time.Time) {
+	r.queries, r.keys, r.starts = append(r.queries, query), append(r.keys, key), append(r.starts, at)
+}
+
 func (r *partRows) add(query int64, key string, p window.Part) {
-	r.queries, r.keys = append(r.queries, query), append(r.keys, key)
-	r.starts, r.ends = append(r.starts, p.Start.Time()), append(r.ends, p.End.Time())
+	r.place(query, key, p.Start.Time())
+	r.ends = append(r.ends, p.End.Time())
 	r.facts, r.states = append(r.facts, p.Facts), append(r.states, p.State.AppendBinary(nil))
 }
 
 // joinStored joins the batch's parts with those that are stored for the same
-// panes, and with all sessions of the same keys, which it takes out of the table:
-// a session may begin earlier now, or two have become one.
+// panes, and with the sessions of the same keys that the batch may reach, which it
+// takes out of the table: a session may begin earlier now, or two have become one.
 func joinStored(tx *db.Tx, b *windowBatch) error {
 	const op = "analytics.joinStored"
 	byID := map[int64]*intake{}
@@ -96,11 +101,11 @@ func joinStored(tx *db.Tx, b *windowBatch) error {
 		byID[t.id] = t
 		for key, parts := range t.parts {
 			if t.window.Kind == window.Session {
-				sessions.add(t.id, key, parts[0])
+				sessions.place(t.id, key, t.before.Time().Add(-t.window.Gap))
 				continue
 			}
 			for _, p := range parts {
-				panes.add(t.id, key, p)
+				panes.place(t.id, key, p.Start.Time())
 			}
 		}
 	}
@@ -126,9 +131,9 @@ func joinStored(tx *db.Tx, b *windowBatch) error {
 		return nil
 	}
 	return join(tx.Conn().Query(tx.Ctx(), `
-		DELETE FROM analytics.partial p USING unnest($2::bigint[], $3::text[]) AS w(query, key)
-		WHERE p.query = w.query AND p.partition = $1 AND p.key = w.key
-		RETURNING p.query, p.key, p.start_at, p.end_at, p.facts, p.state`, b.partition, sessions.queries, sessions.keys))
+		DELETE FROM analytics.partial p USING unnest($2::bigint[], $3::text[], $4::timestamptz[]) AS w(query, key, reach)
+		WHERE p.query = w.query AND p.partition = $1 AND p.key = w.key AND p.end_at >= w.reach
+		RETURNING p.query, p.key, p.start_at, p.end_at, p.facts, p.state`, b.partition, sessions.queries, sessions.keys, sessions.starts))
 }
 
 // eachPart reads parts. A state that does not decode is a fault of ours.

@@ -77,8 +77,9 @@ type windowBatch struct {
 type intake struct {
 	standing
 	mark
-	parts map[string][]window.Part // by key
-	moved bool                     // there is something to save
+	before window.Micros            // the watermark before the batch: nothing in it counts earlier
+	parts  map[string][]window.Part // by key
+	moved  bool                     // there is something to save
 }
 
 // mark is how far a partition has come for a query.
