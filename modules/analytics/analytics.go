@@ -46,9 +46,8 @@ type Service struct {
 
 	consumers []FinalConsumer // of finals, in the order of OnFinal
 
-	watched []watched  // detectors
-	fetch   *fetcher   // of connectors
-	sink    socialSink // of posts
+	watched []watched // detectors
+	fetch   *fetcher  // of connectors
 }
 
 // New makes analytics over d and the stream st.
