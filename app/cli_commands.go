@@ -105,7 +105,7 @@ func (c *cli) keys() *cobra.Command {
 			_, err = fmt.Fprintf(c.out, "vapid_private_key: %s\napplicationServerKey: %s\n", private, public)
 			return err
 		},
-	})
+	}, c.connectionString())
 	return group
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/usherhq/usher/app/embedded"
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/azure"
 	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -31,6 +32,7 @@ type Config struct {
 	Stream   Stream          `koanf:"stream"`
 	Identity identity.Config `koanf:"identity"`
 	Hub      hub.Config      `koanf:"hub"`
+	Azure    azure.Config    `koanf:"azure"`
 }
 
 // HTTP is where and how we answer.
@@ -94,6 +96,7 @@ func Defaults() Config {
 		Stream:   Stream{RetentionDays: 90},
 		Identity: identity.Defaults(),
 		Hub:      hub.Defaults(),
+		Azure:    azure.Defaults(),
 	}
 }
 
@@ -101,7 +104,7 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)

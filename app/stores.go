@@ -10,6 +10,7 @@ import (
 
 	"github.com/usherhq/usher/app/embedded"
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/azure"
 	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -45,7 +46,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (d *db.DB, rel
 
 // openQueue connects the jobs to the configured Redis, or to the built-in store.
 func openQueue(cfg Config, d *db.DB, log *slog.Logger) (q *queue.Queue, release func(), err error) {
-	jobs := queue.Config{Lanes: slices.Concat([]queue.Lane{{Name: laneHouse, Concurrency: 2}}, identity.QueueLanes(), hub.QueueLanes()), Crashes: maxCrashes}
+	jobs := queue.Config{Lanes: slices.Concat([]queue.Lane{{Name: laneHouse, Concurrency: 2}}, identity.QueueLanes(), hub.QueueLanes(), azure.QueueLanes()), Crashes: maxCrashes}
 	if cfg.Redis.URL != "" {
 		opt, err := queue.ParseURL(cfg.Redis.URL)
 		if err != nil {

@@ -22,7 +22,8 @@ type Usher struct {
 	stream *stream.Stream
 	people *identity.Service
 	server *Server
-	opened []func() // what Close undoes, the last first
+	azure  *azureServer // nil: the protocol is off
+	opened []func()     // what Close undoes, the last first
 }
 
 // New is the architecture on one page: the stores, the kernel, the modules from
@@ -96,11 +97,11 @@ func (u *Usher) URL() string { return u.server.URL() }
 
 // Run works until ctx ends. HTTP stops first, then the stream's readers, then the jobs.
 func (u *Usher) Run(ctx context.Context) error {
-	return Run(ctx, u.log,
-		Component{"jobs", u.queue.Run},
-		Component{"stream", u.stream.Run},
-		Component{"http", u.server.Run},
-	)
+	components := []Component{{"jobs", u.queue.Run}, {"stream", u.stream.Run}, {"http", u.server.Run}}
+	if u.azure != nil {
+		components = append(components, Component{"azure", u.azure.Run})
+	}
+	return Run(ctx, u.log, components...)
 }
 
 func (u *Usher) onClose(f func()) { u.opened = append(u.opened, f) }
