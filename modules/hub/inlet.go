@@ -205,10 +205,15 @@ func (c *appCache) forget() {
 	c.at = time.Time{}
 }
 
-// appOf checks that app exists; "" means the hub's only one. Errors:
+// appOf checks that app exists and that the caller's key is for it; "" means the
+// key's own, or the hub's only one. Errors:
 // fault.NotFound, fault.Invalid when there are several to choose from.
 func (s *Service) appOf(ctx context.Context, app string) (string, error) {
 	const op = "hub.app"
+	app, err := scopedApp(ctx, app)
+	if err != nil {
+		return "", err
+	}
 	c := &s.inlet.apps
 	c.mu.Lock()
 	defer c.mu.Unlock()
