@@ -49,7 +49,7 @@ func (s *Service) create(tx *db.Tx, d Definition, origin string) (Query, error) 
 		return Query{}, err
 	}
 	now := tx.Now()
-	if err := begin(tx, id, p.policy.Late, now, now, nil); err != nil {
+	if err := begin(tx, id, p, now, now, nil); err != nil {
 		return Query{}, err
 	}
 	return Query{Definition: d, Origin: origin, Since: now, CreatedAt: now, UpdatedAt: now, id: id}, nil
@@ -88,7 +88,7 @@ func (s *Service) replace(tx *db.Tx, old standing, d Definition, origin string) 
 	if err := dropOutputs(tx, old.id); err != nil {
 		return err
 	}
-	return begin(tx, old.id, p.policy.Late, tx.Now(), tx.Now(), nil)
+	return begin(tx, old.id, p, tx.Now(), tx.Now(), nil)
 }
 
 // DeleteQuery deletes a query and its outputs. Errors: EditQuery's.
@@ -152,7 +152,7 @@ func (s *Service) ReplayQuery(ctx context.Context, name string, from time.Time) 
 			return err
 		}
 		now := tx.Now()
-		return begin(tx, q.id, q.policy.Late, since, completeFrom, &now)
+		return begin(tx, q.id, q.plan, since, completeFrom, &now)
 	})
 }
 

@@ -122,15 +122,16 @@ func redefine(tx *db.Tx, id int64, d Definition, origin string) error {
 	return db.Classify("analytics.EditQuery", err)
 }
 
-// begin makes a locked query count anew: facts received since, in windows from
-// completeFrom on. Its state is dropped, and the final outputs of windows that
-// begin from completeFrom on.
-func begin(tx *db.Tx, id int64, late time.Duration, since, completeFrom time.Time, replayed *time.Time) error {
+// begin makes a locked query count anew: facts received since, which is all that
+// windows from completeFrom on hold. Its state is dropped, and the final outputs of
+// these windows.
+func begin(tx *db.Tx, id int64, p *plan, since, completeFrom time.Time, replayed *time.Time) error {
 	const op = "analytics.begin"
+	late := p.policy.Late
 	b := &pgx.Batch{}
 	b.Queue(`DELETE FROM analytics.partial WHERE query = $1`, id)
 	b.Queue(`DELETE FROM analytics.series WHERE query = $1`, id)
-	b.Queue(`DELETE FROM analytics.output WHERE query = $1 AND start_at >= $2`, id, completeFrom)
+	b.Queue(`DELETE FROM analytics.output WHERE query = $1 AND start_at >= $2`, id, p.firstComplete(completeFrom))
 	b.Queue(`DELETE FROM analytics.watermark WHERE query = $1`, id)
 	b.Queue(`INSERT INTO analytics.watermark (query, partition, at) SELECT $1, p, $2 FROM generate_series(0, $3 - 1) p`,
 		id, since.Add(-late), db.Partitions)

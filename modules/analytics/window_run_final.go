@@ -172,13 +172,18 @@ func (q standing) output(key string, r window.Result) Output {
 	if v, ok := r.State.Result(); ok {
 		o.Value = &v
 	}
-	began := o.Start
-	if q.window.Kind == window.Session {
-		began = began.Add(-q.window.Gap) // it would have gone on from a fact since then
-	}
-	o.Complete = !began.Before(q.completeFrom)
+	o.Complete = !o.Start.Before(q.firstComplete(q.completeFrom))
 	o.Replayed = q.replayedAt != nil && !o.End.After(*q.replayedAt)
 	return o
+}
+
+// firstComplete is when the first window begins of which no fact is missing, when
+// all facts since are there: a session would have gone on from an earlier one.
+func (p *plan) firstComplete(since time.Time) time.Time {
+	if p.window.Kind == window.Session {
+		return since.Add(p.window.Gap)
+	}
+	return since
 }
 
 func (s *Service) consume(ctx context.Context, tx *db.Tx, finals []Output) error {
