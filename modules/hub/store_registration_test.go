@@ -3,9 +3,12 @@ package hub
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/usherhq/usher/migrations"
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
@@ -16,10 +19,10 @@ func TestEachHandleHasOneMainRowWhateverMeets(t *testing.T) {
 	r := newRig(t)
 	const handles, names = 3, 4
 	var wg sync.WaitGroup
-	for worker := range 6 {
+	for worker := range 4 {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(1, uint64(worker)))
-			for range 40 {
+			for range 20 {
 				if err := r.anyChange(random, handles, names); err != nil && !fault.Is(err, fault.NotFound) && !collided(err) {
 					t.Error(err)
 				}
@@ -79,4 +82,28 @@ func (r *rig) anyChange(random *rand.Rand, handles, names int) error {
 		_, err = r.DeleteRegistrations(ctx, "festival", []string{"x0", name})
 	}
 	return err
+}
+
+// A hub from before registrations keeps its installations, and their templates become rows.
+func TestTheMigrationGivesTemplatesTheirRows(t *testing.T) {
+	r := newRig(t)
+	r.phone(push.APNs, 1, "", tagged("fan"), func(in *Installation) {
+		in.Templates = map[string]Template{"news": {Body: `{"aps":{"alert":"$(title)"}}`}, "score": {Body: `{"aps":{"alert":"$(body)"}}`}}
+	})
+	r.phone(push.FCM, 1, "")
+	r.register("twin", 1, "")
+	text, err := migrations.FS.ReadFile("0003_hub_registrations.sql")
+	r.must(err)
+	up, down, ok := strings.Cut(string(text), "-- +goose Down")
+	for _, step := range []string{down, up} {
+		if _, err := r.db.Pool().Exec(t.Context(), step); err != nil || !ok {
+			t.Fatal(err)
+		}
+	}
+	if got := r.registrations(RegistrationQuery{}); !slices.Equal(got, []string{"apns-1~", "fcm-1~", "apns-1~news", "apns-1~score"}) {
+		t.Errorf("after the migration there are %q", got)
+	}
+	if n := r.send(Draft{Tags: "fan", Properties: hello.Properties}); n.Audience != 2 {
+		t.Errorf("audience %d, want both templates", n.Audience)
+	}
 }
