@@ -49,3 +49,12 @@ func (s *Service) QueryStats(ctx context.Context) ([]QueryStats, error) {
 	}
 	return out, nil
 }
+
+func (s *Service) statsByName(ctx context.Context) (map[string]QueryStats, error) {
+	all, err := s.QueryStats(ctx)
+	by := map[string]QueryStats{}
+	for _, q := range all {
+		by[q.Query] = q
+	}
+	return by, err
+}

@@ -46,7 +46,7 @@ type outputPlace struct {
 func (s *Service) Outputs(ctx context.Context, q Query, r OutputRange, after outputPlace, limit int) (list []Output, next *outputPlace, err error) {
 	const op = "analytics.Outputs"
 	rows, err := s.db.Pool().Query(ctx, `
-		SELECT key, start_at, end_at, value, revision, complete, final_at FROM analytics.output
+		SELECT `+outputColumns+` FROM analytics.output
 		WHERE query = $1 AND ($2::text IS NULL OR key = $2)
 			AND ($3::timestamptz IS NULL OR end_at > $3) AND ($4::timestamptz IS NULL OR end_at <= $4)
 			AND ($5::timestamptz IS NULL OR (end_at, key, start_at) < ($5, $6, $7))
@@ -55,13 +55,7 @@ func (s *Service) Outputs(ctx context.Context, q Query, r OutputRange, after out
 	if err != nil {
 		return nil, nil, db.Classify(op, err)
 	}
-	list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (o Output, err error) {
-		o.Query, o.FinalAt = q.Name, new(time.Time)
-		err = row.Scan(&o.Key, &o.Start, &o.End, &o.Value, &o.Revision, &o.Complete, o.FinalAt)
-		o.Start, o.End, *o.FinalAt = o.Start.UTC(), o.End.UTC(), o.FinalAt.UTC()
-		return o, err
-	})
-	if err != nil {
+	if list, err = pgx.CollectRows(rows, scanOutput(q)); err != nil {
 		return nil, nil, db.Classify(op, err)
 	}
 	if len(list) > limit {
@@ -70,6 +64,36 @@ func (s *Service) Outputs(ctx context.Context, q Query, r OutputRange, after out
 	}
 	return list, next, nil
 }
+
+// outputColumns and scanOutput belong together.
+const outputColumns = `key, start_at, end_at, value, revision, complete, final_at`
+
+func scanOutput(q Query) pgx.RowToFunc[Output] {
+	return func(row pgx.CollectableRow) (o Output, err error) {
+		o.Query, o.FinalAt = q.Name, new(time.Time)
+		err = row.Scan(&o.Key, &o.Start, &o.End, &o.Value, &o.Revision, &o.Complete, o.FinalAt)
+		o.Start, o.End, *o.FinalAt = o.Start.UTC(), o.End.UTC(), o.FinalAt.UTC()
+		return o, err
+	}
+}
+
+// finalsSince lists the outputs of a query that became final after since, the
+// oldest first, at most limit.
+func (s *Service) finalsSince(ctx context.Context, q Query, since time.Time, limit int) ([]Output, error) {
+	const op = "analytics.finalsSince"
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+outputColumns+` FROM analytics.output
+		WHERE query = $1 AND final_at > $2 AND end_at > $3 ORDER BY end_at, key LIMIT $4`,
+		q.id, since, since.Add(-liveReach), limit)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	list, err := pgx.CollectRows(rows, scanOutput(q))
+	return list, db.Classify(op, err)
+}
+
+// liveReach is how old a window may be that is told as news: it bounds what is
+// looked through each second, and a replay's past is no news.
+const liveReach = 25 * time.Hour
 
 func orNull(t time.Time) *time.Time {
 	if t.IsZero() {

@@ -98,7 +98,8 @@ func (m *mark) passed(f stream.Fact) bool {
 }
 
 func (b *windowBatch) count(f stream.Fact) {
-	var d *filter.Document
+	var d filter.Document
+	var read bool
 	for _, t := range b.byType[f.Type] {
 		if t.passed(f) {
 			continue
@@ -107,10 +108,10 @@ func (b *windowBatch) count(f stream.Fact) {
 		if f.ReceivedAt.Before(t.Since) {
 			continue
 		}
-		if d == nil {
-			d = decoded(f)
+		if !read {
+			d, read = decoded(f), true
 		}
-		t.count(f, *d)
+		t.count(f, d)
 	}
 }
 
@@ -127,9 +128,9 @@ func (t *intake) count(f stream.Fact, d filter.Document) {
 	}
 }
 
-// decoded decodes a fact. Its data is jsonb, so it is valid.
-func decoded(f stream.Fact) *filter.Document {
-	d := &filter.Document{Type: f.Type, Key: f.Key, Source: f.Source}
+// decoded is a fact as filters see it. Its data is jsonb, so it is valid.
+func decoded(f stream.Fact) filter.Document {
+	d := filter.Document{Type: f.Type, Key: f.Key, Source: f.Source}
 	dec := json.NewDecoder(bytes.NewReader(f.Data))
 	dec.UseNumber()
 	_ = dec.Decode(&d.Data)

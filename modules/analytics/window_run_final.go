@@ -210,7 +210,7 @@ func (s *Service) Provisional(ctx context.Context, q Query, limit int) ([]Output
 	if err != nil {
 		return nil, err
 	}
-	var out []Output
+	out := []Output{}
 	for key, parts := range series {
 		for _, r := range st.window.Results(parts, window.At(st.finalBefore), until) {
 			out = append(out, st.output(key, r))
