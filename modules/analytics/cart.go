@@ -66,10 +66,10 @@ func (c *cart) active(at time.Time, items int, f cartFact) {
 		c.OpenedAt = at
 	}
 	c.Items += items
-	c.ActiveAt = later(c.ActiveAt, at)
+	c.ActiveAt = latest(c.ActiveAt, at)
 	if f.HoldUntil != nil && !at.Before(c.HeldAt) {
 		if at.Equal(c.HeldAt) {
-			c.HoldUntil = later(c.HoldUntil, f.HoldUntil.UTC())
+			c.HoldUntil = latest(c.HoldUntil, f.HoldUntil.UTC())
 		} else {
 			c.HeldAt, c.HoldUntil = at, f.HoldUntil.UTC()
 		}
@@ -77,11 +77,11 @@ func (c *cart) active(at time.Time, items int, f cartFact) {
 }
 
 // sold ends the session.
-func (c *cart) sold(at time.Time) { c.SoldAt = later(c.SoldAt, at) }
+func (c *cart) sold(at time.Time) { c.SoldAt = latest(c.SoldAt, at) }
 
 // abandon ends the session and describes it.
 func (c *cart) abandon(at time.Time) facts.CartAbandoned {
-	c.AbandonedAt = later(c.ActiveAt, at)
+	c.AbandonedAt = latest(c.ActiveAt, at)
 	return facts.CartAbandoned{
 		Shop: c.Shop, Cart: c.ID, Event: c.Event, Customer: c.Customer, Items: c.Items, OpenedAt: c.OpenedAt, At: at,
 	}
@@ -97,7 +97,7 @@ func (c *cart) named(f cartFact) {
 	}
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

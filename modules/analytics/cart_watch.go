@@ -87,7 +87,7 @@ func follow(tx *db.Tx, c *cart, told []stream.Fact) error {
 					return err
 				}
 			}
-			c.AbandonedAt = later(c.AbandonedAt, at)
+			c.AbandonedAt = latest(c.AbandonedAt, at)
 		}
 	}
 	return nil

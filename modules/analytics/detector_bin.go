@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/analytics/filter"
 	"github.com/usherhq/usher/modules/analytics/sentiment"
@@ -70,7 +71,7 @@ func tally(all []watched, judged map[string]time.Time, facts []stream.Fact) map[
 			if !storable(category) {
 				category = ""
 			}
-			at := later(later(f.Time, f.ReceivedAt.Add(-w.Late)), to.Add(time.Microsecond))
+			at := latest(latest(f.Time, f.ReceivedAt.Add(-w.Late)), to.Add(time.Microsecond))
 			key := binKey{series{w.Name, event, category}, binEnd(at, w.Bin)}
 			b := bins[key]
 			bins[key] = binCount{b.N + 1, b.Total + score}
@@ -112,7 +113,9 @@ func documentOf(f stream.Fact) filter.Document {
 }
 
 // storable keeps out what a text column cannot hold, and names too long to be names.
-func storable(s string) bool { return len(s) <= 200 && !strings.ContainsRune(s, 0) }
+func storable(s string) bool {
+	return len(s) <= 200 && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
 
 const detectorListener = "analytics.detectors"
 
@@ -132,7 +135,7 @@ func (s *Service) DetectorListeners() []stream.Listener {
 
 // countFacts puts facts into their bins, in the transaction that moves the cursor.
 func (s *Service) countFacts(_ context.Context, tx *db.Tx, facts []stream.Fact) error {
-	judged, err := startDetectors(tx, s.watched)
+	judged, err := startDetectors(tx, s.watched, facts[0].ReceivedAt)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,11 @@ package analytics
 import (
 	"context"
 	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
 
+	"github.com/usherhq/usher/modules/analytics/window"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/stream"
 )
@@ -19,24 +23,54 @@ type postData struct {
 	URL   string `json:"url,omitempty"`
 }
 
-// takePosts makes events of a connector's posts and takes them in. It gives the
-// number of those that are new: a post that comes again, from a replayed delivery or
-// a poll that overlaps the last, is known by its id.
-func (s *Service) takePosts(ctx context.Context, c Connector, posts []Post) (taken int, err error) {
-	facts := make([]stream.Fact, len(posts))
-	for i, p := range posts {
-		event := orElse(p.Event, c.Event)
-		data, err := json.Marshal(postData{event, clipped(p.Text), p.Lang, p.URL})
-		if err != nil {
-			return 0, fault.E("analytics.takePosts", fault.Internal, "cannot write a post", err)
+// oldestPost is how old a post may be: an older one is no news, and the log may
+// have forgotten that it had it.
+const oldestPost = 7 * 24 * time.Hour
+
+// usable reports whether a post can be stored and counted at now.
+func (p Post) usable(now time.Time) bool {
+	name := p.ID != "" && len(p.ID) <= 400 && storable(p.Event) && storable(p.Lang)
+	return name && utf8.ValidString(p.ID) && !strings.ContainsRune(p.ID, 0) && p.Text != "" &&
+		p.At.After(now.Add(-oldestPost)) && !p.At.After(now.Add(window.EarlyLimit))
+}
+
+// socialIntake is what became of posts.
+type socialIntake struct{ Taken, Known, Unusable int }
+
+// takePosts makes events of a connector's posts and takes them in. A post that
+// comes again, from a replayed delivery or a poll that overlaps the last, is known
+// by its id.
+func (s *Service) takePosts(ctx context.Context, c Connector, posts []Post) (socialIntake, error) {
+	now := s.db.Now()
+	all := make([]stream.Fact, 0, len(posts))
+	for _, p := range posts {
+		p.Event, p.Text = orElse(p.Event, c.Event), clipped(p.Text)
+		if !p.usable(now) {
+			continue
 		}
-		facts[i] = stream.Fact{Type: socialPost, Key: event, Source: c.source(), SourceID: p.ID, Time: p.At.UTC(), Data: data}
+		if p.URL = clipped(p.URL); len(p.URL) > 2000 {
+			p.URL = ""
+		}
+		data, err := json.Marshal(postData{p.Event, p.Text, p.Lang, p.URL})
+		if err != nil {
+			return socialIntake{}, fault.E("analytics.takePosts", fault.Internal, "cannot write a post", err)
+		}
+		all = append(all, stream.Fact{Type: socialPost, Key: p.Event, Source: c.source(), SourceID: p.ID, Time: p.At.UTC(), Data: data})
 	}
-	fresh, err := s.stream.Append(ctx, facts)
+	if len(all) == 0 {
+		return socialIntake{Unusable: len(posts)}, nil
+	}
+	fresh, err := s.stream.Append(ctx, all)
+	if err != nil {
+		return socialIntake{}, err
+	}
+	in := socialIntake{Unusable: len(posts) - len(all)}
 	for _, is := range fresh {
 		if is {
-			taken++
+			in.Taken++
+		} else {
+			in.Known++
 		}
 	}
-	return taken, err
+	return in, nil
 }

@@ -97,7 +97,8 @@ func (s *Service) pollOnce(ctx context.Context, c Connector, known pollState) (p
 	if first {
 		posts = since(posts, s.db.Now().Add(-firstPoll))
 	}
-	known.LastPosts, err = s.takePosts(ctx, c, posts)
+	in, err := s.takePosts(ctx, c, posts)
+	known.LastPosts = in.Taken
 	return known, err
 }
 

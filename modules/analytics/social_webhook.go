@@ -52,6 +52,7 @@ const maxDelivery = 1000
 type Delivered struct {
 	Accepted  int `json:"accepted"`
 	Duplicate int `json:"duplicate"` // posts we had already
+	Rejected  int `json:"rejected"`  // older than a week, from the future, or of no usable id
 }
 
 // Deliver takes in the posts of a webhook's delivery, whose signature was checked.
@@ -66,12 +67,12 @@ func (s *Service) Deliver(ctx context.Context, c Connector, posts []Post) (Deliv
 			return Delivered{}, fault.BadField(op, "posts["+strconv.Itoa(i)+"].event", "is missing", "name the event in the post or in the connector's configuration")
 		}
 	}
-	taken, err := s.takePosts(ctx, c, posts)
+	in, err := s.takePosts(ctx, c, posts)
 	if err != nil {
 		return Delivered{}, err
 	}
-	if err := s.notePolled(ctx, c, pollState{LastPosts: taken}); err != nil {
+	if err := s.notePolled(ctx, c, pollState{LastPosts: in.Taken}); err != nil {
 		return Delivered{}, err
 	}
-	return Delivered{Accepted: taken, Duplicate: len(posts) - taken}, nil
+	return Delivered{Accepted: in.Taken, Duplicate: in.Known, Rejected: in.Unusable}, nil
 }

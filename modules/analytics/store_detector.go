@@ -14,16 +14,17 @@ import (
 
 // startDetectors reads how far each detector has judged, and holds that until the
 // transaction ends: a bin cannot be judged while something is put into it. A
-// detector seen for the first time begins with the bin of now. One whose bins have
-// another width than its row is left out until Judge has begun it anew.
-func startDetectors(tx *db.Tx, all []watched) (map[string]time.Time, error) {
+// detector seen for the first time begins with the bin of first, when its first
+// fact arrived. One whose bins have another width than its row is left out until
+// Judge has begun it anew.
+func startDetectors(tx *db.Tx, all []watched, first time.Time) (map[string]time.Time, error) {
 	judged, known, err := heldDetectors(tx, all)
 	if err != nil || known == len(all) {
 		return judged, err
 	}
 	for _, w := range all {
 		_, err := tx.Conn().Exec(tx.Ctx(), `INSERT INTO analytics.detector (name, judged_to, bin) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-			w.Name, tx.Now().Truncate(w.Bin), w.Bin)
+			w.Name, first.Truncate(w.Bin), w.Bin)
 		if err != nil {
 			return nil, db.Classify("analytics.startDetectors", err)
 		}
