@@ -75,8 +75,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	personal.Jobs(u.queue)
 	notifications.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	u.server, err = NewServer(cfg, u.site(d, personal, notifications), log)
-	return u, err
+	site := u.site(d, personal, notifications)
+	if u.server, err = NewServer(cfg, site, log); err != nil {
+		return u, err
+	}
+	return u, u.serveAzure(cfg, d, key, notifications, site.Metrics)
 }
 
 // site is what is there over HTTP.
