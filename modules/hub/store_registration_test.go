@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/usherhq/usher/migrations"
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -48,6 +50,31 @@ func TestEachHandleHasOneMainRowWhateverMeets(t *testing.T) {
 			WHERE p.parent IS NULL AND NOT p.registration AND NOT EXISTS (SELECT FROM hub.installation c WHERE c.id = p.id || '~' || name))`).Scan(&strays))
 	if strays != 0 {
 		t.Errorf("%d rows of templates are wrong or missing", strays)
+	}
+}
+
+// A main row cannot leave its handle while a registration is being added behind it: it
+// waits, and then finds the one that takes its place.
+func TestAMainRowWaitsForItsSuccessor(t *testing.T) {
+	r := newRig(t)
+	phone := r.phone(push.APNs, 1, "")
+	left, deleted := context.WithCancel(t.Context())
+	var err error
+	r.must(r.db.InTx(t.Context(), func(tx *db.Tx) error {
+		if _, err := putRegistrations(tx, []*Registration{{App: "festival", ID: "next", Kind: "apns", Handle: phone.Handle}}, Upsert); err != nil {
+			return err
+		}
+		go func() {
+			defer deleted()
+			err = r.DeleteInstallation(t.Context(), "festival", phone.ID)
+		}()
+		_ = waitForLock(left, r.db) // or until it is deleted, which must not be
+		return nil
+	}))
+	<-left.Done()
+	r.must(err)
+	if n := r.send(hello); n.Audience != 1 {
+		t.Errorf("audience %d, want the registration that is left", n.Audience)
 	}
 }
 
