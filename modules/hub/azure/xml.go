@@ -157,10 +157,18 @@ func (d *document) maybe(name, text string) {
 	}
 }
 
+// plainXML are the five entities of XML: clients' parsers know these, not all of them
+// numbers. A carriage return would be lost without its number.
+var plainXML = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\r", "&#xD;")
+
+// escapeXML writes any text; characters that XML cannot hold become U+FFFD.
 func escapeXML(s string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a Builder never fails
-	return b.String()
+	return plainXML.Replace(strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r != 0xFFFE && r != 0xFFFF {
+			return r
+		}
+		return '\uFFFD'
+	}, strings.ToValidUTF8(s, "\uFFFD")))
 }
 
 func (d *document) String() string { return d.b.String() }
