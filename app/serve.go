@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/usherhq/usher/app/demo"
@@ -134,7 +135,9 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 	key := identity.NewKeySecret()
 	cfg.Access.Keys = append(cfg.Access.Keys, Key{Name: "demo", Secret: key, Rights: []string{string(web.Manage)}})
 	return serve(ctx, cfg, log, func(ctx context.Context, u *Usher) error {
-		people.Register(u.URL() + "/auth/" + demoProvider + "/callback")
+		for _, origin := range []string{u.URL(), strings.Replace(u.URL(), "127.0.0.1", "localhost", 1), cfg.HTTP.Origin()} {
+			people.Register(origin + "/auth/" + demoProvider + "/callback")
+		}
 		claim, err := u.people.NewClaim(ctx, u.URL())
 		if err != nil {
 			return err

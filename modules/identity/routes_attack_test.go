@@ -10,6 +10,7 @@ import (
 
 	"github.com/usherhq/usher/modules/identity/oidctest"
 	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 func TestSignInLeadsBackToThePageThatWasAsked(t *testing.T) {
@@ -70,6 +71,28 @@ func TestAStateIsNotFixedAndGoodOnce(t *testing.T) {
 	secretCookie.http.Jar = v.http.Jar
 	v.ask(back, nil)
 	secretCookie.refused("the same answer again", back)
+}
+
+// The database itself gives a sign-in out once, also to two answers at once.
+func TestASignInIsTakenUpOnce(t *testing.T) {
+	d := newDoorway(t)
+	b, err := d.beginSignIn(t.Context(), beginning{provider: "one", origin: d.base, purpose: PurposeSignIn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := callback{provider: "one", state: valueOf(b.address, "state"), browser: b.browser}
+	take := func() error { _, err := d.takeUp(t.Context(), c); return err }
+	won := 0
+	for _, err := range atOnce(take, take, take) {
+		if err == nil {
+			won++
+		} else {
+			wantCode(t, "again", err, fault.Unauthenticated)
+		}
+	}
+	if won != 1 {
+		t.Errorf("taken up %d times", won)
+	}
 }
 
 // Mix-up: an answer of one provider is not taken for another's, by path and by iss.
