@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/app/embedded"
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/azure"
 	"github.com/usherhq/usher/modules/identity"
@@ -33,6 +34,8 @@ type Config struct {
 	Identity identity.Config `koanf:"identity"`
 	Hub      hub.Config      `koanf:"hub"`
 	Azure    azure.Config    `koanf:"azure"`
+
+	Analytics analytics.Config `koanf:"analytics"`
 }
 
 // HTTP is where and how we answer.
@@ -97,6 +100,8 @@ func Defaults() Config {
 		Identity: identity.Defaults(),
 		Hub:      hub.Defaults(),
 		Azure:    azure.Defaults(),
+
+		Analytics: analytics.Defaults(),
 	}
 }
 
@@ -104,7 +109,7 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Analytics.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)

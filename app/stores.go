@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/usherhq/usher/app/embedded"
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/azure"
 	"github.com/usherhq/usher/modules/identity"
@@ -46,7 +47,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (d *db.DB, rel
 
 // openQueue connects the jobs to the configured Redis, or to the built-in store.
 func openQueue(cfg Config, d *db.DB, log *slog.Logger) (q *queue.Queue, release func(), err error) {
-	jobs := queue.Config{Lanes: slices.Concat([]queue.Lane{{Name: laneHouse, Concurrency: 2}}, identity.QueueLanes(), hub.QueueLanes(), azure.QueueLanes()), Crashes: maxCrashes}
+	jobs := queue.Config{Lanes: slices.Concat([]queue.Lane{{Name: laneHouse, Concurrency: 2}}, identity.QueueLanes(), hub.QueueLanes(), azure.QueueLanes(), analytics.DetectorLanes()), Crashes: maxCrashes}
 	if cfg.Redis.URL != "" {
 		opt, err := queue.ParseURL(cfg.Redis.URL)
 		if err != nil {

@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"github.com/usherhq/usher/migrations"
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/push/webpush"
 	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -22,8 +24,10 @@ type Usher struct {
 	stream *stream.Stream
 	people *identity.Service
 	server *Server
-	azure  *azureServer // nil: the protocol is off
-	opened []func()     // what Close undoes, the last first
+
+	windows func(context.Context) error
+	azure   *azureServer // nil: the protocol is off
+	opened  []func()     // what Close undoes, the last first
 }
 
 // New is the architecture on one page: the stores, the kernel, the modules from
@@ -65,17 +69,27 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 
+	cfg.Analytics.DialGuard = webpush.RefusePrivate
+	insights := analytics.New(cfg.Analytics, d, u.stream, log)
+	u.onClose(insights.Close)
+	insights.Listen()
+
 	personal := u.people.PersonalData(notifications) // every module that keeps something of persons
 
 	// Doors: facts, jobs and HTTP.
 	if err = u.stream.Register(ctx); err != nil {
 		return u, err
 	}
+	if err = insights.Start(ctx); err != nil {
+		return u, err
+	}
+	u.windows = insights.RunWindows
 	u.people.Jobs(u.queue)
 	personal.Jobs(u.queue)
 	notifications.Jobs(u.queue)
+	insights.DetectorJobs(u.queue)
 	houseJobs(u.queue, d)
-	site := u.site(d, personal, notifications)
+	site := u.site(d, personal, notifications, insights)
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}
@@ -83,10 +97,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service) Site {
+func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, insights *analytics.Service) Site {
 	return Site{
-		Routes:  slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes()),
-		Pages:   slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages()),
+		Routes:  slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), insights.Routes()),
+		Pages:   slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), insights.Pages()),
 		Files:   web.Files,
 		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream)),
@@ -100,7 +114,7 @@ func (u *Usher) URL() string { return u.server.URL() }
 
 // Run works until ctx ends. HTTP stops first, then the stream's readers, then the jobs.
 func (u *Usher) Run(ctx context.Context) error {
-	components := []Component{{"jobs", u.queue.Run}, {"stream", u.stream.Run}, {"http", u.server.Run}}
+	components := []Component{{"jobs", u.queue.Run}, {"stream", u.stream.Run}, {"windows", u.windows}, {"http", u.server.Run}}
 	if u.azure != nil {
 		components = append(components, Component{"azure", u.azure.Run})
 	}

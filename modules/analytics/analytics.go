@@ -17,6 +17,7 @@ import (
 
 // Config is analytics' part of config.yaml.
 type Config struct {
+	Ingest  Ingest       `koanf:"ingest"`
 	Windows Windows      `koanf:"windows"`
 	Queries []Definition `koanf:"queries"` // standing queries beside the dashboard's
 
@@ -29,7 +30,7 @@ type Config struct {
 
 // Defaults suit one small machine.
 func Defaults() Config {
-	return Config{Windows: Windows{MaxKeys: 1000, OutputDays: 90}, Detectors: DefaultDetectors(), CartWait: 15 * time.Minute}
+	return Config{Ingest: IngestDefaults(), Windows: Windows{MaxKeys: 1000, OutputDays: 90}, Detectors: DefaultDetectors(), CartWait: 15 * time.Minute}
 }
 
 // Validate reports every fault of the section at once.
@@ -44,6 +45,9 @@ type Service struct {
 	stream *stream.Stream
 	log    *slog.Logger
 
+	door  *door
+	meter *meter
+
 	consumers []FinalConsumer // of finals, in the order of OnFinal
 
 	watched []watched // detectors
@@ -52,8 +56,17 @@ type Service struct {
 
 // New makes analytics over d and the stream st.
 func New(cfg Config, d *db.DB, st *stream.Stream, log *slog.Logger) *Service {
-	return &Service{
+	s := &Service{
 		cfg: cfg, db: d, stream: st, log: log.With("module", "analytics"),
 		watched: watch(cfg.Detectors), fetch: newFetcher(cfg.DialGuard, cfg.SocialHosts),
+		door: newDoor(cfg.Ingest, st.Append),
 	}
+	s.meter = newMeter(s.keep)
+	return s
+}
+
+// Close writes what waits at the door. Nothing may be ingested after it.
+func (s *Service) Close() {
+	s.door.close()
+	s.meter.close()
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
+// OwnSource is the source of the facts that Usher's modules announce.
+const OwnSource = "usher"
+
 // Partitions is the number of ordering partitions of the stream.
 const Partitions = 16
 
@@ -114,8 +117,8 @@ func (t *Tx) Emit(f Fact) error {
 	}
 	p := PartitionOf(f.FactKey())
 	_, err = t.conn.Exec(t.ctx, `INSERT INTO stream.log (day, partition, type, key, source, source_id, time, received_at, data)
-		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, 'usher', $5, $1, $1, $6)`,
-		t.now, p, f.FactType(), f.FactKey(), id.New().String(), data)
+		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, $7, $5, $1, $1, $6)`,
+		t.now, p, f.FactType(), f.FactKey(), id.New().String(), data, OwnSource)
 	if err != nil {
 		return Classify(op, err)
 	}

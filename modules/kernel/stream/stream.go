@@ -137,6 +137,11 @@ func (s *Stream) Listen(l Listener) {
 	s.readers = append(s.readers, newReader(s, l))
 }
 
+// Retention is how long facts are kept after the day of their time.
+func (s *Stream) Retention() time.Duration {
+	return time.Duration(s.cfg.RetentionDays) * 24 * time.Hour
+}
+
 // Register creates the cursors of listeners this database has not seen, so that
 // what is announced from now on reaches them, even before Run.
 func (s *Stream) Register(ctx context.Context) error {

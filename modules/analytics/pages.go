@@ -1,0 +1,6 @@
+package analytics
+
+import "github.com/usherhq/usher/modules/kernel/web"
+
+// Pages is analytics' part of the dashboard.
+func (s *Service) Pages() []web.Route { return s.QueryPages() }
