@@ -53,7 +53,7 @@ func (p *plan) try(name string, facts []stream.Fact) Trial {
 	keys := map[string]bool{}
 	newest := window.Never
 	for _, f := range facts {
-		key, v, is := p.take(decoded(f))
+		key, v, is := p.take(documentOf(f))
 		if is == unusable {
 			t.Unusable++
 		}

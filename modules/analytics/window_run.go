@@ -1,9 +1,7 @@
 package analytics
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/usherhq/usher/modules/analytics/filter"
@@ -109,7 +107,7 @@ func (b *windowBatch) count(f stream.Fact) {
 			continue
 		}
 		if !read {
-			d, read = decoded(f), true
+			d, read = documentOf(f), true
 		}
 		t.count(f, d)
 	}
@@ -126,15 +124,6 @@ func (t *intake) count(f stream.Fact, d filter.Document) {
 			t.parts[key] = t.window.Add(t.parts[key], at, v, t.aggregate)
 		}
 	}
-}
-
-// decoded is a fact as filters see it. Its data is jsonb, so it is valid.
-func decoded(f stream.Fact) filter.Document {
-	d := filter.Document{Type: f.Type, Key: f.Key, Source: f.Source}
-	dec := json.NewDecoder(bytes.NewReader(f.Data))
-	dec.UseNumber()
-	_ = dec.Decode(&d.Data)
-	return d
 }
 
 // limitKeys counts keys beyond the query's limit under "other".
