@@ -117,18 +117,30 @@ func putRegistrations(tx *db.Tx, rows []*Registration, mode BulkMode) ([]Result,
 	if err != nil {
 		return nil, classifyPut(op, err)
 	}
-	results := make([]Result, len(rows))
+	results, unsettled, err := readRegistrationPuts(found, rows, tx.Now())
+	if err == nil {
+		err = answers.Close()
+	}
+	if err == nil {
+		err = unsettled.settle(tx)
+	}
+	return results, classifyPut(op, err)
+}
+
+// readRegistrationPuts reads the answers of putRegistrationsSQL into rows, and the handles
+// that are left to settle.
+func readRegistrationPuts(found pgx.Rows, rows []*Registration, now time.Time) (results []Result, unsettled handles, err error) {
+	results = make([]Result, len(rows))
 	var ord, version int64
 	var result string
 	var oldKind, oldHandle *string
 	var ended bool
-	var unsettled handles
 	_, err = pgx.ForEachRow(found, []any{&ord, &version, &result, &oldKind, &oldHandle, &ended}, func() error {
 		if result == "met" {
 			return errMet // what was decided without seeing it, its place on the handle above all, may be wrong
 		}
 		r := rows[ord-1]
-		results[ord-1], r.Version, r.UpdatedAt = Result(result), version, tx.Now()
+		results[ord-1], r.Version, r.UpdatedAt = Result(result), version, now
 		if oldKind != nil {
 			unsettled.add(r.App, *oldKind, *oldHandle)
 		}
@@ -137,13 +149,7 @@ func putRegistrations(tx *db.Tx, rows []*Registration, mode BulkMode) ([]Result,
 		}
 		return nil
 	})
-	if err == nil {
-		err = answers.Close()
-	}
-	if err == nil {
-		err = unsettled.settle(tx)
-	}
-	return results, classifyPut(op, err)
+	return results, unsettled, err
 }
 
 // deleteRegistrations forgets those of ids that are there, and settles their handles.
