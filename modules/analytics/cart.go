@@ -29,7 +29,7 @@ type cartFact struct {
 	Cart      string     `json:"cart"`
 	Event     string     `json:"event"`
 	Customer  string     `json:"customer"`
-	Quantity  *int       `json:"quantity"`
+	Quantity  *float64   `json:"quantity"`
 	HoldUntil *time.Time `json:"hold_until"`
 }
 

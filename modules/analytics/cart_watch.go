@@ -76,7 +76,7 @@ func follow(tx *db.Tx, c *cart, told []stream.Fact) error {
 		case "cart.item_added":
 			items := 1
 			if said.Quantity != nil {
-				items = max(*said.Quantity, 0)
+				items = max(int(*said.Quantity), 0)
 			}
 			c.active(at, items, said)
 		case "sale.completed":

@@ -9,7 +9,6 @@ import (
 
 	"github.com/usherhq/usher/modules/analytics/window"
 	"github.com/usherhq/usher/modules/kernel/fault"
-	"github.com/usherhq/usher/modules/kernel/stream"
 )
 
 // socialPost is the type of a post's event.
@@ -29,7 +28,7 @@ const oldestPost = 7 * 24 * time.Hour
 
 // usable reports whether a post can be stored and counted at now.
 func (p Post) usable(now time.Time) bool {
-	name := p.ID != "" && len(p.ID) <= 400 && storable(p.Event) && storable(p.Lang)
+	name := p.ID != "" && p.Event != "" && len(p.ID) <= 400 && storable(p.Event) && storable(p.Lang)
 	return name && utf8.ValidString(p.ID) && !strings.ContainsRune(p.ID, 0) && p.Text != "" &&
 		p.At.After(now.Add(-oldestPost)) && !p.At.After(now.Add(window.EarlyLimit))
 }
@@ -42,7 +41,7 @@ type socialIntake struct{ Taken, Known, Unusable int }
 // by its id.
 func (s *Service) takePosts(ctx context.Context, c Connector, posts []Post) (socialIntake, error) {
 	now := s.db.Now()
-	all := make([]stream.Fact, 0, len(posts))
+	events := make([]Event, 0, len(posts))
 	for _, p := range posts {
 		p.Event, p.Text = orElse(p.Event, c.Event), clipped(p.Text)
 		if !p.usable(now) {
@@ -55,22 +54,14 @@ func (s *Service) takePosts(ctx context.Context, c Connector, posts []Post) (soc
 		if err != nil {
 			return socialIntake{}, fault.E("analytics.takePosts", fault.Internal, "cannot write a post", err)
 		}
-		all = append(all, stream.Fact{Type: socialPost, Key: p.Event, Source: c.source(), SourceID: p.ID, Time: p.At.UTC(), Data: data})
+		events = append(events, Event{Type: socialPost, Source: c.source(), ID: p.ID, Key: p.Event, Time: p.At, Data: data})
 	}
-	if len(all) == 0 {
+	if len(events) == 0 {
 		return socialIntake{Unusable: len(posts)}, nil
 	}
-	fresh, err := s.stream.Append(ctx, all)
+	r, err := s.Ingest(ctx, events)
 	if err != nil {
 		return socialIntake{}, err
 	}
-	in := socialIntake{Unusable: len(posts) - len(all)}
-	for _, is := range fresh {
-		if is {
-			in.Taken++
-		} else {
-			in.Known++
-		}
-	}
-	return in, nil
+	return socialIntake{Taken: r.Accepted, Known: r.Duplicate, Unusable: len(posts) - len(events) + len(r.Rejected)}, nil
 }

@@ -46,7 +46,7 @@ func takeTurn(tx *db.Tx, connector string, every time.Duration) (due bool, err e
 func (s *Service) notePolled(ctx context.Context, c Connector, p pollState) error {
 	now := s.db.Now()
 	_, err := s.db.Pool().Exec(ctx, `INSERT INTO analytics.social_poll AS p (connector, next_at, polled_at, posts, last_posts, etag, modified, newest)
-		VALUES ($1, $2, $3, $4, $4, $5, $6, $7)
+		VALUES ($1, $2, $3, $4::integer, $4::integer, $5, $6, $7)
 		ON CONFLICT (connector) DO UPDATE SET polled_at = excluded.polled_at, posts = p.posts + excluded.posts, last_posts = excluded.last_posts,
 			failures = 0, error = '', etag = excluded.etag, modified = excluded.modified, newest = excluded.newest`,
 		c.Name, now.Add(c.every()), now, p.LastPosts, p.ETag, p.Modified, p.Newest)
