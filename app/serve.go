@@ -120,12 +120,8 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 	}
 	defer func() { _ = lock.Unlock() }()
 	cfg.Database.URL, cfg.Redis.URL = "", ""
-	cfg.Hub.Services.APNsEndpoint = services.APNsURL()
-	cfg.Hub.Services.FCMEndpoint = services.FCMURL()
-	cfg.Hub.Services.WebPushHosts = []string{services.WebPushHost()}
-	cfg.Hub.Services.CAFile = filepath.Join(cfg.DataDir, "services.pem")
-	if err := os.WriteFile(cfg.Hub.Services.CAFile, services.CAPEM(), 0o600); err != nil {
-		return fault.E("app.Demo", fault.Internal, "cannot write "+cfg.Hub.Services.CAFile, err)
+	if err := useServices(&cfg, services); err != nil {
+		return err
 	}
 	people, err := demoPeople(&cfg)
 	if err != nil {
@@ -147,6 +143,18 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 			Pause: demoPause, Out: out, Terminal: opt.Terminal,
 		})
 	})
+}
+
+// useServices points the hub to the simulated push services.
+func useServices(cfg *Config, services *pushtest.Services) error {
+	cfg.Hub.Services.APNsEndpoint = services.APNsURL()
+	cfg.Hub.Services.FCMEndpoint = services.FCMURL()
+	cfg.Hub.Services.WebPushHosts = []string{services.WebPushHost()}
+	cfg.Hub.Services.CAFile = filepath.Join(cfg.DataDir, "services.pem")
+	if err := os.WriteFile(cfg.Hub.Services.CAFile, services.CAPEM(), 0o600); err != nil {
+		return fault.E("app.Demo", fault.Internal, "cannot write "+cfg.Hub.Services.CAFile, err)
+	}
+	return nil
 }
 
 // demoProvider is the name of the demo's way to sign in.
