@@ -40,6 +40,13 @@ test/clients/%/node_modules/.done: test/clients/%/package-lock.json
 	cd $(<D) && npm ci --no-fund --no-audit
 	touch $@
 
+.PHONY: clients
+clients: test/clients/azure/node_modules/.done ## true clients of other services, for tests
+
+test/clients/azure/node_modules/.done: test/clients/azure/package-lock.json
+	cd test/clients/azure && npm ci --no-fund --no-audit
+	touch $@
+
 .PHONY: test
 test: need-test assets $(CLIENTS) ## every test (TESTFLAGS="-race" for the race detector)
 	go test $(TESTFLAGS) ./...
@@ -125,6 +132,7 @@ need-run: need-go
 need-test: need-run
 	@missing=""; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
 	command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ] || missing="$$missing chromium"; \
 	command -v nghttp >/dev/null || missing="$$missing nghttp2-client"; \
 	command -v nghttpd >/dev/null || missing="$$missing nghttp2-server"; \

@@ -179,7 +179,7 @@ func (a *azureHouse) handles() map[string]any {
 		n       int
 		prefix  string
 	}{
-		"apple": {push.APNs, 1, ""}, "apple2": {push.APNs, 2, ""}, "apple3": {push.APNs, 3, ""}, "appleGone": {push.APNs, 4, "dead4101"}, "appleRegistered": {push.APNs, 5, ""},
+		"apple": {push.APNs, 1, ""}, "apple2": {push.APNs, 2, ""}, "apple3": {push.APNs, 3, ""}, "fcmGone": {push.FCM, 9, "unregistered-"}, "appleRegistered": {push.APNs, 5, ""},
 		"fcm": {push.FCM, 1, ""}, "fcm2": {push.FCM, 2, ""}, "fcm3": {push.FCM, 3, ""}, "gcm": {push.FCM, 4, ""},
 		"browser": {push.WebPush, 1, ""}, "browser2": {push.WebPush, 2, ""},
 	} {

@@ -153,7 +153,7 @@ async function sends() {
   await client.sendNotification(nh.createBrowserNotification({ body: { title: "Web" }, headers: { TTL: "600", Urgency: "low" } }), { tagExpression: "web" });
   m = await phones.next("browser", h.browser.endpoint);
   assert.deepEqual(m.payload, { title: "Web" });
-  assert.equal(m.header.urgency, "low");
+  assert.equal(m.header.urgency, "normal"); // Usher knows high and normal
 
   await client.sendNotification(nh.createTemplateNotification({ body: { message: "Gate A" } }), { tagExpression: "doors" });
   m = await phones.next("template", h.apple2);
@@ -211,10 +211,10 @@ async function schedules() {
 }
 
 async function feedback() {
-  await client.createOrUpdateInstallation({ installationId: "lost", platform: "apns", pushChannel: h.appleGone, tags: ["lost"] });
-  const sent = await client.sendNotification(nh.createAppleNotification({ body: { aps: { alert: "?" } } }), { tagExpression: "lost" });
+  await client.createOrUpdateInstallation({ installationId: "lost", platform: "fcmv1", pushChannel: h.fcmGone, tags: ["lost"] });
+  const sent = await client.sendNotification(nh.createFcmV1Notification({ body: { message: { data: { a: "b" } } } }), { tagExpression: "lost" });
   const details = await finished(sent.notificationId);
-  assert.deepEqual(details.apnsOutcomeCounts, [{ state: "ExpiredChannel", count: 1 }]);
+  assert.deepEqual(details.fcmV1OutcomeCounts, [{ state: "ExpiredChannel", count: 1 }]);
   assert.equal((await client.getInstallation("lost")).pushChannelExpired, true);
   const container = new URL(await client.getFeedbackContainerUrl());
   const list = await (await fetch(`${container}&restype=container&comp=list`)).text();
@@ -222,8 +222,8 @@ async function feedback() {
   const blob = new URL(container);
   blob.pathname += `/${name}`;
   const body = await (await fetch(blob)).text();
-  assert.match(body, /<NotificationSystemError>ExpiredChannel<\/NotificationSystemError><Platform>apple<\/Platform>/);
-  assert.ok(body.includes(`<PnsHandle>${h.appleGone}</PnsHandle>`) && body.includes(`<NotificationId>${sent.notificationId}</NotificationId>`));
+  assert.match(body, /<NotificationSystemError>ExpiredChannel<\/NotificationSystemError><Platform>fcmv1<\/Platform>/);
+  assert.ok(body.includes(`<PnsHandle>${h.fcmGone}</PnsHandle>`) && body.includes(`<NotificationId>${sent.notificationId}</NotificationId>`));
   container.searchParams.set("sig", "AAAA");
   assert.equal((await fetch(container)).status, 403);
 }
@@ -232,10 +232,10 @@ async function jobs() {
   const put = (name, body) => fetch(`${given.blobs}/box/${name}?sig=secret`, { method: "PUT", headers: { "x-ms-blob-type": "BlockBlob", "x-ms-version": "2020-10-02" }, body });
   const read = async (path) => (await fetch(`${given.blobs}/box/${path}?sig=secret`)).text();
   const box = { outputContainerUrl: `${given.blobs}/box?sig=secret` };
-  const done = (poller) => poller.pollUntilDone();
   const describe = (id, tags, token) => `<AppleRegistrationDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"><RegistrationId>${id}</RegistrationId><Tags>${tags}</Tags><DeviceToken>${token}</DeviceToken></AppleRegistrationDescription>`;
   await put("in.txt", [1, 2, 3].map((n) => describe(`bulk-${n}`, "bulk", `${n}`.repeat(64))).join("\n") + "\n" + describe("bulk-4", "bulk", "no token"));
-  const made = await done(await client.beginSubmitNotificationHubJob({ ...box, type: "ImportCreateRegistrations", importFileUrl: `${given.blobs}/box/in.txt?sig=secret` }, { updateIntervalInMs: 100 }));
+  // The poller is thenable: awaiting it waits for the job.
+  const made = await client.beginSubmitNotificationHubJob({ ...box, type: "ImportCreateRegistrations", importFileUrl: `${given.blobs}/box/in.txt?sig=secret` }, { updateIntervalInMs: 100 });
   assert.equal(made.status, "Completed");
   assert.equal(made.progress, 100);
   assert.equal((await all(client.listRegistrationsByTag("bulk"))).length, 3);
