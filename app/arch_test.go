@@ -41,6 +41,9 @@ var sqlExemptions = []exemption{
 var unheard = []exemption{
 	{"NotificationFinished", "", "analytics will learn from it; webhooks will announce it"},
 	{"InstallationsRetired", "", "analytics will count audiences with it"},
+	{"DemandShifted", "", "pricing will ask for a decision when demand shifts (issue 8); people see it on /alarms"},
+	{"SentimentShifted", "", "pricing will weigh it (issue 8); people see it on /alarms"},
+	{"CartAbandoned", "", "vouchers will be offered for carts left behind; webhooks will announce it"},
 }
 
 // kernelSchemas belong to packages of the kernel; every other schema is a module's.

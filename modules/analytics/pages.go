@@ -1,6 +1,10 @@
 package analytics
 
-import "github.com/usherhq/usher/modules/kernel/web"
+import (
+	"slices"
+
+	"github.com/usherhq/usher/modules/kernel/web"
+)
 
 // Pages is analytics' part of the dashboard.
-func (s *Service) Pages() []web.Route { return s.QueryPages() }
+func (s *Service) Pages() []web.Route { return slices.Concat(s.QueryPages(), s.DetectorPages()) }
