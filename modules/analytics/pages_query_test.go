@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	cmdline "flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -18,8 +17,6 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/web"
 )
-
-var updateQueryPages = cmdline.Bool("update-queries", false, "write the golden files of the query pages instead of comparing with them")
 
 func querySiteFiles() fs.FS { return os.DirFS("../../web") }
 
@@ -92,7 +89,7 @@ var queryFormWrong = url.Values{"name": {"Sales!"}, "types": {"sale.completed, N
 var queryFormRight = url.Values{"name": {"revenue"}, "types": {"sale.completed"}, "window.kind": {"tumbling"}, "window.size": {"2m"}, "aggregate.function": {"sum"},
 	"aggregate.of": {"$.total"}, "lateness.otherwise": {"adjust"}, "do": {"try"}}
 
-// To accept a change: go test ./modules/analytics -run GoldenQuery -update-queries
+// To accept a change: go test ./modules/analytics -run GoldenQuery -update
 func TestGoldenQueryPages(t *testing.T) {
 	r := busyQueries(t)
 	site := newQuerySite(t, r.Service, func(name string) string { return "/assets/" + name })
@@ -106,7 +103,7 @@ func TestGoldenQueryPages(t *testing.T) {
 		"query-edit-trial": visitQuery(site, "/queries/new", queryFormRight),
 	} {
 		path := filepath.Join("testdata", "pages", name+".html")
-		if *updateQueryPages {
+		if *update {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
