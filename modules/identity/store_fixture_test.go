@@ -113,6 +113,28 @@ func atOnce(all ...func() error) []error {
 	return errs
 }
 
+// overtaken runs first, and before it commits begins second, which gets as far as it
+// can: to its end, or to a lock that first holds.
+func (h *house) overtaken(first, second func(tx *db.Tx) error) (firstEnded, secondEnded error) {
+	h.t.Helper()
+	ended := make(chan error, 1)
+	firstEnded = h.as(web.Caller{Name: "first"}, func(tx *db.Tx) error {
+		if err := first(tx); err != nil {
+			return err
+		}
+		go func() { ended <- h.as(web.Caller{Name: "second"}, second) }()
+		for waiting := false; !waiting && len(ended) == 0; {
+			err := h.db.Pool().QueryRow(h.t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return firstEnded, <-ended
+}
+
 func wantCode(t *testing.T, what string, err error, code fault.Code) {
 	t.Helper()
 	if !fault.Is(err, code) {

@@ -49,9 +49,16 @@ func TestEnrolmentCodeIsSpentOnce(t *testing.T) {
 	if (errs[0] == nil) == (errs[1] == nil) {
 		t.Errorf("of two at once one must win: %v", errs)
 	}
+	scanners, err := h.Scanners(t.Context())
+	if err != nil || len(scanners) != 1 {
+		t.Fatalf("%+v %v", scanners, err)
+	}
+	h.must(func(tx *db.Tx) error { return h.RevokeKey(tx, scanners[0].ID, web.Scan) }) // its name is free again
+	_, err = h.enrol(e.Code)
+	wantCode(t, "a spent code, the scanner revoked", err, fault.Forbidden)
 	late := h.enrolment("Gate B")
 	h.clock.Advance(15 * time.Minute)
-	_, err := h.enrol(late.Code)
+	_, err = h.enrol(late.Code)
 	wantCode(t, "a code after 15 minutes", err, fault.Forbidden)
 	_, err = h.enrol("")
 	wantCode(t, "no code", err, fault.Forbidden)
