@@ -34,7 +34,7 @@ var detectDelays = []struct {
 func (b *bench) detectors(ctx context.Context) error {
 	quick := 1
 	if b.n < 1_000_000 {
-		quick = 8
+		quick = 2
 	}
 	for _, g := range detectDelays {
 		for _, ratio := range []float64{g.up, g.down} {

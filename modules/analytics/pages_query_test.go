@@ -46,7 +46,7 @@ func newQuerySite(t *testing.T, s *Service, asset func(string) string) *echo.Ech
 	}
 	e.Use(web.Identify, web.Recover, web.Secure, sameOrigin)
 	m := web.Mounter{Echo: e, Guard: anyone{}}
-	m.Pages(s.QueryPages()...)
+	m.Pages(s.Pages()...)
 	m.Routes(assets.Route())
 	return e
 }
