@@ -124,7 +124,7 @@ func (u *usher) firstPage(ctx context.Context) error {
 		if err == nil {
 			_, _ = io.Copy(io.Discard, res.Body)
 			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusUnauthorized {
 				return nil
 			}
 			return fmt.Errorf("the first page answers %s", res.Status)
