@@ -88,6 +88,7 @@ func TestCartIsDueWhenItsHoldEnds(t *testing.T) {
 		t.Error("a session was opened again by its own past")
 	}
 	c.active(until.Add(time.Hour), 1, cartFact{})
+	c.active(cartStart.Add(4*time.Minute), 5, cartFact{}) // the past again, while the next session is open
 	if f := c.abandon(until.Add(2 * time.Hour)); f.Items != 1 || !f.OpenedAt.Equal(until.Add(time.Hour)) {
 		t.Errorf("the next session: %+v", f)
 	}

@@ -148,3 +148,25 @@ func TestModelOfCarts(t *testing.T) {
 		t.Errorf("%d carts were announced, %d were left", len(seen), len(left))
 	}
 }
+
+// Facts of one cart may lie in several partitions: who follows one of them waits
+// for the other, or one would undo what the other did.
+func TestACartIsFollowedByOneAtATime(t *testing.T) {
+	r := newWatchRig(t)
+	key := []cartKey{{"shop", "1"}}
+	hold := func(tx *db.Tx) error { _, err := lockCarts(tx, key); return err }
+	r.must(r.db.InTx(t.Context(), hold))
+	r.must(r.db.InTx(t.Context(), func(tx *db.Tx) error {
+		r.must(hold(tx))
+		err := r.db.InTx(t.Context(), func(other *db.Tx) error {
+			if _, err := other.Conn().Exec(t.Context(), `SET LOCAL lock_timeout = '50ms'`); err != nil {
+				return err
+			}
+			return hold(other)
+		})
+		if err == nil {
+			t.Error("two transactions hold one cart")
+		}
+		return nil
+	}))
+}

@@ -3,9 +3,7 @@ package detect_test
 import (
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -127,93 +125,6 @@ func TestShiftSeesSilence(t *testing.T) {
 	t.Error("six bins of silence at five a bin were not noticed")
 }
 
-func TestSpikeAndDipReportsWhatItsModeSays(t *testing.T) {
-	for _, tc := range []struct {
-		mode             detect.Mode
-		atSpike, atDip   bool
-		confidence, high float64
-	}{
-		{detect.Spikes, true, false, 95, 60},
-		{detect.Dips, false, true, 95, 60},
-		{detect.SpikesAndDips, true, true, 95, 60},
-		{"both", true, true, 95, 60}, // unknown: everything
-		{detect.SpikesAndDips, false, false, 100, 60},
-	} {
-		d := detect.NewSpikeAndDip(tc.confidence, 60, tc.mode)
-		for i := range 60 {
-			d.Update(30 + float64(i%7) - 3)
-		}
-		a, ok := d.Update(tc.high)
-		if ok != tc.atSpike || ok && (a.Direction != detect.Up || a.Baseline != 30 || a.Observed != tc.high || a.Score > 0.001) {
-			t.Errorf("%s at %v %%, a spike: %v %+v", tc.mode, tc.confidence, ok, a)
-		}
-		if a, ok = d.Update(1); ok != tc.atDip || ok && a.Direction != detect.Down {
-			t.Errorf("%s at %v %%, a dip: %v %+v", tc.mode, tc.confidence, ok, a)
-		}
-	}
-}
-
-// The p-value is one: a normal series alarms about as often as the confidence says.
-func TestSpikeAndDipKeepsItsConfidence(t *testing.T) {
-	r := rand.New(rand.NewPCG(6, 6))
-	for _, confidence := range []float64{80, 95, 99} {
-		d := detect.NewSpikeAndDip(confidence, 120, detect.SpikesAndDips)
-		const n = 20_000
-		anomalies := 0
-		for range n {
-			if _, ok := d.Update(100 + 15*r.NormFloat64()); ok {
-				anomalies++
-			}
-		}
-		want := 1 - confidence/100
-		if share := float64(anomalies) / n; share < 0.7*want || share > 1.5*want {
-			t.Errorf("confidence %v: %.4f of normal values are anomalies", confidence, share)
-		}
-	}
-}
-
-func TestChangePointFindsALastingChangeAndFewOthers(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 7))
-	const series, length = 100, 120
-	normal := func(mean float64) float64 { return mean + 10*r.NormFloat64() }
-	falseAlarms, missed, delays, wrong := 0, 0, 0, 0
-	for range series {
-		d := detect.NewChangePoint(95, length)
-		for range 2 * length {
-			if _, ok := d.Update(normal(50)); ok {
-				falseAlarms++
-			}
-		}
-		n, ok := 0, false
-		var a detect.Alarm
-		for ; !ok && n < 30; n++ {
-			a, ok = d.Update(normal(80))
-		}
-		if !ok {
-			missed++
-			continue
-		}
-		delays += n
-		if a.Direction != detect.Up || a.Observed < 60 {
-			wrong++ // a false alarm that was on its way
-		}
-	}
-	t.Logf("%d false alarms in %d histories, %d of %d missed, mean delay %.1f", falseAlarms, 2*series, missed, series, float64(delays)/float64(series-missed))
-	if falseAlarms > 2*series/20 || missed > 0 || wrong > 3 || delays > 12*series {
-		t.Error("not what it promises")
-	}
-}
-
-func TestOneStrangeValueIsNoChangePoint(t *testing.T) {
-	d := detect.NewChangePoint(90, 60)
-	for i := range 60 {
-		d.Update(float64(i % 5))
-	}
-	if _, ok := d.Update(1000); ok {
-		t.Error("a single value passed for a change")
-	}
-}
-
 // What is stored between any two bins must not matter.
 func TestDetectorsSurviveRestarts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -299,44 +210,4 @@ func FuzzDecodeShift(f *testing.F) {
 			s.Update(3, 1)
 		}
 	})
-}
-
-func TestSeasonLearnsDaysThenWeeks(t *testing.T) {
-	monday := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
-	truth := func(t time.Time) float64 {
-		f := 0.5
-		if t.Hour() >= 18 {
-			f = 2.5
-		}
-		if t.Weekday() == time.Saturday {
-			f *= 2
-		}
-		return f
-	}
-	past := func(days int) (hours []detect.Hour) {
-		a := newArrivals(8, uint64(days))
-		for i := range days * 24 {
-			start := monday.Add(time.Duration(i) * time.Hour)
-			hours = append(hours, detect.Hour{Start: start, Total: a.bin(60 * 10 * truth(start)), Bins: 60})
-		}
-		return hours
-	}
-	mean := 0.0
-	for i := range 168 {
-		mean += truth(monday.Add(time.Duration(i)*time.Hour)) / 168
-	}
-	tuesday, saturday := monday.Add(24*time.Hour+20*time.Hour), monday.Add(5*24*time.Hour+20*time.Hour)
-	if s := detect.EstimateSeason(past(2)); !reflect.DeepEqual(s, detect.Season{}) || s.At(tuesday) != 1 {
-		t.Error("two days make no season")
-	}
-	s := detect.EstimateSeason(past(28))
-	for _, at := range []time.Time{tuesday, saturday, monday.Add(time.Hour)} {
-		end := at.Add(time.Minute)
-		if got, want := s.At(end), truth(at)/mean; math.Abs(got/want-1) > 0.1 {
-			t.Errorf("%s: %.3f, want %.3f", at.Format("Mon 15:04"), got, want)
-		}
-	}
-	if s.At(monday.Add(19*time.Hour)) > 1.5*s.At(monday.Add(17*time.Hour+time.Minute))*1.5 && s.At(monday.Add(18*time.Hour)) > 1 {
-		t.Error("a bin that ends at 18:00 belongs to the hour before")
-	}
 }
