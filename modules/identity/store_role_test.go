@@ -205,7 +205,7 @@ func TestInvitesAreNotForged(t *testing.T) {
 		t.Fatal(err)
 	}
 	foreign, _, _ := MakeInvite(other, RoleOwner, "eve", h.clock.Now(), time.Hour)
-	sealed, _ := h.key.Seal([]byte(`{"role":"owner"}`), []byte("hub.credential"))
+	sealed, _ := h.key.Seal([]byte(`{"role":"owner"}`), []byte("something else"))
 	for what, bad := range map[string]string{"of another key": foreign, "cut": token[:len(token)-2], "nothing": "", "no base64": "!!!",
 		"sealed for something else": string(sealed), "long": strings.Repeat("A", 5000), "altered": flip(token)} {
 		wantCode(t, what, h.join(bad, ana), fault.Forbidden)

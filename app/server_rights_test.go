@@ -245,7 +245,7 @@ func rightsRow(method, path string, right web.Right, let []string) string {
 }
 
 var rightsHead = "# Who may call what\n\n" +
-	"`TestGoldenRights` (app/rights_test.go) asks every mounted route as every kind of caller, through the real guard, and\n" +
+	"`TestGoldenRights` (app/server_rights_test.go) asks every mounted route as every kind of caller, through the real guard, and\n" +
 	"fails when this table says otherwise. `make golden` writes it anew. ✓: the guard lets the caller in. What a route then\n" +
 	"gives is narrower still: a key keeps to its app and event, a person to what is theirs.\n\n" +
 	"| method | path | right | " + strings.Join(askers, " | ") + " |\n" +
