@@ -164,8 +164,8 @@ func TestTimeAwayIsNotSilence(t *testing.T) {
 // the bin of its time.
 func TestModelOfBins(t *testing.T) {
 	r := newWatchRig(t)
-	rnd := rand.New(rand.NewPCG(5, 5))
-	var mu sync.Mutex
+	rnd, mood := rand.New(rand.NewPCG(5, 5)), rand.New(rand.NewPCG(5, 6))
+	var mu sync.Mutex // of mood
 	moody := func(l stream.Listener) stream.Listener {
 		handle := l.Handle
 		l.Batch, l.Workers = 7, 2
@@ -175,7 +175,7 @@ func TestModelOfBins(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if rnd.IntN(4) == 0 {
+			if mood.IntN(4) == 0 {
 				return errors.New("not in the mood")
 			}
 			return nil
