@@ -8,18 +8,28 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 // Replay sets a listener's cursors back so that it handles again all facts
 // received since. Cursors are never set forward.
-// Errors: fault.NotFound when this process has no such listener.
+// Errors: fault.NotFound when this process has no such listener, fault.Conflict
+// when it is not Replayable.
 func (s *Stream) Replay(ctx context.Context, listener string, since time.Time) error {
+	const op = "stream.Replay"
+	r, err := s.registered(op, listener)
+	if err != nil {
+		return err
+	}
+	if !r.Replayable {
+		return fault.E(op, fault.Conflict, "the listener "+listener+" must not handle facts again: their effects would happen twice", nil).WithFix(r.ReplayNote)
+	}
 	return s.ReplayWith(ctx, listener, since, func(*db.Tx) error { return nil })
 }
 
-// ReplayWith is Replay for a listener with state: reset runs in the transaction
+// ReplayWith is Replay for a module that knows how its listener's state is undone: reset runs in the transaction
 // that sets the cursors back, while none of the listener's batches is under way.
-// It must be short. Errors: Replay's and reset's.
+// It must be short. Errors: fault.NotFound, and reset's.
 func (s *Stream) ReplayWith(ctx context.Context, listener string, since time.Time, reset func(tx *db.Tx) error) error {
 	const op = "stream.Replay"
 	if _, err := s.registered(op, listener); err != nil {
@@ -75,6 +85,22 @@ func (s store) placesAt(ctx context.Context, since time.Time) (partitions []int1
 		return nil
 	})
 	return partitions, places, db.Classify("stream.Replay", err)
+}
+
+// countLimit bounds Since.
+const countLimit = 100_000
+
+// Since counts the facts that a replay from then on hands to a listener, up to
+// 100,000. Errors: fault.NotFound when this process has no such listener.
+func (s *Stream) Since(ctx context.Context, listener string, since time.Time) (n int, err error) {
+	const op = "stream.Since"
+	r, err := s.registered(op, listener)
+	if err != nil {
+		return 0, err
+	}
+	err = s.store.db.Pool().QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM stream.log
+		WHERE received_at >= $1 AND (cardinality($2::text[]) = 0 OR type = ANY($2)) LIMIT $3) w`, since, orEmpty(r.Types), countLimit).Scan(&n)
+	return n, db.Classify(op, err)
 }
 
 // Oldest is when the oldest fact still kept was received, or now when there is none.
