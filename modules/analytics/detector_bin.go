@@ -126,9 +126,15 @@ func (s *Service) DetectorListeners() []stream.Listener {
 		types = append(types, w.Types...)
 	}
 	slices.Sort(types)
-	listeners := []stream.Listener{{Name: cartListener, Types: cartTypes, Handle: s.followCarts}}
+	listeners := []stream.Listener{{
+		Name: cartListener, Types: cartTypes, Handle: s.followCarts, About: "follows carts until they are bought or left behind", Replayable: true,
+		ReplayNote: "No cart is announced twice. What lies in a cart that is still open is counted once more.",
+	}}
 	if len(types) > 0 {
-		listeners = append(listeners, stream.Listener{Name: detectorListener, Types: slices.Compact(types), Handle: s.countFacts})
+		listeners = append(listeners, stream.Listener{
+			Name: detectorListener, Types: slices.Compact(types), Handle: s.countFacts, About: "counts facts in the bins that detectors judge",
+			ReplayNote: "Detectors would count the facts twice and announce alarms that are none.",
+		})
 	}
 	return listeners
 }

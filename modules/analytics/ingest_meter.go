@@ -127,11 +127,14 @@ func (t *meter) rejections(now time.Time, all []Rejection) {
 	}
 }
 
-// words are what was wrong, on one line.
+// words are what was wrong and how to put it right, on one line.
 func (r Rejection) words() string {
 	parts := make([]string, len(r.Errors))
 	for i, f := range r.Errors {
 		parts[i] = f.Name + " " + f.Problem
+		if f.Fix != "" {
+			parts[i] += " (" + f.Fix + ")"
+		}
 	}
 	return storedText(strings.Join(parts, "; "))
 }

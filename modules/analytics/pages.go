@@ -7,4 +7,6 @@ import (
 )
 
 // Pages is analytics' part of the dashboard.
-func (s *Service) Pages() []web.Route { return slices.Concat(s.QueryPages(), s.DetectorPages()) }
+func (s *Service) Pages() []web.Route {
+	return slices.Concat(s.QueryPages(), s.DetectorPages(), s.StreamPages())
+}

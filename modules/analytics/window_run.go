@@ -20,7 +20,11 @@ const windowsListener = "analytics.windows"
 // moves the partition's cursor: once for each batch, and exactly once. States of
 // several partitions join when they are read.
 func (s *Service) Windows() stream.Listener {
-	return stream.Listener{Name: windowsListener, Batch: 2000, Workers: 2, Handle: s.countWindows}
+	return stream.Listener{
+		Name: windowsListener, Batch: 2000, Workers: 2, Handle: s.countWindows,
+		About: "counts facts in the windows of standing queries", Replayable: true,
+		ReplayNote: "A query passes over facts it has counted, so this changes no output. To count a query again, replay it on its own page.",
+	}
 }
 
 // countWindows counts a batch of one partition's facts.
