@@ -16,24 +16,24 @@ import (
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
-// QueryPages is the dashboard's part for standing queries.
+// QueryPages is the dashboard's part for standing queries: staff looks, an admin changes.
 func (s *Service) QueryPages() []web.Route {
-	page := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: path, Right: web.Staff, Handler: h}
+	page := func(right web.Right, method, path string, h echo.HandlerFunc) web.Route {
+		return web.Route{Method: method, Path: path, Right: right, Handler: h}
 	}
-	live, file := page("GET", "/queries/:name/live", s.getQueryLive), page("GET", "/queries/:name/outputs.csv", s.pageOutputsFile)
+	live, file := page(web.Staff, "GET", "/queries/:name/live", s.getQueryLive), page(web.Staff, "GET", "/queries/:name/outputs.csv", s.pageOutputsFile)
 	live.Timeout, file.Timeout = -1, -1
 	return []web.Route{
-		page("GET", "/queries", s.pageQueries),
-		page("GET", "/queries/new", s.pageNewQuery),
-		page("POST", "/queries/new", s.pageQuerySaved),
-		page("GET", "/queries/:name", s.pageQuery),
-		page("GET", "/queries/:name/edit", s.pageEditQuery),
-		page("POST", "/queries/:name/edit", s.pageQuerySaved),
-		page("POST", "/queries/:name/pause", s.pagePause),
-		page("POST", "/queries/:name/resume", s.pagePause),
-		page("POST", "/queries/:name/replay", s.pageReplay),
-		page("POST", "/queries/:name/delete", s.pageDeleteQuery),
+		page(web.Staff, "GET", "/queries", s.pageQueries),
+		page(web.Admin, "GET", "/queries/new", s.pageNewQuery),
+		page(web.Admin, "POST", "/queries/new", s.pageQuerySaved),
+		page(web.Staff, "GET", "/queries/:name", s.pageQuery),
+		page(web.Admin, "GET", "/queries/:name/edit", s.pageEditQuery),
+		page(web.Admin, "POST", "/queries/:name/edit", s.pageQuerySaved),
+		page(web.Admin, "POST", "/queries/:name/pause", s.pagePause),
+		page(web.Admin, "POST", "/queries/:name/resume", s.pagePause),
+		page(web.Admin, "POST", "/queries/:name/replay", s.pageReplay),
+		page(web.Admin, "POST", "/queries/:name/delete", s.pageDeleteQuery),
 		live, file,
 	}
 }
