@@ -37,6 +37,17 @@ func TestSignInLeadsBackToThePageThatWasAsked(t *testing.T) {
 	}
 }
 
+// Open redirect: what a link to our sign-in says of afterwards leads to nobody else.
+func TestSignInsLeadToNobodyElse(t *testing.T) {
+	d := newDoorway(t)
+	for _, bad := range []string{"//evil.example", `/\evil.example`, "https://evil.example", "/%2f%2fevil.example"} {
+		v := d.visitor()
+		if status, to, _ := v.ask(v.pick(v.begin("/auth/one?return="+url.QueryEscape(bad)), "ana"), nil); status != http.StatusSeeOther || to != d.base+"/" {
+			t.Errorf("%q leads to %d %s", bad, status, to)
+		}
+	}
+}
+
 // Login CSRF: somebody else's answer, brought to this browser, signs it in as nobody.
 func TestAnotherBrowsersSignInIsRefused(t *testing.T) {
 	d := newDoorway(t)

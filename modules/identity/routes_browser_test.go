@@ -24,8 +24,9 @@ import (
 // doorway is a running identity with two true OpenID providers beside it.
 type doorway struct {
 	*house
-	one, two *oidctest.Provider
-	base     string
+	one, two  *oidctest.Provider
+	base      string
+	transport http.RoundTripper // of visitors; nil: the usual one
 }
 
 var strangers = []oidctest.User{{Subject: "ana", Name: "Ana", Email: "ana@example.org"}, {Subject: "eve", Name: "Eve", Email: "eve@example.org"}}
@@ -118,7 +119,7 @@ type visitor struct {
 
 func (d *doorway) visitor() *visitor {
 	jar, _ := cookiejar.New(nil) // fails for options alone
-	return &visitor{t: d.t, base: d.base, http: &http.Client{Jar: jar,
+	return &visitor{t: d.t, base: d.base, http: &http.Client{Jar: jar, Transport: d.transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
@@ -178,21 +179,28 @@ var requestID = regexp.MustCompile(`name="id" value="([^"]+)"`)
 // address at which the provider sends the browser back to us.
 func (v *visitor) pick(address, user string) string {
 	v.t.Helper()
+	back, said := v.picked(address, user)
+	if !strings.HasPrefix(back, v.base) {
+		v.t.Fatalf("the provider sends to %q: %s", back, said)
+	}
+	return back
+}
+
+// picked is how the provider answers to a picked person: an address to go to, or a page.
+func (v *visitor) picked(address, user string) (back, page string) {
+	v.t.Helper()
 	_, login, body := v.ask(address, nil)
 	if login == "" {
 		v.t.Fatalf("the provider refuses %s: %s", address, body)
 	}
-	_, _, page := v.ask(login, nil)
+	_, _, page = v.ask(login, nil)
 	found := requestID.FindStringSubmatch(page)
 	if found == nil {
 		v.t.Fatalf("no page to pick from: %s", page)
 	}
-	_, next, body := v.ask(login, url.Values{"id": {found[1]}, "user": {user}})
-	_, back, said := v.ask(next, nil)
-	if !strings.HasPrefix(back, v.base) {
-		v.t.Fatalf("the provider sends to %q: %s %s", back, body, said)
-	}
-	return back
+	_, next, _ := v.ask(login, url.Values{"id": {found[1]}, "user": {user}})
+	_, back, page = v.ask(next, nil)
+	return back, page
 }
 
 // signIn goes all the way.

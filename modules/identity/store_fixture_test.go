@@ -117,12 +117,18 @@ func atOnce(all ...func() error) []error {
 // can: to its end, or to a lock that first holds.
 func (h *house) overtaken(first, second func(tx *db.Tx) error) (firstEnded, secondEnded error) {
 	h.t.Helper()
+	return h.overtakenAs(web.Caller{Name: "first"}, web.Caller{Name: "second"}, first, second)
+}
+
+// overtakenAs is overtaken by two callers.
+func (h *house) overtakenAs(one, other web.Caller, first, second func(tx *db.Tx) error) (firstEnded, secondEnded error) {
+	h.t.Helper()
 	ended := make(chan error, 1)
-	firstEnded = h.as(web.Caller{Name: "first"}, func(tx *db.Tx) error {
+	firstEnded = h.as(one, func(tx *db.Tx) error {
 		if err := first(tx); err != nil {
 			return err
 		}
-		go func() { ended <- h.as(web.Caller{Name: "second"}, second) }()
+		go func() { ended <- h.as(other, second) }()
 		for waiting := false; !waiting && len(ended) == 0; {
 			err := h.db.Pool().QueryRow(h.t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
 				WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)

@@ -95,55 +95,6 @@ func TestOfTwoClaimsAtOnceOneWins(t *testing.T) {
 	}
 }
 
-// The second claim begins before the first has committed.
-func TestOvertakenClaimIsRefused(t *testing.T) {
-	h := newHouse(t)
-	ana, eve := h.person(RoleCustomer, "Ana"), h.person(RoleCustomer, "Eve")
-	hash := hashOf(h.claim())
-	first, second := h.overtaken(
-		func(tx *db.Tx) error { return h.acceptClaim(tx, hash, ana.Person) },
-		func(tx *db.Tx) error { return h.acceptClaim(tx, hash, eve.Person) })
-	if first != nil || h.roleOf(ana) != RoleOwner || h.roleOf(eve) != RoleCustomer {
-		t.Errorf("%v; Ana is %s, Eve is %s", first, h.roleOf(ana), h.roleOf(eve))
-	}
-	wantCode(t, "the second", second, fault.Forbidden)
-}
-
-func TestOvertakenInviteIsRefused(t *testing.T) {
-	h := newHouse(t)
-	ana, eve := h.person(RoleCustomer, "Ana"), h.person(RoleCustomer, "Eve")
-	token, _ := h.invite(RoleAdmin)
-	first, second := h.overtaken(
-		func(tx *db.Tx) error { return h.acceptInvite(tx, hashOf(token), ana.Person) },
-		func(tx *db.Tx) error { return h.acceptInvite(tx, hashOf(token), eve.Person) })
-	if first != nil || h.roleOf(eve) != RoleCustomer {
-		t.Errorf("%v; Eve is %s", first, h.roleOf(eve))
-	}
-	wantCode(t, "the second", second, fault.Forbidden)
-}
-
-func TestOvertakenDemotionKeepsAnOwner(t *testing.T) {
-	h := newHouse(t)
-	ana, ben := h.person(RoleOwner, "Ana"), h.person(RoleOwner, "Ben")
-	by := func(who web.Caller) func(tx *db.Tx) error {
-		return func(tx *db.Tx) error {
-			owners, err := lockOwners(tx)
-			if err == nil {
-				err = keepsAnOwner("test", owners, Person{Role: RoleOwner}, RoleAdmin)
-			}
-			if err == nil {
-				err = updateRole(tx, who.Person, RoleAdmin)
-			}
-			return err
-		}
-	}
-	first, second := h.overtaken(by(ben), by(ana))
-	if first != nil || h.roleOf(ana) != RoleOwner {
-		t.Errorf("%v; Ana is %s", first, h.roleOf(ana))
-	}
-	wantCode(t, "the second", second, fault.Conflict)
-}
-
 func (h *house) invite(role Role) (token string, v Invite) {
 	h.t.Helper()
 	h.must(func(tx *db.Tx) (err error) { token, v, err = h.CreateInvite(tx, role, InviteAge); return err })

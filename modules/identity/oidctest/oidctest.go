@@ -32,7 +32,8 @@ type User struct {
 type Config struct {
 	ClientID     string
 	ClientSecret string
-	AppID        string // of an app, whose ID tokens Token makes too; "": ClientID
+	SecretOf     func(given string) bool // takes secrets instead of ClientSecret, as Apple does; nil: ClientSecret alone
+	AppID        string                  // of an app, whose ID tokens Token makes too; "": ClientID
 	Users        []User
 	Now          func() time.Time // nil: the machine's time
 }

@@ -178,7 +178,11 @@ func (s *storage) GetClientByClientID(_ context.Context, client string) (op.Clie
 }
 
 func (s *storage) AuthorizeClientIDSecret(_ context.Context, client, secret string) error {
-	if client != s.p.cfg.ClientID || secret != s.p.cfg.ClientSecret {
+	known := secret == s.p.cfg.ClientSecret
+	if s.p.cfg.SecretOf != nil {
+		known = s.p.cfg.SecretOf(secret)
+	}
+	if client != s.p.cfg.ClientID || !known {
 		return errNone
 	}
 	return nil
