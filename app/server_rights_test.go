@@ -121,7 +121,9 @@ func (th *throng) renewToken() {
 // People and their apps come with a fresh session or token each time: some routes end it.
 func (th *throng) knock(method, path, asker string) bool {
 	th.t.Helper()
-	req := httptest.NewRequest(method, path, strings.NewReader(""))
+	closing := make(chan struct{})
+	close(closing) // a live stream ends at once
+	req := httptest.NewRequestWithContext(web.WithClosing(th.t.Context(), closing), method, path, strings.NewReader(""))
 	req.Host, req.RemoteAddr = "localhost:8080", "127.0.0.1:4711"
 	switch person, isPerson := th.people[asker]; {
 	case isPerson:
