@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,8 @@ type gate struct {
 	t     *testing.T
 	clock *clock.Fixed
 	url   string
+
+	server *httptest.Server
 }
 
 var gateNoon = time.Date(2026, 7, 10, 12, 0, 0, 0, time.UTC)
@@ -57,10 +60,10 @@ func newGate(t *testing.T, right web.Right, change ...func(*Config)) *gate {
 	t.Cleanup(g.Close)
 	e := echo.New()
 	e.HTTPErrorHandler = web.ErrorHandler(log, nil)
-	web.Mounter{Echo: e, Guard: holder{right}}.Routes(g.ingestRoutes()...)
+	web.Mounter{Echo: e, Guard: holder{right}}.Routes(slices.Concat(g.ingestRoutes(), g.exportRoutes())...)
 	server := httptest.NewServer(e)
 	t.Cleanup(server.Close)
-	g.url = server.URL
+	g.url, g.server = server.URL, server
 	return g
 }
 
