@@ -24,7 +24,7 @@ func goldenStreamPages() map[string]any {
 	moved := at.Add(-time.Second)
 	good := listenerRow{listenerState{Name: "analytics.windows", About: "counts facts", Replayable: true, ReplayNote: "A query passes over what it has counted.", Partitions: []readingState{{0, 7001, 42, 0, &moved}, {1, 0, 0, 0, nil}}}}
 	held := listenerRow{listenerState{Name: "sales.count", About: "counts sales", Types: []string{"sale.completed"}, Behind: 12, Seconds: 90, Held: true, Parked: 2, ReplayNote: "Sales would count twice.", Blocker: &blockerState{PID: 311, Seconds: 301, State: "idle in transaction", Query: "UPDATE big SET x = $1"}}}
-	ready := replayPage{listenerRow: good, From: "2026-06-01T10:00", Oldest: "2026-03-01T00:00", Facts: 1234, Ready: true}
+	ready := replayPage{listenerRow: good, From: "2026-06-01T10:00", Oldest: "2026-03-01T00:00", Facts: 1234, Ready: true, Back: moment{at.Add(-2 * time.Hour)}}
 	return map[string]any{
 		"stream-busy": p, "stream-none": streamPage{Live: "/stream/live?span=day&type="},
 		"stream_listeners-held": listenersPage{Listeners: []listenerRow{good, held}, Blocker: held.Blocker, Oldest: "2026-03-01T00:00", May: true},

@@ -80,7 +80,8 @@ type replayPage struct {
 	From   string // as the form writes it
 	Oldest string
 	Facts  int
-	Ready  bool // From is a time to replay from
+	Ready  bool   // From is a time to replay from:
+	Back   moment // this one
 	Wrong  []fault.Field
 }
 
@@ -105,7 +106,7 @@ func (s *Service) pageReplayListener(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Ready = p.Replayable
+	p.Ready, p.Back = p.Replayable, moment{since}
 	return c.Render(http.StatusOK, "analytics/stream_replay", p)
 }
 

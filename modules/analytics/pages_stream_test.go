@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
@@ -76,6 +77,11 @@ func TestStreamPagesWorkWithoutJavaScript(t *testing.T) {
 	to := visitQuery(site, "/stream/export?format=parquet&from=2026-06-01T11:00&to=&type=x.a%26b", nil)
 	if want := "/v1/events/export?format=parquet&from=2026-06-01T11%3A00%3A00Z&type=x.a%26b"; to.Code != 303 || to.Header().Get("Location") != want {
 		t.Errorf("the form leads with %d to %s, want %s", to.Code, to.Header().Get("Location"), want)
+	}
+	if u, err := url.Parse(to.Header().Get("Location")); err != nil {
+		t.Error(err)
+	} else if w, format, err := exportOf(u.Query()); err != nil || format != formatParquet || w.Type != "x.a&b" || !w.From.Equal(queryNoon.Add(-time.Hour)) {
+		t.Errorf("the export understands %+v, %s, %v", w, format, err)
 	}
 }
 
