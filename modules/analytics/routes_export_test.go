@@ -13,6 +13,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/usherhq/usher/modules/analytics/cloudevent"
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -38,7 +39,8 @@ func (g *gate) export(query string) (*http.Response, []byte) {
 // oddEvents are good events with everything an export could get wrong.
 func oddEvents() []Event {
 	odd := []string{"", `null`, `"<&>\u2028\u0001 ü 🎪"`, `{"b":1.50,"a":[1,{"c":-0.0,"d":1e3}],"é":null}`, `123456789012345678901234567890`,
-		"[" + strings.TrimSuffix(strings.Repeat("1,", 32_767), ",") + "]"} // 64 KB as it stands, and more with spaces
+		"[" + strings.TrimSuffix(strings.Repeat("1,", 32_767), ",") + "]", // 64 KB as it stands, and more with spaces
+		`"` + strings.Repeat("<", 64<<10-2) + `"`}                         // and more when escaped
 	var all []Event
 	for i, data := range odd {
 		e := Event{Type: "x.odd", Source: "/odd?a=b&c", ID: fmt.Sprint("i ", i), Key: fmt.Sprint("k\"", i), Data: json.RawMessage(data)}
@@ -75,6 +77,15 @@ func TestExportedLinesArePostedAgain(t *testing.T) {
 	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/x-ndjson" || res.Trailer.Get("X-Total-Count") != fmt.Sprint(n+1) ||
 		res.Header.Get("Content-Disposition") != `attachment; filename="events-2026-07-10.ndjson"` {
 		t.Errorf("%d %v %v", res.StatusCode, res.Header, res.Trailer)
+	}
+	keys := map[string]bool{}
+	for line := range bytes.Lines(lines) {
+		keys[cloudevent.Structured(line).PartitionKey] = true
+	}
+	for _, e := range oddEvents() {
+		if !keys[e.Key] {
+			t.Errorf("nothing is ordered by %s any more", e.Key)
+		}
 	}
 	g.clock.Advance(20 * time.Hour)
 	status, a := g.post(linesKind, lines)
