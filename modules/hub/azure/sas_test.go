@@ -102,6 +102,10 @@ func FuzzParseToken(f *testing.F) {
 	for _, s := range []string{good, "", "SharedAccessSignature ", "SharedAccessSignature sr=%zz&sig=%&se=-1&skn=", strings.ToUpper(good)} {
 		f.Add(s)
 	}
+	sound, err := parseToken(good)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, header string) {
 		tok, err := parseToken(header)
 		if err != nil {
@@ -110,7 +114,8 @@ func FuzzParseToken(f *testing.F) {
 			}
 			return
 		}
-		if _, err := keys.verify(tok, "main", []string{"h"}, "/main", noon); err == nil && !bytes.Contains([]byte(good), tok.sig) && tok.policy != FullPolicy {
+		// Nobody but the keys' holder can sign: what is let in was signed above, all of it.
+		if _, err := keys.verify(tok, "main", []string{"h"}, "/main", noon); err == nil && (tok.signed != sound.signed || !bytes.Equal(tok.sig, sound.sig) || tok.policy != FullPolicy) {
 			t.Fatalf("%q was let in", header)
 		}
 	})
