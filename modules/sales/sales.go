@@ -1,0 +1,219 @@
+// Package sales sells tickets: categories with a capacity, carts that hold
+// tickets for some minutes, orders, and never one ticket too many.
+//
+// The on-sale path: routes → till (group commit) → store. A cart's hold is the
+// hot operation; no lock of the database is held while somebody pays.
+package sales
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// Config is the section "sales" of config.yaml.
+type Config struct {
+	Hold time.Duration `koanf:"hold"` // how long a cart keeps its tickets
+}
+
+// Defaults give a buyer ten minutes.
+func Defaults() Config { return Config{Hold: 10 * time.Minute} }
+
+// Validate reports every fault of the section at once.
+func (c Config) Validate() error {
+	if c.Hold < time.Minute || c.Hold > 24*time.Hour {
+		return fault.BadField("sales.Config", "sales.hold", "is "+c.Hold.String(), "between 1m and 24h")
+	}
+	return nil
+}
+
+// Service is sales.
+type Service struct {
+	cfg  Config
+	db   *db.DB
+	log  *slog.Logger
+	till *till
+}
+
+// New makes sales. Call Close when no request or job can reach it any more.
+func New(cfg Config, d *db.DB, log *slog.Logger) *Service {
+	log = log.With("module", "sales")
+	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log)}
+}
+
+// Close answers what waits at the till and shuts it.
+func (s *Service) Close() { s.till.close() }
+
+const (
+	maxLines = 20   // categories in one order
+	maxQty   = 1000 // tickets in one order
+)
+
+// Purchase is what a buyer asks for. Lines were priced by the caller, who checked
+// their quotes.
+type Purchase struct {
+	Event    id.ID
+	Lines    []Line
+	Currency string
+	Buyer    json.RawMessage // name, e-mail, locale, as far as stated; a JSON object
+	Caller   string          // with Key: who may repeat it
+	Key      string          // Idempotency-Key; "": it cannot be repeated
+}
+
+// Order sells at once. replayed says that an earlier request with the same key
+// had made the order. Errors: fault.Invalid (also for a key used for another
+// order), fault.Conflict when too few tickets are left, fault.Limited when too
+// many wait, fault.Transient: repeat it with the same key.
+func (s *Service) Order(ctx context.Context, p Purchase) (o Order, replayed bool, err error) {
+	lines, err := checkLines("sales.Order", p.Lines)
+	if err != nil {
+		return Order{}, false, err
+	}
+	a := p.ask(askOrder, "order", lines)
+	a.order = p.order(lines)
+	v, err := s.till.ask(ctx, a)
+	return v.order, v.replayed, err
+}
+
+// Hold keeps tickets back for a cart. Errors: as Order.
+func (s *Service) Hold(ctx context.Context, p Purchase) (c Cart, replayed bool, err error) {
+	lines, err := checkLines("sales.Hold", p.Lines)
+	if err != nil {
+		return Cart{}, false, err
+	}
+	a := p.ask(askHold, "hold", lines)
+	a.hold = s.cfg.Hold
+	if a.cart = id.New(); p.Key != "" {
+		a.cart = cartOf(a.key)
+	}
+	v, err := s.till.ask(ctx, a)
+	if err != nil {
+		return Cart{}, false, err
+	}
+	return Cart{ID: a.cart, Event: p.Event, Lines: lines, ExpiresAt: v.expires}, v.replayed, nil
+}
+
+// Confirm sells what a cart holds; doing it again answers with the same order.
+// Errors: fault.Conflict when the hold has ended, and as Order.
+func (s *Service) Confirm(ctx context.Context, cart id.ID, p Purchase) (o Order, replayed bool, err error) {
+	lines, err := checkLines("sales.Confirm", p.Lines)
+	if err != nil {
+		return Order{}, false, err
+	}
+	a := p.ask(askConfirm, "confirm", lines)
+	a.cart, a.key, a.fresh = cart, NewRepeatKey("cart", cart.String()), false
+	a.order = p.order(lines)
+	v, err := s.till.ask(ctx, a)
+	return v.order, v.replayed, err
+}
+
+// Release gives back what a cart holds. Errors: fault.Conflict when it holds it no more.
+func (s *Service) Release(ctx context.Context, cart id.ID, lines []Line) error {
+	lines, err := checkLines("sales.Release", lines)
+	if err != nil {
+		return err
+	}
+	_, err = s.till.ask(ctx, &ask{kind: askRelease, cart: cart, lines: lines})
+	return err
+}
+
+// Expire gives back what carts hold whose time is over, and says how many tickets.
+func (s *Service) Expire(ctx context.Context) (tickets int, err error) {
+	for {
+		ended, left, err := s.till.store.expire(ctx)
+		s.till.left.tell(left)
+		for _, l := range ended {
+			tickets += l.Qty
+		}
+		if err != nil || len(ended) < expireBatch {
+			return tickets, err
+		}
+	}
+}
+
+func (p *Purchase) ask(k kind, endpoint string, lines []Line) *ask {
+	a := &ask{kind: k, lines: lines, body: p.hash(lines)}
+	if p.Key == "" {
+		a.key, a.fresh = RepeatKey(id.New()), true
+	} else {
+		a.key = NewRepeatKey(endpoint, p.Caller, p.Key)
+	}
+	return a
+}
+
+// cartOf names the cart of a key, so that repeating a hold finds it.
+func cartOf(k RepeatKey) id.ID {
+	c := id.ID(k)
+	c[6], c[8] = c[6]&0x0f|0x80, c[8]&0x3f|0x80 // UUID version 8: our own hash
+	return c
+}
+
+func (p *Purchase) order(lines []Line) Order {
+	o := Order{ID: id.New(), Event: p.Event, Lines: lines, Currency: p.Currency, Buyer: p.Buyer}
+	for _, l := range lines {
+		o.Qty += l.Qty
+		o.TotalMinor += int64(l.Qty) * l.UnitMinor
+	}
+	return o
+}
+
+// hash is of what is asked, so that a key is not used for two things.
+func (p *Purchase) hash(lines []Line) [16]byte {
+	b := make([]byte, 0, 256)
+	b = append(append(b, p.Event[:]...), p.Currency...)
+	for _, l := range lines {
+		b = append(b, l.Category[:]...)
+		for _, seat := range l.Seats {
+			b = append(b, seat[:]...)
+		}
+		b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, uint32(l.Qty)), uint64(l.UnitMinor))
+	}
+	b = append(b, p.Buyer...)
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
+}
+
+// checkLines sorts lines by category and refuses those that make no sense.
+func checkLines(op string, given []Line) ([]Line, error) {
+	var f []fault.Field
+	bad := func(i int, name, problem, fix string) {
+		f = append(f, fault.Field{Name: fmt.Sprintf("lines[%d].%s", i, name), Problem: problem, Fix: fix})
+	}
+	if len(given) == 0 || len(given) > maxLines {
+		return nil, fault.BadField(op, "lines", fmt.Sprintf("has %d", len(given)), fmt.Sprintf("1 to %d categories", maxLines))
+	}
+	total := 0
+	for i, l := range given {
+		if l.Qty < 1 || l.Qty > maxQty {
+			bad(i, "qty", fmt.Sprintf("is %d", l.Qty), fmt.Sprintf("1 to %d", maxQty))
+		} else {
+			total += l.Qty
+		}
+		if len(l.Seats) > 0 && len(l.Seats) != l.Qty {
+			bad(i, "seats", fmt.Sprintf("names %d for %d tickets", len(l.Seats), l.Qty), "one seat a ticket, or none")
+		}
+		if l.UnitMinor < 0 {
+			bad(i, "unit_minor", "is negative", "the price in minor units")
+		}
+	}
+	if total > maxQty {
+		bad(0, "qty", fmt.Sprintf("is %d over all lines", total), fmt.Sprintf("at most %d tickets an order", maxQty))
+	}
+	lines := slices.Clone(given)
+	slices.SortFunc(lines, func(a, b Line) int { return compareIDs(a.Category, b.Category) })
+	for i := 1; i < len(lines); i++ {
+		if lines[i].Category == lines[i-1].Category {
+			bad(i, "category", "stands twice", "add the quantities up")
+		}
+	}
+	return lines, fault.BadFields(op, f)
+}
