@@ -40,9 +40,12 @@ CREATE TABLE sales.orders (
     total_minor bigint      NOT NULL CHECK (total_minor >= 0),
     currency    text        NOT NULL,
     buyer       jsonb,                         -- name, e-mail, locale, as far as stated
+    person      uuid,                          -- of identity, when the buyer was signed in
+    cancelled_at timestamptz,                 -- every ticket is void
     created_at  timestamptz NOT NULL
 );
 CREATE INDEX ON sales.orders (event, id);
+CREATE INDEX ON sales.orders (person, id) WHERE person IS NOT NULL;
 
 CREATE TABLE sales.ticket (
     order_id   uuid     NOT NULL,
@@ -50,6 +53,9 @@ CREATE TABLE sales.ticket (
     category   uuid     NOT NULL,
     unit_minor bigint   NOT NULL,
     seat       uuid,                           -- the numbered one
+    version    smallint NOT NULL DEFAULT 1,    -- raised by a transfer: older codes are refused at the door
+    holder     jsonb,                          -- name and e-mail of whom it was transferred to
+    voided_at  timestamptz,                    -- refunded or cancelled; its capacity is returned
     PRIMARY KEY (order_id, n)
 );
 -- +goose Down
