@@ -187,7 +187,7 @@ func TestMetrics(t *testing.T) {
 func TestPagesAssetsAndErrorPage(t *testing.T) {
 	s := site()
 	s.Files = fstest.MapFS{
-		"templates/layout.html":    {Data: []byte(`{{template "main" .}}`)},
+		"templates/layout.html":    {Data: []byte(`{{template "main" .Page}}`)},
 		"templates/app/error.html": {Data: []byte(`{{define "main"}}<h1>{{.Status}} {{.Detail}}</h1>{{end}}`)},
 		"templates/hub/now.html":   {Data: []byte(`{{define "main"}}<link href="{{asset "a.css"}}">{{end}}`)},
 		"assets/a.css":             {Data: []byte("body{}")},

@@ -36,11 +36,12 @@ type Person struct {
 
 // Service is identity.
 type Service struct {
-	cfg  Config
-	db   *db.DB
-	seal *seal.Key
-	site Site
-	log  *slog.Logger
+	cfg       Config
+	db        *db.DB
+	seal      *seal.Key
+	site      Site
+	log       *slog.Logger
+	providers *providers
 }
 
 // Site is where people reach us.
@@ -51,5 +52,6 @@ type Site struct {
 
 // New makes identity.
 func New(cfg Config, d *db.DB, key *seal.Key, site Site, log *slog.Logger) *Service {
-	return &Service{cfg: cfg, db: d, seal: key, site: site, log: log.With("module", "identity")}
+	return &Service{cfg: cfg, db: d, seal: key, site: site, log: log.With("module", "identity"),
+		providers: newProviders(cfg.Providers, d, newProviderClient())}
 }

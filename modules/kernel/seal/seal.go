@@ -6,7 +6,9 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"io/fs"
@@ -24,7 +26,10 @@ const KeySize = 32
 const version = 1
 
 // Key seals and opens. Safe for concurrent use.
-type Key struct{ aead cipher.AEAD }
+type Key struct {
+	aead cipher.AEAD
+	root []byte // what Derive starts from; not the sealing key itself
+}
 
 // Parse reads a key from the base64 (standard, padding optional) of 32 bytes.
 // Errors: fault.Invalid.
@@ -43,7 +48,21 @@ func Parse(s string) (*Key, error) {
 	if err != nil {
 		return nil, fault.E(op, fault.Internal, "cannot use the sealing key", err)
 	}
-	return &Key{aead: aead}, nil
+	root, err := hkdf.Extract(sha256.New, raw, []byte("usher derive 1"))
+	if err != nil {
+		return nil, fault.E(op, fault.Internal, "cannot use the sealing key", err)
+	}
+	return &Key{aead: aead, root: root}, nil
+}
+
+// Derive gives 32 secret bytes that follow from the key and the context alone:
+// the same after a restart, unrelated for another context. Source: RFC 5869.
+func (k *Key) Derive(context string) []byte {
+	out, err := hkdf.Expand(sha256.New, k.root, context, KeySize)
+	if err != nil {
+		panic("seal: " + err.Error()) // only for more than 255 blocks
+	}
+	return out
 }
 
 // Load reads the key file, or creates it with a fresh key (mode 0600, folders

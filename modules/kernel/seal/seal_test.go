@@ -117,3 +117,15 @@ func TestLoad(t *testing.T) {
 		t.Errorf("a key that others may read: %v, want invalid", err)
 	}
 }
+
+func TestDeriveFollowsFromKeyAndContext(t *testing.T) {
+	first := key(t, 1).Derive("a")
+	if len(first) != seal.KeySize || !bytes.Equal(first, key(t, 1).Derive("a")) {
+		t.Errorf("%x is not what the same key and context gave before", first)
+	}
+	for name, other := range map[string][]byte{"another context": key(t, 1).Derive("b"), "another key": key(t, 2).Derive("a")} {
+		if bytes.Equal(first, other) {
+			t.Errorf("%s gave the same secret", name)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type Caller struct {
 	Role   string // of the person: owner, admin, staff, scanner or customer; "" for machines
 	App    string // a key's scope: this app of the hub only; "": any
 	Event  string // a key's scope: this event only; "": any
+	Label  string // what people call them, to show: a name, which may change
 }
 
 // WithCaller puts the caller into ctx. A Guard calls it.

@@ -12,7 +12,15 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
-// Renderer draws pages: templates/layout.html around templates/<module>/<page>.html.
+// Frame is what the layout sees: the page's own data and who is looking at it. The
+// blocks that a page defines are given Page alone.
+type Frame struct {
+	Page   any
+	Caller Caller
+}
+
+// Renderer draws pages: templates/layout.html, given a Frame, around
+// templates/<module>/<page>.html.
 //
 // A page is named "<module>/<page>" and defines the blocks that the layout asks
 // for. "<module>/<page>#<block>" draws that block alone, for partial updates.
@@ -56,7 +64,7 @@ func (r *Renderer) Has(name string) bool { return r.pages[name] != nil }
 
 // Render draws a page or one block of it; c.Render calls it. Nothing is sent
 // when it fails, because echo renders into memory first.
-func (r *Renderer) Render(w io.Writer, name string, data any, _ echo.Context) error {
+func (r *Renderer) Render(w io.Writer, name string, data any, c echo.Context) error {
 	const op = "web.Render"
 	name, block, partial := strings.Cut(name, "#")
 	page, ok := r.pages[name]
@@ -64,7 +72,11 @@ func (r *Renderer) Render(w io.Writer, name string, data any, _ echo.Context) er
 		return fault.E(op, fault.Internal, "no page "+name, nil)
 	}
 	if !partial {
-		block = "layout.html"
+		frame := Frame{Page: data}
+		if c != nil {
+			frame.Caller = CallerOf(c.Request().Context())
+		}
+		block, data = "layout.html", frame
 	}
 	if err := page.ExecuteTemplate(w, block, data); err != nil {
 		return fault.E(op, fault.Internal, "cannot draw "+name, err)

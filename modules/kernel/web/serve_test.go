@@ -20,7 +20,7 @@ import (
 )
 
 var site = fstest.MapFS{
-	"templates/layout.html":      {Data: []byte(`<title>{{block "title" .}}Usher{{end}}</title>{{template "main" .}}`)},
+	"templates/layout.html":      {Data: []byte(`<title>{{block "title" .Page}}Usher{{end}}</title>{{template "main" .Page}}`)},
 	"templates/hub/_row.html":    {Data: []byte(`{{define "row"}}<li>{{.}}</li>{{end}}`)},
 	"templates/hub/list.html":    {Data: []byte(`{{define "title"}}List{{end}}{{define "main"}}<ul>{{template "rows" .}}</ul>{{end}}{{define "rows"}}{{range .}}{{template "row" .}}{{end}}{{end}}`)},
 	"templates/hub/empty.html":   {Data: []byte(`{{define "main"}}<img src="{{asset "a.css"}}">{{end}}`)},

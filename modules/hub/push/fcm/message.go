@@ -1,6 +1,7 @@
 package fcm
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -23,7 +24,7 @@ const maxTTL = 28 * 24 * time.Hour
 // only four keys a device and would drop a sleeping phone's older messages.
 func compose(m *push.Message, now time.Time) (*messaging.Message, error) {
 	msg := &messaging.Message{}
-	if err := json.Unmarshal(m.Payload, msg); err != nil {
+	if err := json.Unmarshal(unwrap(m.Payload), msg); err != nil {
 		return nil, fmt.Errorf("fcm: message: %w", err)
 	}
 	msg.Token, msg.Fid, msg.Topic, msg.Condition = m.Handle.Value, "", "", ""
@@ -56,13 +57,14 @@ func compose(m *push.Message, now time.Time) (*messaging.Message, error) {
 	return msg, nil
 }
 
-// Validate checks an FCM v1 "message" object, without a target, before
-// anything is sent.
+// Validate checks an FCM v1 "message" object, without a target and with or without
+// the request around it, before anything is sent.
 //
 // Errors: fault.TooLarge if data and notification together exceed the limit,
 // with both in bytes; fault.Invalid if it is no message or names a target.
 func Validate(payload []byte) error {
 	const op = "fcm.Validate"
+	payload = unwrap(payload)
 	var parts struct {
 		Notification, Data           json.RawMessage
 		Token, Fid, Topic, Condition string
@@ -81,6 +83,20 @@ func Validate(payload []byte) error {
 		return notMessage(op, err)
 	}
 	return nil
+}
+
+// unwrap takes a whole request body, {"message": {…}}, as the message in it: that
+// is how FCM's documentation and Azure's templates write it.
+func unwrap(payload []byte) []byte {
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(payload, " \t\r\n"), []byte("{"))
+	if !ok || !bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(`"message"`)) {
+		return payload // nearly always, and at no cost
+	}
+	var body map[string]json.RawMessage
+	if json.Unmarshal(payload, &body) != nil || len(body) != 1 {
+		return payload
+	}
+	return body["message"]
 }
 
 func notMessage(op string, err error) error {

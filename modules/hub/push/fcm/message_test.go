@@ -40,6 +40,10 @@ func TestCompose(t *testing.T) {
 			push.Message{Handle: push.Handle{Kind: "fcm_fid", Value: "f"}, Payload: []byte(`{"topic":"all","token":"other"}`)},
 			`{"android":{},"fid":"f"}`,
 		},
+		"the whole request": {
+			push.Message{ID: "id", Handle: token, Payload: []byte(` {"message": {"data":{"message":"b"}}}`)},
+			`{"data":{"message":"b"},"android":{},"token":"t"}`,
+		},
 		"own tag": {
 			push.Message{ID: "id", Handle: token, Payload: []byte(`{"android":{"notification":{"tag":"mine","channel_id":"c"}}}`)},
 			`{"android":{"notification":{"tag":"mine","channel_id":"c"}},"token":"t"}`,

@@ -56,7 +56,7 @@ type dialer struct {
 }
 
 func (d *dialer) connect(ctx context.Context, network, addr string) (net.Conn, error) {
-	nd := &net.Dialer{Timeout: dialTimeout, Control: refusePrivate}
+	nd := &net.Dialer{Timeout: dialTimeout, Control: RefusePrivate}
 	if slices.Contains(d.allowed, addr) {
 		nd.Control = nil
 	}
@@ -102,9 +102,10 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// refusePrivate checks the address a name resolved to, when it is dialled: a
-// check any earlier could be given another answer.
-func refusePrivate(_, address string, _ syscall.RawConn) error {
+// RefusePrivate is a net.Dialer.Control for URLs that strangers choose. It checks
+// the address a name resolved to, when it is dialled: a check any earlier could be
+// given another answer.
+func RefusePrivate(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil || !public(ap.Addr()) {
 		return fmt.Errorf("%w: %s", errForbidden, address)
