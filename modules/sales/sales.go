@@ -18,36 +18,45 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/seal"
 )
 
 // Config is the section "sales" of config.yaml.
 type Config struct {
-	Hold time.Duration `koanf:"hold"` // how long a cart keeps its tickets
+	Hold     time.Duration `koanf:"hold"`      // how long a cart keeps its tickets
+	RoomRate float64       `koanf:"room_rate"` // people a second let in from a waiting room, until the tills have measured themselves
 }
 
 // Defaults give a buyer ten minutes.
-func Defaults() Config { return Config{Hold: 10 * time.Minute} }
+func Defaults() Config { return Config{Hold: 10 * time.Minute, RoomRate: 500} }
 
 // Validate reports every fault of the section at once.
 func (c Config) Validate() error {
+	var f []fault.Field
 	if c.Hold < time.Minute || c.Hold > 24*time.Hour {
-		return fault.BadField("sales.Config", "sales.hold", "is "+c.Hold.String(), "between 1m and 24h")
+		f = append(f, fault.Field{Name: "sales.hold", Problem: "is " + c.Hold.String(), Fix: "between 1m and 24h"})
 	}
-	return nil
+	if c.RoomRate < 1 || c.RoomRate > 100_000 {
+		f = append(f, fault.Field{Name: "sales.room_rate", Problem: fmt.Sprintf("is %g", c.RoomRate), Fix: "between 1 and 100000 people a second"})
+	}
+	return fault.BadFields("sales.Config", f)
 }
 
 // Service is sales.
 type Service struct {
-	cfg  Config
-	db   *db.DB
-	log  *slog.Logger
-	till *till
+	cfg    Config
+	db     *db.DB
+	log    *slog.Logger
+	till   *till
+	hall   *hall
+	quotes signer
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
-func New(cfg Config, d *db.DB, log *slog.Logger) *Service {
+func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 	log = log.With("module", "sales")
-	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log)}
+	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
+		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")}}
 }
 
 // Close answers what waits at the till and shuts it.
@@ -142,6 +151,7 @@ func (s *Service) Expire(ctx context.Context) (tickets int, err error) {
 
 func (p *Purchase) ask(k kind, endpoint string, lines []Line) *ask {
 	a := &ask{kind: k, lines: lines, body: p.hash(lines)}
+	a.order.Event = p.Event
 	if p.Key == "" {
 		a.key, a.fresh = RepeatKey(id.New()), true
 	} else {

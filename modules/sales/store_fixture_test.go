@@ -1,13 +1,16 @@
 package sales
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"log/slog"
 	"testing"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/dbtest"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/seal"
 )
 
 // house is sales on a database of its own.
@@ -24,7 +27,7 @@ func newHouse(t testing.TB) *house {
 
 func houseOn(t testing.TB, d *db.DB) *house {
 	t.Helper()
-	s := New(Defaults(), d, slog.New(slog.DiscardHandler))
+	s := New(Defaults(), d, testKey(t), slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Close)
 	return &house{Service: s, t: t, event: id.New()}
 }
@@ -69,4 +72,13 @@ func (h *house) audit() {
 
 func (h *house) purchase(key string, lines ...Line) Purchase {
 	return Purchase{Event: h.event, Lines: lines, Currency: "EUR", Caller: "test", Key: key}
+}
+
+func testKey(t testing.TB) *seal.Key {
+	t.Helper()
+	k, err := seal.Parse(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, seal.KeySize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }

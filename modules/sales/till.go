@@ -34,6 +34,7 @@ type till struct {
 	done  sync.WaitGroup
 	left  *shelf
 	known *memory
+	meter meter
 }
 
 func newTill(d *db.DB, log *slog.Logger) *till {
@@ -64,6 +65,7 @@ func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
 	select {
 	case t.queue <- a:
 	default:
+		t.meter.crowd(a.order.Event)
 		return verdict{}, crowded()
 	}
 	select {
@@ -90,7 +92,14 @@ func (t *till) work() {
 			}
 			break
 		}
+		start := t.store.db.Now()
 		t.serve(batch)
+		if len(t.queue) >= tillBatch { // it does what it can: this is its capacity
+			t.meter.add(len(batch), t.store.db.Now().Sub(start)/tillWorkers)
+		}
+		if len(t.queue) > tillQueue/2 {
+			t.meter.crowd(first.order.Event)
+		}
 	}
 }
 
