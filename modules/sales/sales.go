@@ -50,13 +50,16 @@ type Service struct {
 	till   *till
 	hall   *hall
 	quotes signer
+
+	shelves *shelves
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
 func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 	log = log.With("module", "sales")
 	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
-		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")}}
+		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
+		shelves: newShelves()}
 }
 
 // Close answers what waits at the till and shuts it.
