@@ -24,6 +24,7 @@ CREATE TABLE sales.hold (
     seats      uuid[],                         -- the numbered ones, qty of them
     also       uuid[],                         -- further stock it keeps back: pools, uses of a code …
     also_qty   int[],                          -- … and how much of each
+    body_hash  bytea       NOT NULL,           -- of what was asked, as in sales.orders
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (cart, category)
 );

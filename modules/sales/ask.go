@@ -55,6 +55,7 @@ type Order struct {
 	TotalMinor int64           `json:"total_minor"`
 	Currency   string          `json:"currency"`
 	Buyer      json.RawMessage `json:"buyer,omitempty"`
+	Person     string          `json:"person,omitempty"` // of identity, when the buyer was signed in
 	CreatedAt  time.Time       `json:"created_at"`
 }
 

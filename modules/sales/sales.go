@@ -79,6 +79,8 @@ type Purchase struct {
 	Buyer    json.RawMessage // name, e-mail, locale, as far as stated; a JSON object
 	Caller   string          // with Key: who may repeat it
 	Key      string          // Idempotency-Key; "": it cannot be repeated
+	Asked    []byte          // with Key: the request as it was sent; prices and seats that we chose are not part of it
+	Person   string          // of identity, when the buyer is signed in
 }
 
 // Order sells at once. replayed says that an earlier request with the same key
@@ -96,6 +98,18 @@ func (s *Service) Order(ctx context.Context, p Purchase) (o Order, replayed bool
 	return v.order, v.replayed, err
 }
 
+// Earlier finds the order that an earlier request with the same key made.
+// Errors: fault.NotFound, fault.Invalid when the key was used for something else.
+func (s *Service) Earlier(ctx context.Context, p Purchase) (Order, error) {
+	a := p.ask(askOrder, "order", nil)
+	found, err := s.till.store.orderOf(ctx, a)
+	if err != nil {
+		return Order{}, err
+	}
+	v := repeated(a, found.body, found.order)
+	return v.order, v.err
+}
+
 // Hold keeps tickets back for a cart. Errors: as Order.
 func (s *Service) Hold(ctx context.Context, p Purchase) (c Cart, replayed bool, err error) {
 	lines, err := checkLines("sales.Hold", p.Lines)
@@ -110,6 +124,9 @@ func (s *Service) Hold(ctx context.Context, p Purchase) (c Cart, replayed bool, 
 	v, err := s.till.ask(ctx, a)
 	if err != nil {
 		return Cart{}, false, err
+	}
+	if v.replayed {
+		lines = v.order.Lines
 	}
 	return Cart{ID: a.cart, Event: p.Event, Lines: lines, ExpiresAt: v.expires}, v.replayed, nil
 }
@@ -171,7 +188,7 @@ func cartOf(k RepeatKey) id.ID {
 }
 
 func (p *Purchase) order(lines []Line) Order {
-	o := Order{ID: id.New(), Event: p.Event, Lines: lines, Currency: p.Currency, Buyer: p.Buyer}
+	o := Order{ID: id.New(), Event: p.Event, Lines: lines, Currency: p.Currency, Buyer: p.Buyer, Person: p.Person}
 	for _, l := range lines {
 		o.Qty += l.Qty
 		o.TotalMinor += int64(l.Qty) * l.UnitMinor
@@ -181,6 +198,10 @@ func (p *Purchase) order(lines []Line) Order {
 
 // hash is of what is asked, so that a key is not used for two things.
 func (p *Purchase) hash(lines []Line) [16]byte {
+	if p.Asked != nil {
+		sum := sha256.Sum256(p.Asked)
+		return [16]byte(sum[:16])
+	}
 	b := make([]byte, 0, 256)
 	b = append(append(b, p.Event[:]...), p.Currency...)
 	for _, l := range lines {

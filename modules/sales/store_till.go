@@ -3,6 +3,7 @@ package sales
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -103,9 +104,9 @@ func grant(a *ask, free map[id.ID]int, orders map[RepeatKey]known, carts map[id.
 	switch a.kind {
 	case askHold:
 		if holds {
-			v.expires = cart.expires
-			v.replayed = true
-			if !cart.same(a.lines) {
+			v.expires, v.replayed = cart.expires, true
+			v.order.Lines = slices.SortedFunc(maps.Values(cart.lines), func(x, y Line) int { return compareIDs(x.Category, y.Category) })
+			if cart.body != a.body {
 				v.err = keyReused()
 			}
 			return false
@@ -168,21 +169,42 @@ func (s store) earlierOrders(tx *db.Tx, round []*ask) (map[RepeatKey]known, erro
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	rows, err := tx.Conn().Query(tx.Ctx(), `
-		SELECT o.repeat_key, o.body_hash, o.id, o.event, o.qty, o.total_minor, o.currency, o.buyer, o.created_at,
-			array_agg(t.category ORDER BY t.n), array_agg(t.unit_minor ORDER BY t.n), array_agg(t.seat ORDER BY t.n)
-		FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id
-		WHERE o.repeat_key = ANY($1) GROUP BY o.id`, keys)
+	rows, err := tx.Conn().Query(tx.Ctx(), ordersOfKeysSQL, keys)
 	if err != nil {
 		return nil, err
 	}
+	return readOrders(rows)
+}
+
+// orderOf finds the order of one key. Errors: fault.NotFound.
+func (s store) orderOf(ctx context.Context, a *ask) (known, error) {
+	const op = "sales.orderOf"
+	rows, err := s.db.Pool().Query(ctx, ordersOfKeysSQL, [][]byte{a.key[:]})
+	if err != nil {
+		return known{}, db.Classify(op, err)
+	}
+	orders, err := readOrders(rows)
+	if err == nil && len(orders) == 0 {
+		err = pgx.ErrNoRows
+	}
+	return orders[a.key], db.Classify(op, err)
+}
+
+const ordersOfKeysSQL = `
+	SELECT o.repeat_key, o.body_hash, o.id, o.event, o.qty, o.total_minor, o.currency, o.buyer, coalesce(o.person::text, ''), o.created_at,
+		array_agg(t.category ORDER BY t.n), array_agg(t.unit_minor ORDER BY t.n), array_agg(t.seat ORDER BY t.n)
+	FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id
+	WHERE o.repeat_key = ANY($1) GROUP BY o.id`
+
+func readOrders(rows pgx.Rows) (map[RepeatKey]known, error) {
 	out := map[RepeatKey]known{}
 	var key, body []byte
 	var categories []id.ID
 	var units []int64
 	var seats []*id.ID
 	var o Order
-	_, err = pgx.ForEachRow(rows, []any{&key, &body, &o.ID, &o.Event, &o.Qty, &o.TotalMinor, &o.Currency, &o.Buyer, &o.CreatedAt, &categories, &units, &seats}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&key, &body, &o.ID, &o.Event, &o.Qty, &o.TotalMinor, &o.Currency, &o.Buyer, &o.Person, &o.CreatedAt,
+		&categories, &units, &seats}, func() error {
 		got := o
 		got.Lines = linesOf(categories, units, seats)
 		out[RepeatKey(key)] = known{[16]byte(body), got}
@@ -210,6 +232,7 @@ func linesOf(categories []id.ID, units []int64, seats []*id.ID) []Line {
 // held is what a cart holds, by category.
 type held struct {
 	lines   map[id.ID]Line
+	body    [16]byte
 	expires time.Time
 }
 
@@ -239,7 +262,7 @@ func (s store) lockCarts(tx *db.Tx, round []*ask) (map[id.ID]held, error) {
 	if len(carts) == 0 {
 		return nil, nil
 	}
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT category, qty, unit_minor, seats, also, also_qty, cart, expires_at FROM sales.hold
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT category, qty, unit_minor, seats, also, also_qty, cart, expires_at, body_hash FROM sales.hold
 		WHERE cart = ANY($1) ORDER BY cart, category FOR UPDATE`, carts)
 	if err != nil {
 		return nil, err
@@ -247,12 +270,13 @@ func (s store) lockCarts(tx *db.Tx, round []*ask) (map[id.ID]held, error) {
 	out := map[id.ID]held{}
 	var cart id.ID
 	var expires time.Time
+	var body []byte
 	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Line, err error) {
-		if l, err = readLine(row, &cart, &expires); err != nil {
+		if l, err = readLine(row, &cart, &expires, &body); err != nil {
 			return l, err
 		}
 		if _, ok := out[cart]; !ok {
-			out[cart] = held{lines: map[id.ID]Line{}, expires: expires}
+			out[cart] = held{lines: map[id.ID]Line{}, expires: expires, body: [16]byte(body)}
 		}
 		out[cart].lines[l.Category] = l
 		return l, nil

@@ -15,21 +15,21 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
-const insertOrdersSQL = `INSERT INTO sales.orders (id, event, repeat_key, body_hash, qty, total_minor, currency, buyer, created_at)
-	SELECT id, event, repeat_key, body_hash, qty, total_minor, currency, buyer::jsonb, $9
-	FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::int[], $6::bigint[], $7::text[], $8::text[])
-		AS o (id, event, repeat_key, body_hash, qty, total_minor, currency, buyer)`
+const insertOrdersSQL = `INSERT INTO sales.orders (id, event, repeat_key, body_hash, qty, total_minor, currency, buyer, person, created_at)
+	SELECT id, event, repeat_key, body_hash, qty, total_minor, currency, buyer::jsonb, person::uuid, $10
+	FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[])
+		AS o (id, event, repeat_key, body_hash, qty, total_minor, currency, buyer, person)`
 
 const insertTicketsSQL = `INSERT INTO sales.ticket (order_id, n, category, unit_minor, seat)
 	SELECT l.order_id, g, l.category, l.unit_minor, (string_to_array(l.seats, ' '))[g - l.first + 1]::uuid
 	FROM unnest($1::uuid[], $2::int[], $3::int[], $4::uuid[], $5::bigint[], $6::text[]) AS l (order_id, first, last, category, unit_minor, seats),
 		generate_series(l.first, l.last) g`
 
-const insertHoldsSQL = `INSERT INTO sales.hold (cart, category, qty, unit_minor, seats, also, also_qty, expires_at)
+const insertHoldsSQL = `INSERT INTO sales.hold (cart, category, qty, unit_minor, seats, also, also_qty, body_hash, expires_at)
 	SELECT cart, category, qty, unit_minor, string_to_array(seats, ' ')::uuid[], string_to_array(also, ' ')::uuid[],
-		string_to_array(also_qty, ' ')::int[], now() + left_ms * interval '1 millisecond'
-	FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[])
-		AS h (cart, category, qty, unit_minor, left_ms, seats, also, also_qty)
+		string_to_array(also_qty, ' ')::int[], body_hash, now() + left_ms * interval '1 millisecond'
+	FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[])
+		AS h (cart, category, qty, unit_minor, left_ms, seats, also, also_qty, body_hash)
 	RETURNING cart, expires_at`
 
 // deleteHoldsSQL takes only rows that hold just what the cart says, so that the
@@ -52,6 +52,7 @@ type columns struct {
 	total     []int64
 	currency  []string
 	buyer     []*string
+	person    []*string
 	tickets   struct {
 		order       []pgtype.UUID
 		first, last []int
@@ -65,6 +66,7 @@ type columns struct {
 		unit, left     []int64
 
 		seats, also, alsoQty []*string
+		body                 [][]byte
 	}
 }
 
@@ -86,6 +88,7 @@ func (c *columns) add(a *ask) {
 		rows.unit, rows.left = append(rows.unit, l.UnitMinor), append(rows.left, a.hold.Milliseconds())
 		also, alsoQty := l.further()
 		rows.seats, rows.also, rows.alsoQty = append(rows.seats, joined(l.Seats)), append(rows.also, also), append(rows.alsoQty, alsoQty)
+		rows.body = append(rows.body, a.body[:])
 	}
 }
 
@@ -93,12 +96,7 @@ func (c *columns) addOrder(a *ask) {
 	o := &a.order
 	c.id, c.event, c.key, c.body = append(c.id, wire(o.ID)), append(c.event, wire(o.Event)), append(c.key, a.key[:]), append(c.body, a.body[:])
 	c.qty, c.total, c.currency = append(c.qty, o.Qty), append(c.total, o.TotalMinor), append(c.currency, o.Currency)
-	var buyer *string
-	if len(o.Buyer) > 0 {
-		text := string(o.Buyer)
-		buyer = &text
-	}
-	c.buyer = append(c.buyer, buyer)
+	c.buyer, c.person = append(c.buyer, orNil(string(o.Buyer))), append(c.person, orNil(o.Person))
 	t, first := &c.tickets, 1
 	for _, l := range a.lines {
 		t.order, t.first, t.last = append(t.order, wire(o.ID)), append(t.first, first), append(t.last, first+l.Qty-1)
@@ -106,6 +104,13 @@ func (c *columns) addOrder(a *ask) {
 		t.seats = append(t.seats, joined(l.Seats))
 		first += l.Qty
 	}
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // joined is a list as string_to_array takes it: unnest wants arrays of equal length. nil: none.
@@ -150,7 +155,7 @@ func (s store) write(tx *db.Tx, round []*ask, verdicts []verdict, need []need) (
 	}
 	b := &pgx.Batch{}
 	if len(c.id) > 0 {
-		b.Queue(insertOrdersSQL, c.id, c.event, c.key, c.body, c.qty, c.total, c.currency, c.buyer, tx.Now())
+		b.Queue(insertOrdersSQL, c.id, c.event, c.key, c.body, c.qty, c.total, c.currency, c.buyer, c.person, tx.Now())
 		b.Queue(insertTicketsSQL, c.tickets.order, c.tickets.first, c.tickets.last, c.tickets.category, c.tickets.unit, c.tickets.seats)
 	}
 	if n := len(c.gone.cart); n > 0 {
@@ -162,7 +167,7 @@ func (s store) write(tx *db.Tx, round []*ask, verdicts []verdict, need []need) (
 		})
 	}
 	if len(c.holds.cart) > 0 {
-		b.Queue(insertHoldsSQL, c.holds.cart, c.holds.category, c.holds.qty, c.holds.unit, c.holds.left, c.holds.seats, c.holds.also, c.holds.alsoQty).
+		b.Queue(insertHoldsSQL, c.holds.cart, c.holds.category, c.holds.qty, c.holds.unit, c.holds.left, c.holds.seats, c.holds.also, c.holds.alsoQty, c.holds.body).
 			Query(func(rows pgx.Rows) error { return readExpiry(rows, round, verdicts) })
 	}
 	left := make([]remaining, 0, len(need))
