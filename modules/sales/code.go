@@ -91,6 +91,11 @@ func (c *Code) concerns(category id.ID) bool {
 	return len(c.Categories) == 0 || slices.Contains(c.Categories, category)
 }
 
+// valid reports whether that moment lies in the code's window.
+func (c *Code) valid(now time.Time) bool {
+	return (c.ValidFrom == nil || !now.Before(*c.ValidFrom)) && (c.ValidUntil == nil || now.Before(*c.ValidUntil))
+}
+
 // off is what a price becomes. A share is rounded half up to the currency's
 // smallest unit, in the buyer's favour at exactly one half; nothing falls below 0.
 func (c *Code) off(priceMinor int64) int64 {

@@ -246,7 +246,7 @@ func (s *Service) codeOf(ctx context.Context, e *shelfEvent, text string) (Code,
 	if len(text) > 60 || strings.ContainsRune(text, 0) {
 		return Code{}, noCode(nil)
 	}
-	found, err := s.codesByText(ctx, e.ID, []string{text})
+	found, err := codesByText(s.db.ORM(ctx), e.ID, []string{text})
 	if err == nil && len(found) == 0 {
 		err = noCode(nil)
 	}

@@ -24,17 +24,21 @@ import (
 // Config is the section "sales" of config.yaml.
 type Config struct {
 	Hold     time.Duration `koanf:"hold"`      // how long a cart keeps its tickets
+	Offer    time.Duration `koanf:"offer"`     // how long tickets are kept for somebody on the waiting list
 	RoomRate float64       `koanf:"room_rate"` // people a second let in from a waiting room, until the tills have measured themselves
 }
 
-// Defaults give a buyer ten minutes.
-func Defaults() Config { return Config{Hold: 10 * time.Minute, RoomRate: 500} }
+// Defaults give a buyer ten minutes, and somebody who waited a day.
+func Defaults() Config { return Config{Hold: 10 * time.Minute, Offer: 24 * time.Hour, RoomRate: 500} }
 
 // Validate reports every fault of the section at once.
 func (c Config) Validate() error {
 	var f []fault.Field
 	if c.Hold < time.Minute || c.Hold > 24*time.Hour {
 		f = append(f, fault.Field{Name: "sales.hold", Problem: "is " + c.Hold.String(), Fix: "between 1m and 24h"})
+	}
+	if c.Offer < 10*time.Minute || c.Offer > 14*24*time.Hour {
+		f = append(f, fault.Field{Name: "sales.offer", Problem: "is " + c.Offer.String(), Fix: "between 10m and 336h"})
 	}
 	if c.RoomRate < 1 || c.RoomRate > 100_000 {
 		f = append(f, fault.Field{Name: "sales.room_rate", Problem: fmt.Sprintf("is %g", c.RoomRate), Fix: "between 1 and 100000 people a second"})
@@ -51,7 +55,8 @@ type Service struct {
 	hall   *hall
 	quotes signer
 
-	shelves *shelves
+	shelves  *shelves
+	offerKey []byte // of the links to offers
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
@@ -59,7 +64,7 @@ func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 	log = log.With("module", "sales")
 	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
 		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
-		shelves: newShelves()}
+		shelves: newShelves(), offerKey: key.Derive("sales/offer-link")}
 }
 
 // Close answers what waits at the till and shuts it.

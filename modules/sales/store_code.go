@@ -3,7 +3,6 @@ package sales
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -103,13 +102,10 @@ func codeWithin(tx *db.Tx, event, code id.ID) (Code, error) {
 	return list[0], nil
 }
 
-// codesByText finds the event's codes with these texts, in their order; those that
-// do not exist are left out.
-func (s *Service) codesByText(ctx context.Context, event id.ID, texts []string) ([]Code, error) {
-	q := s.db.ORM(ctx)
-	found, err := codesOf(q, q.Where("event = ? AND code IN ?", event, texts))
-	slices.SortFunc(found, func(a, b Code) int { return strings.Compare(a.Code, b.Code) })
-	return found, err
+// codesByText finds the event's codes with these texts, by their text; those
+// that do not exist are left out.
+func codesByText(q *gorm.DB, event id.ID, texts []string) ([]Code, error) {
+	return codesOf(q, q.Where("event = ? AND code IN ?", event, texts).Order("code"))
 }
 
 func codesOf(q, where *gorm.DB) ([]Code, error) {

@@ -193,6 +193,12 @@ func (s *Service) EventBySlug(ctx context.Context, slug string) (Event, error) {
 	return oneEvent(s.db.ORM(ctx), s.db.ORM(ctx).Where("slug = ?", slug))
 }
 
+func slugExists(tx *db.Tx, slug string) (bool, error) {
+	var n int64
+	err := tx.ORM().Model(&eventRow{}).Where("slug = ?", slug).Limit(1).Count(&n).Error
+	return n > 0, db.Classify("sales.Import", err)
+}
+
 // deleteEvent removes an event with its stock; the rest follows by foreign key.
 func (s *Service) deleteEvent(tx *db.Tx, e Event) error {
 	const op = "sales.DeleteEvent"
