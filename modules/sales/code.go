@@ -34,14 +34,14 @@ type Code struct {
 // endless is the stock of a code without a limit: its uses are counted all the same.
 const endless = math.MaxInt32
 
-var codeForm = regexp.MustCompile(`^[\p{Lu}\p{Lo}\p{Nd}]+([-_][\p{Lu}\p{Lo}\p{Nd}]+)*$`)
+var codeShape = regexp.MustCompile(`^[\p{Lu}\p{Lo}\p{Nd}]+([-_][\p{Lu}\p{Lo}\p{Nd}]+)*$`)
 
 // CodeText is the form in which a code is kept and compared.
 func CodeText(typed string) string { return strings.ToUpper(strings.TrimSpace(typed)) }
 
 // check tidies a code of an event and complains about everything that is wrong with it.
 func (c *Code) check(bad complaint, e *Event) {
-	if c.Code = CodeText(c.Code); len(c.Code) < 3 || len(c.Code) > 60 || !codeForm.MatchString(c.Code) {
+	if c.Code = CodeText(c.Code); len(c.Code) < 3 || len(c.Code) > 60 || !codeShape.MatchString(c.Code) {
 		bad("code", fmt.Sprintf("%q is no code", clip(c.Code)), "3 to 60 bytes: letters, digits, and single - or _ between them")
 	}
 	c.Note = checkLine(bad, "note", c.Note)

@@ -55,3 +55,23 @@ func (s *Service) RemoveCode(ctx context.Context, event, code id.ID) error {
 	})
 	return err
 }
+
+// EndCode removes a code that nobody has used, and ends one that was: what is in
+// carts keeps its price. Errors: fault.NotFound.
+func (s *Service) EndCode(ctx context.Context, event, code id.ID) error {
+	_, err := s.change(ctx, event, nil, func(tx *db.Tx, e *Event) error {
+		c, err := codeWithin(tx, event, code)
+		if err != nil {
+			return err
+		}
+		if c.Used+c.Held == 0 {
+			return s.deleteCode(tx, c)
+		}
+		now := tx.Now()
+		if c.ValidUntil = &now; c.ValidFrom != nil && !c.ValidFrom.Before(now) {
+			c.ValidFrom = nil
+		}
+		return s.updateCode(tx, c)
+	})
+	return err
+}

@@ -193,6 +193,12 @@ func (s *Service) EventBySlug(ctx context.Context, slug string) (Event, error) {
 	return oneEvent(s.db.ORM(ctx), s.db.ORM(ctx).Where("slug = ?", slug))
 }
 
+// takings is what an event's orders came to, refunds aside.
+func (s *Service) takings(ctx context.Context, event id.ID) (minor int64, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT coalesce(sum(total_minor), 0)::bigint FROM sales.orders WHERE event = $1`, event).Scan(&minor)
+	return minor, db.Classify("sales.takings", err)
+}
+
 func slugExists(tx *db.Tx, slug string) (bool, error) {
 	var n int64
 	err := tx.ORM().Model(&eventRow{}).Where("slug = ?", slug).Limit(1).Count(&n).Error

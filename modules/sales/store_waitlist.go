@@ -37,6 +37,12 @@ func (s *Service) eventsWaitedFor(ctx context.Context) ([]id.ID, error) {
 	return names, db.Classify("sales.eventsWaitedFor", err)
 }
 
+func (s *Service) countWaiting(ctx context.Context, event id.ID) (int, error) {
+	var n int64
+	err := s.db.ORM(ctx).Model(&Waiting{}).Where("event = ? AND state IN ('waiting', 'offered')", event).Count(&n).Error
+	return int(n), db.Classify("sales.Waitlist", err)
+}
+
 func waitingBefore(tx *db.Tx, category id.ID) (int, error) {
 	var n int64
 	err := tx.ORM().Model(&Waiting{}).Where("category = ? AND state = 'waiting'", category).Count(&n).Error
