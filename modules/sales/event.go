@@ -55,6 +55,7 @@ func (s *Service) change(ctx context.Context, event id.ID, cond Condition, do fu
 		return err
 	})
 	s.shelves.forget(event)
+	s.till.left.forget()
 	return e, err
 }
 

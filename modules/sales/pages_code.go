@@ -68,9 +68,9 @@ func (s *Service) showCodes(c echo.Context, status int, f codeForm, wrong error)
 	}
 	now := s.db.Now()
 	for _, code := range list {
-		v := codeView{Code: code, Does: code.does(e.Currency), Limit: "no limit", From: e.on(code.ValidFrom), Until: e.on(code.ValidUntil), For: "all categories", Over: code.ValidUntil != nil && !now.Before(*code.ValidUntil)}
+		v := codeView{Code: code, Does: code.does(e.Currency), Limit: ", no limit", From: e.on(code.ValidFrom), Until: e.on(code.ValidUntil), For: "all categories", Over: code.ValidUntil != nil && !now.Before(*code.ValidUntil)}
 		if code.MaxUses > 0 {
-			v.Limit = grouped(code.MaxUses).String()
+			v.Limit = " of " + grouped(code.MaxUses).String()
 		}
 		if len(code.Categories) > 0 {
 			var names []string

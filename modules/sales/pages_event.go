@@ -238,8 +238,9 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 	}
 	var revenue int64
 	for _, k := range p.Categories {
-		p.Sold, p.Held, p.Left = p.Sold+grouped(k.Sold), p.Held+grouped(k.Held), p.Left+k.Bar.Left
+		p.Sold, p.Held = p.Sold+grouped(k.Sold), p.Held+grouped(k.Held)
 	}
+	p.Left = grouped(e.left())
 	if revenue, err = s.takings(c.Request().Context(), e.ID); err != nil {
 		return err
 	}

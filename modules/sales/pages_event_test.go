@@ -38,7 +38,7 @@ func TestAnEventIsMadeSoldAndCopiedFromThePages(t *testing.T) {
 	shows(t, visit(e, there+"/pools/new", typed("name", "Balcony", "capacity", "50", "protected", "10, 20")), 303)
 	page := visit(e, there+"/categories", nil)
 	shows(t, page, 200, "12.50 EUR", "seats 3 × 4", `value="10, 20"`)
-	floor := regexp.MustCompile(there+`/categories/[0-9a-f-]{36}`).FindString(page.Body.String())
+	floor := regexp.MustCompile(there + `/categories/[0-9a-f-]{36}`).FindString(page.Body.String())
 	shows(t, visit(e, there+"/state", typed("state", "published")), 303)
 	shows(t, visit(e, floor, nil), 200, "What it has cost", "first price", "ana")
 	shows(t, visit(e, there+"/codes", typed("code", "early", "kind", "percent", "value", "10")), 303)

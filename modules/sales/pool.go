@@ -95,3 +95,21 @@ func (e *Event) shares(c *Category) []id.ID {
 	}
 	return p.taken(c.Class)
 }
+
+// left is how many tickets of the event can be bought at most: categories that
+// share a pool do not get more together than it has.
+func (e *Event) left() int {
+	total, shared := 0, map[id.ID]int{}
+	for i := range e.Categories {
+		if c := &e.Categories[i]; c.Pool == nil {
+			total += max(c.Free, 0)
+		} else {
+			shared[*c.Pool] += max(c.Free, 0)
+		}
+	}
+	for i := range e.Pools {
+		p := &e.Pools[i]
+		total += min(shared[p.ID], max(p.Capacity-p.Sold-p.Held, 0))
+	}
+	return total
+}

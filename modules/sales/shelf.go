@@ -46,6 +46,13 @@ func (s *shelf) tell(all []remaining) {
 	}
 }
 
+// forget drops what was seen: the catalogue has changed how much there is.
+func (s *shelf) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.items)
+}
+
 // scarce reports whether so little is left of some stock, or so little known
 // about it, that hoping would likely fail.
 func (s *shelf) scarce(need []need) bool {
