@@ -157,6 +157,11 @@ func (s *Service) leave(ctx context.Context, entry id.ID) error {
 		if err := s.Release(ctx, entry, lines); err != nil && !fault.Is(err, fault.Conflict) {
 			return err
 		}
+	} else { // it may have been bought a moment ago
+		key := NewRepeatKey("cart", entry.String())
+		if err := s.settle(ctx, []id.ID{entry}, [][]byte{key[:]}); err != nil {
+			return err
+		}
 	}
 	return s.endWaiting(ctx, entry, waitLeft)
 }
