@@ -46,3 +46,28 @@ func (CapacityReached) FactType() string { return "sales.capacity_reached" }
 
 // FactKey orders the facts of one event.
 func (f CapacityReached) FactKey() string { return f.Event.String() }
+
+// TicketRefunded says that tickets of an order are void, and back on sale. Money goes
+// back by itself; what was paid elsewhere, or not at all, has no amount.
+type TicketRefunded struct {
+	Event       id.ID          `json:"event"`
+	Order       id.ID          `json:"order"`
+	Refund      id.ID          `json:"refund"`
+	Tickets     []int          `json:"tickets"` // numbers within the order
+	Lines       []ReturnedLine `json:"lines"`
+	AmountMinor int64          `json:"amount_minor"`
+	Currency    string         `json:"currency"`
+	At          time.Time      `json:"at"`
+}
+
+// ReturnedLine is so many tickets of one category.
+type ReturnedLine struct {
+	Category id.ID `json:"category"`
+	Qty      int   `json:"qty"`
+}
+
+// FactType names the fact in the stream.
+func (TicketRefunded) FactType() string { return "sales.ticket_refunded" }
+
+// FactKey orders the facts of one event.
+func (f TicketRefunded) FactKey() string { return f.Event.String() }

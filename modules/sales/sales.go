@@ -19,6 +19,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/seal"
+	"github.com/usherhq/usher/modules/sales/pay"
 )
 
 // Config is the section "sales" of config.yaml.
@@ -26,10 +27,16 @@ type Config struct {
 	Hold     time.Duration `koanf:"hold"`      // how long a cart keeps its tickets
 	Offer    time.Duration `koanf:"offer"`     // how long tickets are kept for somebody on the waiting list
 	RoomRate float64       `koanf:"room_rate"` // people a second let in from a waiting room, until the tills have measured themselves
+	Payment  pay.Config    `koanf:"payment"`
+	Seller   SellerConfig  `koanf:"seller"`
+
+	Origin string `koanf:"-"` // as browsers see us, such as https://tickets.example.org; "": as the request says
 }
 
 // Defaults give a buyer ten minutes, and somebody who waited a day.
-func Defaults() Config { return Config{Hold: 10 * time.Minute, Offer: 24 * time.Hour, RoomRate: 500} }
+func Defaults() Config {
+	return Config{Hold: 10 * time.Minute, Offer: 24 * time.Hour, RoomRate: 500, Payment: pay.Defaults(), Seller: SellerConfig{Zone: "UTC", Series: "R"}}
+}
 
 // Validate reports every fault of the section at once.
 func (c Config) Validate() error {
@@ -43,6 +50,10 @@ func (c Config) Validate() error {
 	if c.RoomRate < 1 || c.RoomRate > 100_000 {
 		f = append(f, fault.Field{Name: "sales.room_rate", Problem: fmt.Sprintf("is %g", c.RoomRate), Fix: "between 1 and 100000 people a second"})
 	}
+	c.Seller.check(func(name, problem, fix string) {
+		f = append(f, fault.Field{Name: "sales." + name, Problem: problem, Fix: fix})
+	})
+	f = append(f, fieldsOfFault(c.Payment.Validate())...)
 	return fault.BadFields("sales.Config", f)
 }
 
@@ -57,6 +68,9 @@ type Service struct {
 
 	shelves  *shelves
 	offerKey []byte // of the links to offers
+
+	pays               *pay.Providers
+	payKey, invoiceKey []byte // of the links to payments and invoices
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
@@ -64,7 +78,8 @@ func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 	log = log.With("module", "sales")
 	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
 		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
-		shelves: newShelves(), offerKey: key.Derive("sales/offer-link")}
+		shelves: newShelves(), offerKey: key.Derive("sales/offer-link"),
+		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link")}
 }
 
 // Close answers what waits at the till and shuts it.
