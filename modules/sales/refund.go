@@ -1,7 +1,6 @@
 package sales
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -84,21 +83,21 @@ func (s *Service) RefundOrder(tx *db.Tx, order id.ID, in Refunding) (Refund, err
 			return Refund{}, err
 		}
 	}
-	if err := insertRefund(tx, r); err != nil {
-		return Refund{}, err
-	}
-	if r.State == RefundWaiting {
-		if err := tx.Enqueue(refundJob(r.ID)); err != nil {
-			return Refund{}, err
-		}
-	}
-	if err := s.announceRefund(tx, &r, back); err != nil {
-		return Refund{}, err
-	}
-	if r.AmountMinor == 0 {
-		return r, nil
+	if err := s.record(tx, &r, back); err != nil || r.AmountMinor == 0 {
+		return r, err
 	}
 	return r, s.issueCredit(tx, &p, &r, credit)
+}
+
+// record keeps a refund, announces it, and has the money sent.
+func (s *Service) record(tx *db.Tx, r *Refund, back returned) error {
+	if err := insertRefund(tx, *r); err != nil {
+		return err
+	}
+	if err := s.announceRefund(tx, r, back); err != nil || r.State != RefundWaiting {
+		return err
+	}
+	return tx.Enqueue(refundJob(r.ID))
 }
 
 // notSettling refuses to refund an order whose payment is just about to be its own:
@@ -228,84 +227,4 @@ func (s *Service) returnTickets(tx *db.Tx, order id.ID, back *returned, lines ma
 		return tx.Enqueue(db.Job{Name: jobWaitlist, Queue: "sales", Payload: struct{}{}, Timeout: 5 * time.Minute, Retries: 2})
 	}
 	return nil
-}
-
-// SendRefund asks the provider to send money back. It may be asked again: the same
-// refund is sent once. Errors: those that may pass; others are kept with the refund.
-func (s *Service) SendRefund(ctx context.Context, refund id.ID) error {
-	r, err := s.Refund(ctx, refund)
-	if err != nil || r.State != RefundWaiting || r.Payment == nil {
-		return err
-	}
-	p, err := s.Payment(ctx, *r.Payment)
-	if err != nil {
-		return err
-	}
-	out := pay.Refunded{Status: pay.RefundFailed}
-	by, err := s.pays.Of(p.Mode, p.Method)
-	if err == nil {
-		out, err = by.Refund(ctx, pay.Refund{ID: r.ID, Attempt: r.Attempt, Charge: p.Charge, Amount: money.Money{Minor: r.AmountMinor, Currency: r.Currency}})
-	}
-	if fault.Retryable(err) {
-		return err
-	}
-	if err != nil {
-		out.Status, out.Reason = pay.RefundFailed, fault.Message(err)
-		s.log.Warn("money could not be sent back", "refund", r.ID, "error", err)
-	}
-	return s.db.InTx(ctx, func(tx *db.Tx) error { return s.refundHeard(tx, p.Mode, r.ID, out) })
-}
-
-// refundHeard notes what became of a refund. A bank may refuse money that was said to
-// be sent, so done may become failed, but nothing becomes sent again.
-func (s *Service) refundHeard(tx *db.Tx, mode pay.Mode, refund id.ID, out pay.Refunded) error {
-	r, of, err := lockRefund(tx, refund)
-	if err != nil {
-		return err
-	}
-	if of != mode {
-		return noRefund(nil)
-	}
-	// A failure of an attempt before the present one is old news.
-	old := r.Ref != "" && out.Ref != "" && r.Ref != out.Ref && r.State != RefundWaiting
-	if state := RefundState(out.Status); old || state == r.State || r.State == RefundDone && state != RefundFailed || r.State == RefundFailed && state != RefundDone {
-		return nil
-	}
-	r.State, r.Error = RefundState(out.Status), out.Reason
-	if out.Ref != "" {
-		r.Ref = out.Ref
-	}
-	return updateRefund(tx, r)
-}
-
-// RetryRefund tries again to send money back. Errors: fault.NotFound, fault.Conflict
-// unless it failed.
-func (s *Service) RetryRefund(tx *db.Tx, refund id.ID) (Refund, error) {
-	r, _, err := lockRefund(tx, refund)
-	if err != nil {
-		return r, err
-	}
-	if r.State != RefundFailed {
-		return r, fault.E("sales.RetryRefund", fault.Conflict, "the refund is "+string(r.State), nil)
-	}
-	r.State, r.Error = RefundWaiting, ""
-	r.Attempt++
-	if err := updateRefund(tx, r); err != nil {
-		return r, err
-	}
-	return r, tx.Enqueue(refundJob(r.ID))
-}
-
-// RefundedByHand notes that the promoter has sent the money himself: from his bank,
-// or where the provider could not. Errors: fault.NotFound, fault.Conflict.
-func (s *Service) RefundedByHand(tx *db.Tx, refund id.ID) (Refund, error) {
-	r, _, err := lockRefund(tx, refund)
-	if err != nil {
-		return r, err
-	}
-	if r.State != RefundByHand && r.State != RefundFailed {
-		return r, fault.E("sales.RefundedByHand", fault.Conflict, "the refund is "+string(r.State), nil)
-	}
-	r.State, r.Error = RefundDone, ""
-	return r, updateRefund(tx, r)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/seal"
+	"github.com/usherhq/usher/modules/sales/admission"
 	"github.com/usherhq/usher/modules/sales/pay"
 )
 
@@ -71,6 +72,9 @@ type Service struct {
 
 	pays               *pay.Providers
 	payKey, invoiceKey []byte // of the links to payments and invoices
+
+	codes               *admission.Signer
+	orderKey, holderKey []byte // of the links to orders, and to tickets that were handed on
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
@@ -79,7 +83,8 @@ func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
 		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
 		shelves: newShelves(), offerKey: key.Derive("sales/offer-link"),
-		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link")}
+		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link"),
+		codes: admission.NewSigner(key.Derive("sales/ticket-key")), orderKey: key.Derive("sales/order-link"), holderKey: key.Derive("sales/ticket-link")}
 }
 
 // Close answers what waits at the till and shuts it.
