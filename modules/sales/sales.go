@@ -74,17 +74,19 @@ type Service struct {
 	payKey, invoiceKey []byte // of the links to payments and invoices
 
 	codes               *admission.Signer
-	orderKey, holderKey []byte // of the links to orders, and to tickets that were handed on
+	keyring             admission.Keyring // whose codes are good at the door
+	orderKey, holderKey []byte            // of the links to orders, and to tickets that were handed on
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
 func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 	log = log.With("module", "sales")
+	codes := admission.NewSigner(key.Derive("sales/ticket-key"))
 	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
 		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
 		shelves: newShelves(), offerKey: key.Derive("sales/offer-link"),
 		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link"),
-		codes: admission.NewSigner(key.Derive("sales/ticket-key")), orderKey: key.Derive("sales/order-link"), holderKey: key.Derive("sales/ticket-link")}
+		codes: codes, keyring: admission.NewKeyring(codes.Public()), orderKey: key.Derive("sales/order-link"), holderKey: key.Derive("sales/ticket-link")}
 }
 
 // Close answers what waits at the till and shuts it.
