@@ -33,8 +33,22 @@ web/assets/vendor/.done: web/package-lock.json
 	cp web/node_modules/uplot/LICENSE web/assets/vendor/uPlot.LICENSE.txt
 	touch $@
 
+# Other people's clients, which tests let talk to a running Usher.
+CLIENTS := $(patsubst %/package.json,%/node_modules/.done,$(wildcard test/clients/*/package.json))
+
+test/clients/%/node_modules/.done: test/clients/%/package-lock.json
+	cd $(<D) && npm ci --no-fund --no-audit
+	touch $@
+
+.PHONY: clients
+clients: test/clients/azure/node_modules/.done ## true clients of other services, for tests
+
+test/clients/azure/node_modules/.done: test/clients/azure/package-lock.json
+	cd test/clients/azure && npm ci --no-fund --no-audit
+	touch $@
+
 .PHONY: test
-test: need-test assets ## every test (TESTFLAGS="-race" for the race detector)
+test: need-test assets $(CLIENTS) ## every test (TESTFLAGS="-race" for the race detector)
 	go test $(TESTFLAGS) ./...
 
 .PHONY: race
@@ -75,7 +89,7 @@ golden: ## write the golden files anew; look at the difference before you commit
 
 .PHONY: clean
 clean: ## remove what was built and fetched
-	rm -rf bin web/assets/vendor web/node_modules .cache
+	rm -rf bin web/assets/vendor web/node_modules test/clients/*/node_modules .cache
 
 # What a program needs is looked for first; only what is missing is installed,
 # after saying so. Names are apt's; brew calls some of them otherwise.
@@ -118,6 +132,7 @@ need-run: need-go
 need-test: need-run
 	@missing=""; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
 	command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ] || missing="$$missing chromium"; \
 	command -v nghttp >/dev/null || missing="$$missing nghttp2-client"; \
 	command -v nghttpd >/dev/null || missing="$$missing nghttp2-server"; \

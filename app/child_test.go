@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/pgserver"
 )
 
@@ -48,6 +50,9 @@ type house struct {
 	t        *testing.T
 	dir      string
 	settings []string // --set key=value
+	key      string   // of a machine that may manage
+	said     *bufio.Reader
+	owner    *http.Cookie // session of who followed the claim link
 	services *pushtest.Services
 	child    *pgserver.Child
 	url      string
@@ -60,7 +65,7 @@ type house struct {
 // newHouse starts `usher serve` with built-in stores; settings override its configuration.
 func newHouse(t *testing.T, settings ...string) *house {
 	t.Helper()
-	h := &house{t: t, seen: map[string]int{}}
+	h := &house{t: t, key: identity.NewKeySecret(), seen: map[string]int{}}
 	home, err := os.MkdirTemp("", "usher-") // short, and open to the account PostgreSQL runs as
 	h.must(err)
 	h.must(os.Chmod(home, 0o755))
@@ -76,7 +81,7 @@ func newHouse(t *testing.T, settings ...string) *house {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	h.must(os.WriteFile(ca, h.services.CAPEM(), 0o644))
 	h.settings = append([]string{
-		"data_dir=" + h.dir, "http.listen=127.0.0.1:0", "log.level=warn", "limits.per_second=100000", "limits.burst=100000",
+		"data_dir=" + h.dir, "http.listen=127.0.0.1:0", "access.keys=[{name: test, secret: " + h.key + ", rights: [manage]}]", "log.level=warn", "limits.per_second=100000", "limits.burst=100000",
 		"hub.services.apns_endpoint=" + h.services.APNsURL(), "hub.services.fcm_endpoint=" + h.services.FCMURL(),
 		"hub.services.webpush_hosts=" + h.services.WebPushHost(), "hub.services.ca_file=" + ca,
 	}, settings...)
@@ -121,12 +126,32 @@ func (h *house) start() {
 	h.must(err)
 	h.child, err = pgserver.StartChild(cmd)
 	h.must(err)
-	line, err := bufio.NewReader(out).ReadString('\n')
+	h.said = bufio.NewReader(out)
+	line, err := h.said.ReadString('\n')
 	if err != nil {
 		text, _ := os.ReadFile(h.log.Name())
 		h.t.Fatalf("usher does not start: %v\n%s", err, tail(text, 4000))
 	}
 	h.url = strings.TrimSpace(strings.TrimPrefix(line, "Usher is at "))
+}
+
+// claimed follows the link by which a fresh usher gets its first owner.
+func (h *house) claimed() {
+	h.t.Helper()
+	line, err := h.said.ReadString('\n')
+	h.must(err)
+	_, secret, ok := strings.Cut(strings.TrimSpace(line), "/claim#")
+	if !ok {
+		h.t.Fatalf("usher printed no claim link: %q", line)
+	}
+	once := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := once.PostForm(h.url+"/claim", url.Values{"secret": {secret}})
+	h.must(err)
+	_ = res.Body.Close()
+	if len(res.Cookies()) != 1 {
+		h.t.Fatalf("the claim link opens no session: %s", res.Status)
+	}
+	h.owner = res.Cookies()[0]
 }
 
 // killed ends usher without a word to it.
@@ -159,6 +184,7 @@ func (h *house) try(method, path string, body, answer any) error {
 	}
 	req, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, r)
 	h.must(err)
+	req.Header.Set("Authorization", "Bearer "+h.key)
 	req.Header.Set("Content-Type", "application/json")
 	if _, ok := body.(io.Reader); ok {
 		req.Header.Set("Content-Type", "application/x-ndjson")

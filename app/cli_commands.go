@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usherhq/usher/modules/hub/push/webpush"
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/fault"
-	"github.com/usherhq/usher/modules/kernel/id"
 )
 
 func (c *cli) serve() *cobra.Command {
@@ -92,7 +92,7 @@ func (c *cli) keys() *cobra.Command {
 	group.AddCommand(&cobra.Command{
 		Use: "secret", Short: "Make a secret for access.keys", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(c.out, "usher_"+id.Code(20))
+			_, err := fmt.Fprintln(c.out, identity.NewKeySecret())
 			return err
 		},
 	}, &cobra.Command{
@@ -105,7 +105,7 @@ func (c *cli) keys() *cobra.Command {
 			_, err = fmt.Fprintf(c.out, "vapid_private_key: %s\napplicationServerKey: %s\n", private, public)
 			return err
 		},
-	})
+	}, c.connectionString())
 	return group
 }
 

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -73,13 +75,14 @@ func printFindings(w io.Writer, found []Finding) error {
 
 // examine looks at everything that a start needs; it changes nothing.
 func examine(ctx context.Context, cfg Config) []Finding {
-	return []Finding{
+	return append([]Finding{
 		finding("data", func() (string, error) { return checkDataDir(cfg.DataDir) }),
 		finding("database", func() (string, error) { return checkDatabase(ctx, cfg) }),
 		finding("queue", func() (string, error) { return checkQueue(ctx, cfg.Redis) }),
 		finding("http", func() (string, error) { return checkPort(ctx, cfg.HTTP) }),
 		finding("access", func() (string, error) { return checkAccess(cfg) }),
-	}
+		finding("audit", func() (string, error) { return checkAudit(ctx, cfg) }),
+	}, checkProviders(ctx, cfg)...)
 }
 
 func finding(name string, look func() (string, error)) Finding {
@@ -170,13 +173,41 @@ func checkPort(ctx context.Context, cfg HTTP) (string, error) {
 		WithFix("stop it, or choose another address with --listen")
 }
 
+// checkProviders tells, for each way to sign in, what its provider has to know and
+// what stands in the way.
+func checkProviders(ctx context.Context, cfg Config) []Finding {
+	if len(cfg.Identity.Providers) == 0 || !cfg.HTTP.Loopback() && cfg.HTTP.PublicURL == "" {
+		return []Finding{finding("sign-in", func() (string, error) { return checkSignIn(cfg) })}
+	}
+	origin := cfg.HTTP.reachable("http://" + dialable(cfg.HTTP.Listen))
+	found := make([]Finding, len(cfg.Identity.Providers))
+	var all sync.WaitGroup
+	for i, p := range cfg.Identity.Providers {
+		all.Go(func() {
+			found[i] = finding("sign-in "+p.Name, func() (string, error) { return identity.CheckProvider(ctx, p, origin, clock.System{}) })
+		})
+	}
+	all.Wait()
+	return found
+}
+
+// checkSignIn looks at what stands before any provider.
+func checkSignIn(cfg Config) (string, error) {
+	const op = "app.Doctor"
+	if cfg.HTTP.Loopback() {
+		return "no identity.providers: only this machine gets in, by the claim link or an invite", nil
+	}
+	if len(cfg.Identity.Providers) == 0 {
+		return "", fault.E(op, fault.Invalid, "others can reach usher, but nobody can sign in", nil).
+			WithFix("add a provider under identity.providers")
+	}
+	return "", fault.E(op, fault.Invalid, "providers cannot send people back: it is not known which address they use", nil).
+		WithFix("set http.public_url, such as https://tickets.example.org")
+}
+
 func checkAccess(cfg Config) (string, error) {
 	if len(cfg.Access.Keys) > 0 {
 		return fmt.Sprintf("%d %s", len(cfg.Access.Keys), plural(len(cfg.Access.Keys), "key", "keys")), nil
 	}
-	if cfg.HTTP.Loopback() && len(cfg.HTTP.TrustedProxies) == 0 {
-		return "no keys: only this machine is let in", nil
-	}
-	return "", fault.E("app.Doctor", fault.Invalid, "others can reach usher, but there is no key to let them in", nil).
-		WithFix("make a secret with `usher keys secret` and add it under access.keys")
+	return "no keys in the configuration: machines need those of the page Keys", nil
 }

@@ -81,12 +81,12 @@ func TestKeysVapidIsAPair(t *testing.T) {
 func TestDoctorTellsWhatIsWrong(t *testing.T) {
 	code, stdout, _ := usher(t, "doctor", "--json", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()+"/not/yet")
 	var found []Finding
-	if err := json.Unmarshal([]byte(stdout), &found); err != nil || code != exitOK || len(found) != 5 {
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil || code != exitOK || len(found) != 7 {
 		t.Errorf("%d %s, %v", code, stdout, err)
 	}
 	code, stdout, stderr := usher(t, "doctor", "--listen", ":0", "--data-dir", "/dev/null/x",
 		"--set", "database.url=postgres://127.0.0.1:1/x", "--set", "redis.url=redis://127.0.0.1:1")
-	for _, want := range []string{"FAIL  data", "FAIL  database", "FAIL  queue", "ok    http", "FAIL  access", "usher keys secret"} {
+	for _, want := range []string{"FAIL  data", "FAIL  database", "FAIL  queue", "ok    http", "FAIL  sign-in", "identity.providers"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}

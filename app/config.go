@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/app/embedded"
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/azure"
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/web"
@@ -28,7 +31,11 @@ type Config struct {
 	Access   Access          `koanf:"access"`
 	Seal     Seal            `koanf:"seal"`
 	Stream   Stream          `koanf:"stream"`
+	Identity identity.Config `koanf:"identity"`
 	Hub      hub.Config      `koanf:"hub"`
+	Azure    azure.Config    `koanf:"azure"`
+
+	Analytics analytics.Config `koanf:"analytics"`
 }
 
 // HTTP is where and how we answer.
@@ -90,7 +97,11 @@ func Defaults() Config {
 		Log:      Log{Level: "info", Format: "text"},
 		Limits:   web.LimitDefaults(),
 		Stream:   Stream{RetentionDays: 90},
+		Identity: identity.Defaults(),
 		Hub:      hub.Defaults(),
+		Azure:    azure.Defaults(),
+
+		Analytics: analytics.Defaults(),
 	}
 }
 
@@ -98,7 +109,7 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Hub.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Analytics.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)
@@ -122,6 +133,14 @@ func (h HTTP) Validate() error {
 // Origin is the scheme and host of PublicURL; "" when there is none.
 func (h HTTP) Origin() string { return strings.TrimRight(h.PublicURL, "/") }
 
+// reachable is the origin that people use: the configured one, or else local's.
+func (h HTTP) reachable(local string) string {
+	if o := h.Origin(); o != "" {
+		return o
+	}
+	return local
+}
+
 // Loopback reports whether only this machine can reach us.
 func (h HTTP) Loopback() bool {
 	host, _, _ := net.SplitHostPort(h.Listen)
@@ -137,6 +156,23 @@ func (r Redis) Validate() error {
 		return fault.BadField("app.Redis", "redis.url", "is not a Redis URL", "such as redis://127.0.0.1:6379/0, or empty for the built-in store")
 	}
 	return nil
+}
+
+// machines are the keys as identity takes them.
+func (a Access) machines() []identity.Machine {
+	all := make([]identity.Machine, len(a.Keys))
+	for i, k := range a.Keys {
+		all[i] = identity.Machine{Name: k.Name, Secret: k.Secret}
+		for _, r := range k.Rights {
+			all[i].Rights = append(all[i].Rights, web.Right(r))
+		}
+	}
+	return all
+}
+
+// site is where people reach us.
+func (h HTTP) site() identity.Site {
+	return identity.Site{PublicURL: h.Origin(), Secure: strings.HasPrefix(h.PublicURL, "https://") || h.PublicURL == "" && h.TLS.CertFile != ""}
 }
 
 // Validate checks that a name tells one machine from another: it is who the log

@@ -64,7 +64,13 @@ func TestJourneyRegisterThenSendToATopic(t *testing.T) {
 
 func (h *house) page(path string) string {
 	h.t.Helper()
-	res, err := http.Get(h.url + path)
+	if h.owner == nil {
+		h.claimed()
+	}
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+path, nil)
+	h.must(err)
+	req.AddCookie(h.owner)
+	res, err := http.DefaultClient.Do(req)
 	h.must(err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
@@ -105,6 +111,7 @@ func TestWrongInputIsExplained(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			req, err := http.NewRequest(tc.method, h.url+tc.path, strings.NewReader(tc.body))
 			h.must(err)
+			req.Header.Set("Authorization", "Bearer "+h.key)
 			req.Header.Set("Content-Type", "application/json")
 			res, err := http.DefaultClient.Do(req)
 			h.must(err)

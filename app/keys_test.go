@@ -2,28 +2,15 @@ package app
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/usherhq/usher/modules/hub/push"
 )
 
-const keysYAML = `access:
-  keys:
-    - {name: phone, secret: listen-listen-listen-1, rights: [listen]}
-    - {name: office, secret: manage-manage-manage-1, rights: [manage]}
-`
-
 // A device's key registers phones, but neither sends nor says whose phone it is.
 func TestADeviceKeyKeepsToDevices(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(keysYAML), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("USHER_CONFIG", file)
-	h := newHouse(t)
+	h := newHouse(t, "access.keys=[{name: phone, secret: listen-listen-listen-1, rights: [listen]}, {name: office, secret: manage-manage-manage-1, rights: [manage]}]")
 	handle := h.services.Handle(push.APNs, 1, "").Value
 	for _, tc := range []struct {
 		name, key, method, path, body string

@@ -8,24 +8,33 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/usherhq/usher/app/demo"
 	"github.com/usherhq/usher/migrations"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
+	"github.com/usherhq/usher/modules/identity"
+	"github.com/usherhq/usher/modules/identity/oidctest"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/pgserver"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // Serve runs Usher until ctx ends. out gets what the operator must read: where
 // to point a browser.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) error {
 	tuneMemory(memoryLimit)
-	return serve(ctx, cfg, log, func(ctx context.Context, url string) error {
-		fmt.Fprintf(out, "Usher is at %s\n", url)
-		if len(cfg.Access.Keys) == 0 && !cfg.HTTP.Loopback() {
-			log.Warn("no access.keys are configured: other machines will be refused", "listen", cfg.HTTP.Listen)
+	return serve(ctx, cfg, log, func(ctx context.Context, u *Usher) error {
+		fmt.Fprintf(out, "Usher is at %s\n", u.URL())
+		claim, err := u.people.NewClaim(ctx, cfg.HTTP.reachable(u.URL()))
+		if err != nil {
+			return err
+		}
+		if claim != "" {
+			fmt.Fprintf(out, "Nobody owns it yet. Become its owner within 30 minutes: %s\n", claim)
 		}
 		<-ctx.Done()
 		return nil
@@ -34,7 +43,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) err
 
 // serve runs Usher beside what is to happen meanwhile, and stops in good order
 // when that has ended.
-func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx context.Context, url string) error) error {
+func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx context.Context, u *Usher) error) error {
 	u, err := New(ctx, cfg, log)
 	defer u.Close() //nolint:staticcheck // SA5001: u is never nil, and has the more to close the later New failed
 	if err != nil {
@@ -48,7 +57,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx
 		ended <- u.Run(running)
 		stop()
 	}()
-	err = meanwhile(running, u.URL())
+	err = meanwhile(running, u)
 	stop()
 	if ran := <-ended; ran != nil {
 		return ran
@@ -111,6 +120,33 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 	}
 	defer func() { _ = lock.Unlock() }()
 	cfg.Database.URL, cfg.Redis.URL = "", ""
+	if err := useServices(&cfg, services); err != nil {
+		return err
+	}
+	people, err := demoPeople(&cfg)
+	if err != nil {
+		return err
+	}
+	defer people.Close()
+	key := identity.NewKeySecret()
+	cfg.Access.Keys = append(cfg.Access.Keys, Key{Name: "demo", Secret: key, Rights: []string{string(web.Manage)}})
+	return serve(ctx, cfg, log, func(ctx context.Context, u *Usher) error {
+		for _, origin := range []string{u.URL(), strings.Replace(u.URL(), "127.0.0.1", "localhost", 1), cfg.HTTP.Origin()} {
+			people.Register(origin + "/auth/" + demoProvider + "/callback")
+		}
+		claim, err := u.people.NewClaim(ctx, u.URL())
+		if err != nil {
+			return err
+		}
+		return demo.Run(ctx, services, demo.Options{
+			URL: u.URL(), Key: key, Start: claim, Installations: opt.Installations, Seed: uint64(opt.Seed), For: opt.For,
+			Pause: demoPause, Out: out, Terminal: opt.Terminal,
+		})
+	})
+}
+
+// useServices points the hub to the simulated push services.
+func useServices(cfg *Config, services *pushtest.Services) error {
 	cfg.Hub.Services.APNsEndpoint = services.APNsURL()
 	cfg.Hub.Services.FCMEndpoint = services.FCMURL()
 	cfg.Hub.Services.WebPushHosts = []string{services.WebPushHost()}
@@ -118,12 +154,27 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 	if err := os.WriteFile(cfg.Hub.Services.CAFile, services.CAPEM(), 0o600); err != nil {
 		return fault.E("app.Demo", fault.Internal, "cannot write "+cfg.Hub.Services.CAFile, err)
 	}
-	return serve(ctx, cfg, log, func(ctx context.Context, url string) error {
-		return demo.Run(ctx, services, demo.Options{
-			URL: url, Installations: opt.Installations, Seed: uint64(opt.Seed), For: opt.For,
-			Pause: demoPause, Out: out, Terminal: opt.Terminal,
-		})
+	return nil
+}
+
+// demoProvider is the name of the demo's way to sign in.
+const demoProvider = "demo"
+
+// demoPeople starts a true OpenID provider with three people in it, and lets
+// people sign in with it.
+func demoPeople(cfg *Config) (*oidctest.Provider, error) {
+	p, err := oidctest.Start(oidctest.Config{ClientID: "usher-demo", ClientSecret: id.Code(20), Users: []oidctest.User{
+		{Subject: "ana", Name: "Ana", Email: "ana@festival.example", Note: "owner"},
+		{Subject: "ben", Name: "Ben", Email: "ben@festival.example"},
+		{Subject: "cora", Name: "Cora", Email: "cora@festival.example"},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	cfg.Identity.Providers = append(cfg.Identity.Providers, identity.Provider{
+		Name: demoProvider, Kind: "oidc", Label: "Demo sign-in", Issuer: p.Issuer(), ClientID: "usher-demo", ClientSecret: p.ClientSecret(),
 	})
+	return p, nil
 }
 
 // decryptEvery spares a large demo most of the simulated service's own work: it

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/web"
@@ -24,6 +25,7 @@ type Site struct {
 	Files   fs.FS       // templates/ and assets/; nil: no pages, no assets
 	Checks  []Check     // what /readyz asks
 	Metrics *Metrics    // what /metrics tells
+	Door    Doorkeeper  // who is asking
 	Clock   clock.Clock
 }
 
@@ -119,12 +121,12 @@ func newEcho(cfg Config, site Site, log *slog.Logger) (*echo.Echo, error) {
 	if o := cfg.HTTP.Origin(); o != "" {
 		ours = append(ours, o)
 	}
-	sameOrigin, err := web.SameOrigin(ours...)
+	sameOrigin, err := web.SameOrigin([]string{identity.CallbackPattern}, ours...)
 	if err != nil {
 		return nil, err
 	}
 	e.Use(web.Identify, web.Observe(site.Clock, seen(log, site.Metrics)), web.Recover, web.Secure, sameOrigin)
-	m := web.Mounter{Echo: e, Guard: guard{newDoorkeeper(cfg)}, Limiter: web.NewLimiter(cfg.Limits, site.Clock)}
+	m := web.Mounter{Echo: e, Guard: guard{site.Door}, Limiter: web.NewLimiter(cfg.Limits, site.Clock)}
 	m.Routes(site.Routes...)
 	m.Pages(site.Pages...)
 	if assets != nil {
@@ -137,18 +139,6 @@ func newEcho(cfg Config, site Site, log *slog.Logger) (*echo.Echo, error) {
 		web.Route{Method: http.MethodGet, Path: "/readyz", Right: web.Public, Handler: ready(site.Checks)},
 		web.Route{Method: http.MethodGet, Path: "/metrics", Right: web.Manage, Handler: echo.WrapHandler(site.Metrics.Handler())})
 	return e, nil
-}
-
-// guard lets echo ask the doorkeeper.
-type guard struct{ *doorkeeper }
-
-// Allow is web.Guard's.
-func (g guard) Allow(c echo.Context, right web.Right) error {
-	actor, err := g.allow(c.Request(), right)
-	if actor != "" {
-		c.SetRequest(c.Request().WithContext(web.WithActor(c.Request().Context(), actor)))
-	}
-	return err
 }
 
 // drawPages sets up templates and assets, if there are any.
@@ -168,7 +158,12 @@ func drawPages(e *echo.Echo, files fs.FS) (web.ErrorPage, *web.Assets, error) {
 	if !pages.Has("app/error") {
 		return nil, assets, nil
 	}
-	return func(c echo.Context, p web.Problem) error { return c.Render(p.Status, "app/error", p) }, assets, nil
+	return func(c echo.Context, p web.Problem) error {
+		if to := signInFirst(c.Request(), p); to != "" {
+			return c.Redirect(http.StatusSeeOther, to)
+		}
+		return c.Render(p.Status, "app/error", p)
+	}, assets, nil
 }
 
 // addressOf tells who is calling: the peer, or whom a trusted proxy names.

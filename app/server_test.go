@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -20,13 +19,6 @@ import (
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
-const (
-	listenSecret = "listen-secret-0123456789"
-	manageSecret = "manage-secret-0123456789"
-	twoKeys      = "access:\n  keys:\n    - {name: phone, secret: " + listenSecret + ", rights: [listen]}\n" +
-		"    - {name: till, secret: " + manageSecret + ", rights: [listen, manage]}\n"
-)
-
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func says(c echo.Context) error {
@@ -35,8 +27,8 @@ func says(c echo.Context) error {
 
 // site has one route for each right.
 func site(checks ...Check) Site {
-	s := Site{Metrics: NewMetrics(), Clock: clock.System{}, Checks: checks}
-	for right := range rank {
+	s := Site{Metrics: NewMetrics(), Door: someDoor, Clock: clock.System{}, Checks: checks}
+	for _, right := range everyRight {
 		s.Routes = append(s.Routes, web.Route{Method: "GET", Path: "/v1/" + string(right), Right: right, Handler: says})
 	}
 	return s
@@ -70,73 +62,6 @@ func ask(e http.Handler, path string, headers ...string) *httptest.ResponseRecor
 	return rec
 }
 
-func TestWithoutKeysOnlyThisMachine(t *testing.T) {
-	e := mounted(t, "http: {public_url: https://tickets.example.org}\n", site())
-	for _, tc := range []struct {
-		name    string
-		allowed bool
-		headers []string
-	}{
-		{"a program here", true, nil},
-		{"IPv6", true, []string{"Peer", "[::1]:4711", "Host", "[::1]:8080"}},
-		{"IPv4 in IPv6", true, []string{"Peer", "[::ffff:127.0.0.1]:4711"}},
-		{"our public name", true, []string{"Host", "tickets.example.org"}},
-		{"another machine", false, []string{"Peer", "192.0.2.7:4711"}},
-		{"another machine that lies", false, []string{"Peer", "192.0.2.7:4711", "X-Forwarded-For", "127.0.0.1"}},
-		{"through a proxy here", false, []string{"X-Forwarded-For", "192.0.2.7"}},
-		{"through a terse proxy here", false, []string{"X-Forwarded-Proto", "https"}},
-		{"through a standard proxy here", false, []string{"Forwarded", "for=192.0.2.7"}},
-		{"a foreign name that resolves to us", false, []string{"Host", "rebind.evil.example"}},
-	} {
-		for right := range rank {
-			rec := ask(e, "/v1/"+string(right), tc.headers...)
-			want := http.StatusUnauthorized
-			if tc.allowed || right == web.Public {
-				want = http.StatusOK
-			}
-			if rec.Code != want {
-				t.Errorf("%s, %s: %d, want %d", tc.name, right, rec.Code, want)
-			}
-		}
-	}
-	var p web.Problem
-	if err := json.Unmarshal(ask(e, "/v1/send", "Peer", "192.0.2.7:1").Body.Bytes(), &p); err != nil || !strings.Contains(p.Fix, "usher keys secret") {
-		t.Errorf("the refusal does not say how to add a key: %+v, %v", p, err)
-	}
-}
-
-func TestKeysOpenWhatTheyMay(t *testing.T) {
-	e := mounted(t, twoKeys, site())
-	for _, tc := range []struct {
-		name, header string
-		right        web.Right
-		status       int
-		body         string
-	}{
-		{"no key, although local", "", web.Listen, 401, ""},
-		{"no key", "", web.Public, 200, "hello "},
-		{"listen may listen", "Bearer " + listenSecret, web.Listen, 200, "hello key:phone"},
-		{"listen is known on public routes", "Bearer " + listenSecret, web.Public, 200, "hello key:phone"},
-		{"listen may not send", "Bearer " + listenSecret, web.Send, 403, ""},
-		{"manage may send", "bearer " + manageSecret, web.Send, 200, "hello key:till"},
-		{"manage may manage", "Bearer " + manageSecret, web.Manage, 200, "hello key:till"},
-		{"manage opens pages", "Bearer " + manageSecret, web.Staff, 200, "hello key:till"},
-		{"listen opens no pages", "Bearer " + listenSecret, web.Staff, 403, ""},
-		{"a guess", "Bearer listen-secret-012345678", web.Listen, 401, ""},
-		{"a bad key on a public route", "Bearer guess", web.Public, 200, "hello "},
-		{"another scheme", "Basic " + listenSecret, web.Listen, 401, ""},
-		{"nothing", "Bearer ", web.Listen, 401, ""},
-	} {
-		rec := ask(e, "/v1/"+string(tc.right), "Authorization", tc.header)
-		if rec.Code != tc.status || tc.status == 200 && rec.Body.String() != tc.body {
-			t.Errorf("%s: %d %s, want %d %s", tc.name, rec.Code, rec.Body, tc.status, tc.body)
-		}
-	}
-	if _, err := newDoorkeeper(Config{}).allow(httptest.NewRequest("GET", "/", nil), "fly"); !fault.Is(err, fault.Forbidden) {
-		t.Errorf("a right nobody knows: %v", err)
-	}
-}
-
 func TestHealthAndReadiness(t *testing.T) {
 	var down error
 	e := mounted(t, "", site(
@@ -164,12 +89,12 @@ func TestMetrics(t *testing.T) {
 	s := site()
 	s.Metrics = NewMetrics(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "usher_test_lag", Help: "For this test."}, func() float64 { return 7 }))
 	e := mounted(t, "", s)
-	ask(e, "/v1/send")
+	ask(e, "/v1/send", "Authorization", "Bearer "+manageSecret)
 	ask(e, "/no/such/canary")
 	if rec := ask(e, "/metrics", "Peer", "192.0.2.7:1"); rec.Code != 401 {
 		t.Errorf("metrics for everyone: %d", rec.Code)
 	}
-	body := ask(e, "/metrics").Body.String()
+	body := ask(e, "/metrics", "Authorization", "Bearer "+manageSecret).Body.String()
 	for _, want := range []string{
 		`usher_http_request_duration_seconds_count{method="GET",route="/v1/send",status="200"} 1`,
 		`usher_http_request_duration_seconds_count{method="GET",route="unmatched",status="404"} 1`,
@@ -194,7 +119,7 @@ func TestPagesAssetsAndErrorPage(t *testing.T) {
 	}
 	s.Pages = []web.Route{{Method: "GET", Path: "/", Right: web.Staff, Handler: func(c echo.Context) error { return c.Render(200, "hub/now", nil) }}}
 	e := mounted(t, "", s)
-	page := ask(e, "/").Body.String()
+	page := ask(e, "/", "Cookie", "usher="+staffSecret).Body.String()
 	_, href, _ := strings.Cut(page, `href="`)
 	href, _, _ = strings.Cut(href, `"`)
 	if rec := ask(e, href); rec.Code != 200 || rec.Body.String() != "body{}" {

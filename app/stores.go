@@ -6,9 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/usherhq/usher/app/embedded"
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/azure"
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -43,7 +47,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (d *db.DB, rel
 
 // openQueue connects the jobs to the configured Redis, or to the built-in store.
 func openQueue(cfg Config, d *db.DB, log *slog.Logger) (q *queue.Queue, release func(), err error) {
-	jobs := queue.Config{Lanes: append([]queue.Lane{{Name: laneHouse, Concurrency: 2}}, hub.QueueLanes()...), Crashes: maxCrashes}
+	jobs := queue.Config{Lanes: slices.Concat([]queue.Lane{{Name: laneHouse, Concurrency: 2}}, identity.QueueLanes(), hub.QueueLanes(), azure.QueueLanes(), analytics.DetectorLanes()), Crashes: maxCrashes}
 	if cfg.Redis.URL != "" {
 		opt, err := queue.ParseURL(cfg.Redis.URL)
 		if err != nil {

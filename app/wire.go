@@ -6,7 +6,10 @@ import (
 	"slices"
 
 	"github.com/usherhq/usher/migrations"
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/hub/push/webpush"
+	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/queue"
@@ -19,8 +22,12 @@ type Usher struct {
 	log    *slog.Logger
 	queue  *queue.Queue
 	stream *stream.Stream
+	people *identity.Service
 	server *Server
-	opened []func() // what Close undoes, the last first
+
+	windows func(context.Context) error
+	azure   *azureServer // nil: the protocol is off
+	opened  []func()     // what Close undoes, the last first
 }
 
 // New is the architecture on one page: the stores, the kernel, the modules from
@@ -51,6 +58,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	}
 
 	// Modules. identity comes before hub; sales, analytics, pricing and proximity after it.
+	cfg.Identity.Machines = cfg.Access.machines()
+	u.people = identity.New(cfg.Identity, d, key, cfg.HTTP.site(), log)
 	if cfg.Hub.Services.Roots, err = roots(cfg.Hub.Services.CAFile); err != nil {
 		return u, err
 	}
@@ -60,24 +69,42 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 
+	cfg.Analytics.DialGuard = webpush.RefusePrivate
+	insights := analytics.New(cfg.Analytics, d, u.stream, log)
+	u.onClose(insights.Close)
+	insights.Listen()
+
+	personal := u.people.PersonalData(notifications) // every module that keeps something of persons
+
 	// Doors: facts, jobs and HTTP.
 	if err = u.stream.Register(ctx); err != nil {
 		return u, err
 	}
+	if err = insights.Start(ctx); err != nil {
+		return u, err
+	}
+	u.windows = insights.RunWindows
+	u.people.Jobs(u.queue)
+	personal.Jobs(u.queue)
 	notifications.Jobs(u.queue)
+	insights.DetectorJobs(u.queue)
 	houseJobs(u.queue, d)
-	u.server, err = NewServer(cfg, u.site(d, notifications), log)
-	return u, err
+	site := u.site(d, personal, notifications, insights)
+	if u.server, err = NewServer(cfg, site, log); err != nil {
+		return u, err
+	}
+	return u, u.serveAzure(cfg, d, key, notifications, site.Metrics)
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, notifications *hub.Service) Site {
+func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, insights *analytics.Service) Site {
 	return Site{
-		Routes:  notifications.Routes(),
-		Pages:   notifications.Pages(),
+		Routes:  slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), insights.Routes()),
+		Pages:   slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), insights.Pages()),
 		Files:   web.Files,
 		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
-		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream)),
+		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewQueryCollector(insights)),
+		Door:    u.people,
 		Clock:   clock.System{},
 	}
 }
@@ -87,11 +114,11 @@ func (u *Usher) URL() string { return u.server.URL() }
 
 // Run works until ctx ends. HTTP stops first, then the stream's readers, then the jobs.
 func (u *Usher) Run(ctx context.Context) error {
-	return Run(ctx, u.log,
-		Component{"jobs", u.queue.Run},
-		Component{"stream", u.stream.Run},
-		Component{"http", u.server.Run},
-	)
+	components := []Component{{"jobs", u.queue.Run}, {"stream", u.stream.Run}, {"windows", u.windows}, {"http", u.server.Run}}
+	if u.azure != nil {
+		components = append(components, Component{"azure", u.azure.Run})
+	}
+	return Run(ctx, u.log, components...)
 }
 
 func (u *Usher) onClose(f func()) { u.opened = append(u.opened, f) }

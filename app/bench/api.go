@@ -11,7 +11,7 @@ import (
 )
 
 // api is Usher's public API.
-type api struct{ url string }
+type api struct{ url, key string }
 
 // call sends body (JSON, or an io.Reader as it is) and reads the answer into out.
 func (a api) call(ctx context.Context, method, path string, body, out any) error {
@@ -23,6 +23,7 @@ func (a api) call(ctx context.Context, method, path string, body, out any) error
 	if err != nil {
 		return err
 	}
+	req.Header.Set("Authorization", "Bearer "+a.key)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -40,6 +41,30 @@ func (a api) call(ctx context.Context, method, path string, body, out any) error
 		return json.NewDecoder(res.Body).Decode(out)
 	}
 	_, err = io.Copy(io.Discard, res.Body) // so that the connection is used again
+	return err
+}
+
+// post sends body as JSON of a media type.
+func (a api) post(ctx context.Context, path, kind string, body any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.key)
+	req.Header.Set("Content-Type", kind)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 2000))
+	if err == nil && res.StatusCode/100 != 2 {
+		err = fmt.Errorf("POST %s: %s: %s", path, res.Status, text)
+	}
 	return err
 }
 

@@ -38,9 +38,11 @@ func (b *bench) scenarios() []scenario {
 		{"C", "Memory of a send", "usher's resident memory at most (VmHWM); usher is started anew before each send.", b.memory},
 		{"E", "Audience and dry run", "Tag expressions over all installations, through HTTP, one after the other.", b.audience},
 		{"F", "Registration", "PUT /v1/installations/:id, each answered after its commit, over 64 connections kept alive.", b.registration},
+		{"I", "Ingest", "POST /v1/events: sales as CloudEvents in batches, one event in a thousand sent twice, each request answered after its commit; the listeners of analytics work at the same time.", b.ingest},
 		{"B", "Fan-out, mixed", "40 % APNs, 50 % FCM, 10 % Web Push with RFC 8291 encryption.", b.fanOutMixed},
 		{"G", "A service that is down", "The same notification to a fifth of the mixed crowd, with FCM well, answering 503, and never answering. The rate is that of APNs and Web Push together, until the last of theirs.", b.outage},
 		{"D", "50 ms away", "APNs answers 50 ms later, as over the internet.", b.distance},
+		{"S", "Detectors", "modules/analytics/detect in the harness's own process, on simulated Poisson series (seeded), the baseline estimated from 240 bins.", b.detectors},
 	}
 }
 

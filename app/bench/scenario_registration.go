@@ -57,7 +57,7 @@ func (b *bench) everybodyPuts(ctx context.Context, c crowd) (time.Duration, erro
 	failed := make(chan error, registerClients)
 	start := time.Now()
 	for range registerClients {
-		clients.Go(func() { failed <- putSome(ctx, address, c, &next) })
+		clients.Go(func() { failed <- putSome(ctx, address, b.key, c, &next) })
 	}
 	clients.Wait()
 	took := time.Since(start)
@@ -71,7 +71,7 @@ func (b *bench) everybodyPuts(ctx context.Context, c crowd) (time.Duration, erro
 
 // putSome is one client. It writes HTTP itself: net/http's client would take as
 // much of the shared cores as the server.
-func putSome(ctx context.Context, address string, c crowd, next *atomic.Int64) error {
+func putSome(ctx context.Context, address, key string, c crowd, next *atomic.Int64) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -87,7 +87,7 @@ func putSome(ctx context.Context, address string, c crowd, next *atomic.Int64) e
 		}
 		p := c.person(i)
 		body = p.appendJSON(body[:0])
-		request = fmt.Appendf(request[:0], "PUT /v1/installations/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", p.id, address, len(body))
+		request = fmt.Appendf(request[:0], "PUT /v1/installations/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", p.id, address, key, len(body))
 		if _, err := conn.Write(append(request, body...)); err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/usherhq/usher/modules/identity"
 )
 
 // usher is the measured process: `usher serve` with its built-in stores.
@@ -41,9 +43,10 @@ func buildUsher(ctx context.Context, into string) (string, error) {
 // settings of the measured usher, beside its defaults: where the services are, no
 // rate limit for the one caller there is, no line of log a request, and time to read
 // an import and to write a list of outcomes of any size.
-func settings(near *services, apns *services, data, listen, roots string) []string {
+func settings(near *services, apns *services, data, listen, roots, key string) []string {
 	return []string{
 		"USHER_DATA_DIR=" + data,
+		"USHER_ACCESS_KEYS=[{name: bench, secret: " + key + ", rights: [manage]}]",
 		"USHER_HTTP_LISTEN=" + listen,
 		"USHER_LOG_LEVEL=warn",
 		"USHER_LIMITS_PER_SECOND=1000000",
@@ -67,9 +70,10 @@ func startUsher(ctx context.Context, binary, dir string, near, apns *services) (
 	}
 	defer log.Close()
 	u := &usher{data: filepath.Join(dir, "data"), ended: make(chan struct{})}
+	u.key = identity.NewKeySecret()
 	u.cmd = exec.Command(binary, "serve")
 	u.cmd.Dir, u.cmd.Stderr = dir, log // no config.yaml lies there
-	u.cmd.Env = append(os.Environ(), settings(near, apns, u.data, "127.0.0.1:0", roots)...)
+	u.cmd.Env = append(os.Environ(), settings(near, apns, u.data, "127.0.0.1:0", roots, u.key)...)
 	stdout, err := u.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -106,7 +110,8 @@ func lastWords(file string) error {
 	return errors.New(string(text[max(0, len(text)-2000):]))
 }
 
-// firstPage asks for the dashboard until it is there.
+// firstPage asks for the dashboard until it is there: what it answers without a
+// session is the page to sign in.
 func (u *usher) firstPage(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -119,7 +124,7 @@ func (u *usher) firstPage(ctx context.Context) error {
 		if err == nil {
 			_, _ = io.Copy(io.Discard, res.Body)
 			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusUnauthorized {
 				return nil
 			}
 			return fmt.Errorf("the first page answers %s", res.Status)

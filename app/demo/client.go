@@ -14,7 +14,7 @@ import (
 // client calls Usher's public API, as any app would.
 type client struct {
 	base string
-	key  string // API key; "" on loopback
+	key  string // of the API
 	http *http.Client
 }
 
@@ -77,9 +77,7 @@ func (c *client) request(ctx context.Context, method, path string, body any) (*h
 		return nil, fault.E(op, fault.Internal, "cannot make the request", err)
 	}
 	req.Header.Set("Content-Type", contentType)
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
-	}
+	req.Header.Set("Authorization", "Bearer "+c.key)
 	return req, nil
 }
 

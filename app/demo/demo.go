@@ -4,6 +4,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ import (
 // Options of a demo.
 type Options struct {
 	URL           string        // of the running Usher
+	Key           string        // of a machine that may manage
+	Start         string        // where people begin: the link that makes the first of them owner; "": URL
 	Installations int           // size of the crowd
 	Seed          uint64        // the same seed gives the same crowd
 	For           time.Duration // 0: until ctx ends
@@ -47,7 +50,7 @@ type festival struct {
 func Run(ctx context.Context, services *pushtest.Services, o Options) error {
 	f := &festival{
 		Options: o, services: services,
-		client: client{base: o.URL, http: &http.Client{}},
+		client: client{base: o.URL, key: o.Key, http: &http.Client{}},
 		screen: screen{out: o.Out, live: o.Terminal},
 	}
 	f.screen.say("\n  Usher demo: a festival with %s phones\n", grouped(int64(o.Installations)))
@@ -76,7 +79,8 @@ func (f *festival) play(ctx context.Context) error {
 	if err := f.arrive(ctx); err != nil {
 		return err
 	}
-	f.screen.say("\n  Look at it:  %s\n", f.URL)
+	f.screen.say("\n  Look at it:  %s\n", cmp.Or(f.Start, f.URL))
+	f.screen.say("               the first to sign in there owns the demo; then it is at %s\n", f.URL)
 	if err := sleep(ctx, f.Pause); err != nil {
 		return err
 	}

@@ -33,4 +33,4 @@ type Output struct {
 type FinalConsumer func(ctx context.Context, tx *db.Tx, finals []Output) error
 
 // OnFinal registers a consumer of final outputs. Call it before Run.
-func (s *Service) OnFinal(c FinalConsumer) { s.finals = append(s.finals, c) }
+func (s *Service) OnFinal(c FinalConsumer) { s.consumers = append(s.consumers, c) }

@@ -23,7 +23,12 @@ func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, 
 		o.state, o.reason = stateFailed, renderReason(err)
 		return o, buf, nil
 	}
-	answer, err := r.lane.send(ctx, r.now, r.message(rc, buf), rc.attempts > 0)
+	m := r.message(rc, buf)
+	if err := r.letter.address(m, rc, rd, now); err != nil {
+		o.state, o.reason = stateFailed, renderReason(err)
+		return o, buf, nil
+	}
+	answer, err := r.lane.send(ctx, r.now, m, rc.attempts > 0)
 	if err != nil {
 		return o, buf, err
 	}
@@ -31,6 +36,9 @@ func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, 
 	r.judge(answer, &o)
 	return o, buf, nil
 }
+
+// reasonUnsupported is what a delivery to a platform that is only stored comes to.
+const reasonUnsupported = "UnsupportedPlatform"
 
 // leaveOut applies the rules that keep a message from going out now: expiry,
 // lateness, frequency cap and quiet hours.
@@ -43,6 +51,8 @@ func (r *run) leaveOut(rc *recipient, rd *reader, now time.Time, o *outcome) boo
 		o.state, o.reason = stateSkipped, "installation removed"
 	case rc.lapsed:
 		o.state, o.reason = stateSkipped, "installation expired"
+	case !delivers(r.chunk.Service):
+		o.state, o.reason = stateFailed, reasonUnsupported
 	case d.SkipAfterMinutes > 0 && now.Sub(r.chunk.DueAt) > time.Duration(d.SkipAfterMinutes)*time.Minute:
 		o.state, o.reason = stateSkipped, "too late"
 	case r.capped[rc.no]:

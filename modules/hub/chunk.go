@@ -18,17 +18,24 @@ type chunk struct {
 	Service        push.Service
 	From, To       int64
 	Zones          []string // nil: any
-	Targets        []Target // nil: installations
+	Targets        []aimed  // nil: installations
 	DueAt          time.Time
 	Runs           int  // before this one
 	Passed         bool // every installation was tried; only the waiting are left
 	Flushes        int  // outcome transactions so far; the fence's second half
 	Tally          tally
+	Causes         causes
 	Draft          Draft
 	ExpiresAt      time.Time
 	CreatedAt      time.Time
 	Cancelled      bool // the notification was cancelled
 	Finished       bool // done or cancelled: there is nothing to do
+}
+
+// aimed is a handle of a direct send and its place among all of that send.
+type aimed struct {
+	Target
+	At int `json:"at"`
 }
 
 // tally counts the final outcomes of a chunk by state and locale, and under
@@ -64,6 +71,28 @@ func (t tally) recorded() int {
 		}
 	}
 	return n
+}
+
+// causes counts the outcomes of a chunk that are no delivery, by "state|reason".
+type causes map[string]int
+
+// maxCauses bounds the reasons told apart in one chunk; the rest is otherCause.
+const (
+	maxCauses  = 40
+	otherCause = "other"
+)
+
+// add leaves a reason's details out: what stands behind a colon names sizes and the like.
+func (c causes) add(state, reason string) {
+	if state == stateDelivered {
+		return
+	}
+	reason, _, _ = strings.Cut(reason, ":")
+	key := state + "|" + clip(reason)
+	if _, known := c[key]; !known && len(c) >= maxCauses {
+		key = state + "|" + otherCause
+	}
+	c[key]++
 }
 
 // outcome is what became of one delivery, ready to record.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
@@ -15,19 +16,27 @@ import (
 // maxTargets is how many handles one direct send may name (the reference's batch limit).
 const maxTargets = 1000
 
+// maxCollapse is the longest collapse key APNs takes, in bytes.
+const maxCollapse = 64
+
 // testDevices is how many installations a test send reaches.
 const testDevices = 10
 
 // Draft is a notification as a promoter asks for it: to whom, what, when.
 //
 // The audience is Tags (empty: everyone) or Targets. The content is Template
-// (with Properties) or Native, one body per push service; with neither, each
-// installation's own template is rendered with Properties.
+// (with Properties) or Native, one body per push service; with neither, it goes to
+// exactly the templates that installations and registrations have of their own,
+// each rendered with Properties.
+//
+// A native body is what the service takes: for APNs the JSON body, for FCM what stands
+// inside the v1 "message" without a target, for Web Push any JSON, passed as it is. A
+// JSON string stands for the text in it (Web Push, and platforms that are only stored).
 type Draft struct {
 	App      string         `json:"app,omitempty"`
 	Tags     string         `json:"tags,omitempty"`
 	Targets  []Target       `json:"targets,omitempty"`
-	Services []push.Service `json:"services,omitempty"` // empty: all three
+	Services []push.Service `json:"services,omitempty"` // empty: all
 
 	Template   string                           `json:"template,omitempty"`
 	Properties map[string]any                   `json:"properties,omitempty"`
@@ -61,7 +70,7 @@ const (
 
 // Target is a handle of a direct send, with what rendering needs to know.
 type Target struct {
-	Kind   string `json:"kind"` // apns, fcm_token, fcm_fid, webpush
+	Kind   string `json:"kind"` // as Installation.Kind
 	Handle string `json:"handle"`
 	P256dh string `json:"p256dh,omitempty"`
 	Auth   string `json:"auth,omitempty"`
@@ -78,6 +87,8 @@ func serviceOfKind(kind string) push.Service {
 		return push.FCM
 	case "webpush":
 		return push.WebPush
+	case "wns", "mpns", "adm", "baidu":
+		return push.Service(kind)
 	}
 	return ""
 }
@@ -89,6 +100,7 @@ func (d *Draft) validate(now time.Time, expiry time.Duration) error {
 	bad := func(name, problem, fix string) { f = append(f, fault.Field{Name: name, Problem: problem, Fix: fix}) }
 	d.validateAudience(bad)
 	d.validateContent(bad)
+	d.Headers = checkHeaders(bad, d.Headers)
 	d.validateTimes(now, expiry, bad)
 	switch d.Priority {
 	case "":
@@ -97,8 +109,8 @@ func (d *Draft) validate(now time.Time, expiry time.Duration) error {
 	default:
 		bad("priority", fmt.Sprintf("%q is unknown", d.Priority), `"high" or "normal"`)
 	}
-	if len(d.Collapse) > 64 {
-		bad("collapse", fmt.Sprintf("has %d bytes", len(d.Collapse)), "at most 64, the limit of APNs")
+	if len(d.Collapse) > maxCollapse {
+		bad("collapse", fmt.Sprintf("has %d bytes", len(d.Collapse)), fmt.Sprintf("at most %d, the limit of APNs", maxCollapse))
 	}
 	return fault.BadFields("hub.Send", f)
 }
@@ -122,8 +134,11 @@ func (d *Draft) validateAudience(bad complaint) {
 	}
 	for i, s := range d.Services {
 		if serviceIndex(s) < 0 {
-			bad(fmt.Sprintf("services[%d]", i), fmt.Sprintf("%q is unknown", s), `"apns", "fcm" or "webpush"`)
+			bad(fmt.Sprintf("services[%d]", i), fmt.Sprintf("%q is unknown", s), serviceFix)
 		}
+	}
+	if d.Reach != EachPhone && d.Reach != EachNative {
+		bad("reach", fmt.Sprintf("%q is unknown", clip(string(d.Reach))), `"native", or leave it out`)
 	}
 }
 
@@ -131,14 +146,17 @@ func (d *Draft) validateContent(bad complaint) {
 	if d.Native != nil && (d.Template != "" || d.Properties != nil) {
 		bad("native", "stands beside template or properties", "send native bodies or a template, not both")
 	}
-	if d.Native == nil && d.Template == "" && d.Properties == nil {
+	if len(d.Native) == 0 && d.Template == "" && d.Properties == nil {
 		bad("template", "is missing, and so are properties and native", `such as "alert", with properties "title" and "body"`)
 	}
 	for s, body := range d.Native {
+		name := "native." + clip(string(s))
 		if serviceIndex(s) < 0 {
-			bad("native."+string(s), "is no push service", `"apns", "fcm" or "webpush"`)
-		} else if len(body) > s.MaxPayload() {
-			bad("native."+string(s), fmt.Sprintf("has %d bytes", len(body)), fmt.Sprintf("at most %d bytes", s.MaxPayload()))
+			bad(name, "is no push service", serviceFix)
+		} else if !json.Valid(body) {
+			bad(name, "is no JSON", "a JSON value; write other text as a JSON string")
+		} else if size := len(nativeText(s, body)); size > s.MaxPayload() {
+			bad(name, fmt.Sprintf("has %d bytes", size), fmt.Sprintf("at most %d bytes", s.MaxPayload()))
 		}
 	}
 	if _, err := template.NewProps(d.Properties); err != nil {
@@ -197,12 +215,16 @@ func addFault(bad complaint, name string, err error) {
 	}
 }
 
-// serviceIndex is the service's place in push.Services; -1 for an unknown one.
-func serviceIndex(s push.Service) int {
-	for i, known := range push.Services {
-		if s == known {
-			return i
-		}
-	}
-	return -1
-}
+// ownTemplates reports whether the content is what installations have as templates of their own.
+func (d *Draft) ownTemplates() bool { return d.Template == "" && len(d.Native) == 0 }
+
+// everyService lists the push services, and after them the platforms that are only stored.
+var everyService = slices.Concat(push.Services, push.StoredOnly)
+
+const serviceFix = `"apns", "fcm" or "webpush"; "wns", "mpns", "adm" and "baidu" are stored only`
+
+// serviceIndex is the service's place in everyService; -1 for an unknown one.
+func serviceIndex(s push.Service) int { return slices.Index(everyService, s) }
+
+// delivers reports whether messages can go out to s.
+func delivers(s push.Service) bool { return slices.Contains(push.Services, s) }

@@ -192,10 +192,10 @@ func (l *letter) warnings() []string {
 	return slices.Compact(out)
 }
 
-// Audience counts whom a tag expression reaches, by push service. Errors:
+// Audience counts the phones that a tag expression reaches, by push service. Errors:
 // fault.Invalid, fault.NotFound.
 func (s *Service) Audience(ctx context.Context, app, tags string) (map[push.Service]int64, error) {
-	p, err := s.prepare(ctx, Draft{App: app, Tags: tags, Properties: map[string]any{}})
+	p, err := s.prepare(ctx, Draft{App: app, Tags: tags, Template: "alert"}) // any content that goes to each phone
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/hub/push/webpush"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -18,7 +19,7 @@ const maxHandle = 2048
 func checkHandle(kind, handle, p256dh, auth string) (problem, fix string) {
 	switch {
 	case serviceOfKind(kind) == "":
-		return fmt.Sprintf("has the unknown kind %q", kind), `kind is "apns", "fcm_token", "fcm_fid" or "webpush"`
+		return fmt.Sprintf("has the unknown kind %q", kind), `kind is "apns", "fcm_token", "fcm_fid" or "webpush"; "wns", "mpns", "adm" and "baidu" are stored only`
 	case handle == "":
 		return "is empty", "the token or subscription endpoint that the device got from its push service"
 	case len(handle) > maxHandle:
@@ -28,6 +29,10 @@ func checkHandle(kind, handle, p256dh, auth string) (problem, fix string) {
 	case "apns":
 		if len(handle) < 64 || len(handle) > 200 || strings.Trim(handle, "0123456789abcdefABCDEF") != "" {
 			return "is no APNs device token", "64 to 200 hexadecimal digits, as didRegisterForRemoteNotifications gives them"
+		}
+	case "wns", "mpns", "adm", "baidu":
+		if strings.ContainsFunc(handle, func(r rune) bool { return r <= ' ' || r == 0x7f }) || !utf8.ValidString(handle) {
+			return "has a character that no handle has", "the channel or token as the platform gives it"
 		}
 	case "fcm_token", "fcm_fid":
 		if strings.ContainsAny(handle, " \t\r\n\"\\") {

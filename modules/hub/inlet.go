@@ -151,15 +151,10 @@ func (n *inlet) commit(round []*request) {
 // putAll writes installations of which no two share an id or a handle, again if
 // the transaction met another one on a handle. confirm is as for putInstallations.
 func (s *Service) putAll(ctx context.Context, rows []*Installation, confirm bool) (puts []Put, err error) {
-	for range collisions {
-		err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
-			puts, err = putInstallations(tx, rows, confirm)
-			return err
-		})
-		if !collided(err) {
-			break
-		}
-	}
+	err = s.again(ctx, func(tx *db.Tx) (err error) {
+		puts, err = putInstallations(tx, rows, confirm)
+		return err
+	})
 	return puts, err
 }
 
@@ -210,10 +205,15 @@ func (c *appCache) forget() {
 	c.at = time.Time{}
 }
 
-// appOf checks that app exists; "" means the hub's only one. Errors:
+// appOf checks that app exists and that the caller's key is for it; "" means the
+// key's own, or the hub's only one. Errors:
 // fault.NotFound, fault.Invalid when there are several to choose from.
 func (s *Service) appOf(ctx context.Context, app string) (string, error) {
 	const op = "hub.app"
+	app, err := scopedApp(ctx, app)
+	if err != nil {
+		return "", err
+	}
 	c := &s.inlet.apps
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -201,7 +201,7 @@ func TestHandleGivenUpMeanwhile(t *testing.T) {
 			_, err := d.putAll(t.Context(), []*Installation{taker}, true)
 			done <- err
 		}()
-		return waitForLock(t.Context(), d)
+		return waitForLock(t.Context(), d.db)
 	})
 	if err != nil {
 		t.Fatal(err)

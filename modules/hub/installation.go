@@ -25,7 +25,7 @@ type Installation struct {
 	App       string                     `json:"app"`
 	ID        string                     `json:"id"`
 	Service   push.Service               `json:"service,omitempty"` // follows from Kind
-	Kind      string                     `json:"kind,omitempty"`    // apns, fcm_token, fcm_fid, webpush; follows from Service but for fcm_fid
+	Kind      string                     `json:"kind,omitempty"`    // apns, fcm_token, fcm_fid, webpush, or a platform that is only stored: wns, mpns, adm, baidu; follows from Service but for fcm_fid
 	Handle    string                     `json:"handle"`            // device token, or subscription endpoint
 	P256dh    string                     `json:"p256dh,omitempty"`  // Web Push only
 	Auth      string                     `json:"auth,omitempty"`    // Web Push only

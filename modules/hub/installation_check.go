@@ -40,7 +40,7 @@ func (in *Installation) validate(knownZone func(string) bool) error {
 	}
 	in.checkAddress(bad)
 	in.checkReader(bad, knownZone)
-	in.checkTags(bad)
+	in.Tags = checkTags(bad, "tags", in.Tags)
 	in.checkAttributes(bad)
 	in.checkTemplates(bad)
 	return fault.BadFields("hub.PutInstallation", f)
@@ -103,14 +103,18 @@ func (in *Installation) checkReader(bad complaint, knownZone func(string) bool) 
 	}
 }
 
-func (in *Installation) checkTags(bad complaint) {
-	if len(in.Tags) > tagexpr.MaxTags {
-		bad("tags", fmt.Sprintf("has %d tags", len(in.Tags)), fmt.Sprintf("at most %d", tagexpr.MaxTags))
-		return
+// checkTags gives tags in lower case, sorted, each once.
+func checkTags(bad complaint, field string, given []string) []string {
+	if len(given) > tagexpr.MaxTags {
+		bad(field, fmt.Sprintf("has %d tags", len(given)), fmt.Sprintf("at most %d", tagexpr.MaxTags))
+		return nil
 	}
-	tags := make([]string, 0, len(in.Tags))
-	for i, t := range in.Tags {
-		name := fmt.Sprintf("tags[%d]", i)
+	if len(given) == 0 {
+		return nil
+	}
+	tags := make([]string, 0, len(given))
+	for i, t := range given {
+		name := fmt.Sprintf("%s[%d]", field, i)
 		t = tagexpr.Normal(t)
 		if slices.ContainsFunc(serverTags, func(p string) bool { return strings.HasPrefix(t, p) }) {
 			bad(name, fmt.Sprintf("%q is assigned by the hub alone", clip(t)), "leave it out; set the field user instead of a user: tag")
@@ -120,7 +124,7 @@ func (in *Installation) checkTags(bad complaint) {
 		tags = append(tags, t)
 	}
 	slices.Sort(tags)
-	in.Tags = slices.Compact(tags)
+	return slices.Compact(tags)
 }
 
 // allTags is what the store keeps: the installation's tags and the hub's own.
@@ -194,20 +198,37 @@ func (in *Installation) checkTemplates(bad complaint) {
 	if len(in.Templates) > maxTemplates {
 		bad("templates", fmt.Sprintf("has %d", len(in.Templates)), fmt.Sprintf("at most %d", maxTemplates))
 	}
+	if len(in.Templates) == 0 {
+		in.Templates = nil
+		return
+	}
+	checked := make(map[string]Template, len(in.Templates))
 	for name, t := range in.Templates {
 		field := "templates." + clip(name)
 		if !templateName.MatchString(name) {
 			bad(field, "is no template name", templateNameFix)
 		}
-		if _, err := parseBody(t.Body); err != nil {
-			for _, p := range fieldsOf(err, "body") {
-				bad(field+"."+p.Name, p.Problem, p.Fix)
-			}
+		checkTemplate(bad, field, &t)
+		checked[name] = t
+	}
+	in.Templates = checked
+}
+
+// checkTemplate looks at one template and brings its tags into the form the store compares.
+func checkTemplate(bad complaint, field string, t *Template) {
+	faults := func(err error) {
+		for _, p := range fieldsOf(err, "body") {
+			bad(field+"."+p.Name, p.Problem, p.Fix)
 		}
 	}
-	if len(in.Templates) == 0 {
-		in.Templates = nil
+	if _, err := parseBody(t.Body); err != nil {
+		faults(err)
 	}
+	checkHeaderSizes(bad, field+".headers", t.Headers)
+	if _, err := parseHeaders(t.Headers); err != nil {
+		faults(err)
+	}
+	t.Tags = checkTags(bad, field+".tags", t.Tags)
 }
 
 // parseBody checks a template's text beyond what the language asks: its size, and

@@ -83,31 +83,35 @@ func (s *Service) Patch(ctx context.Context, app, installation string, ops []Pat
 	})
 }
 
-// change rewrites one installation under its row lock, again if it met another
-// transaction on a handle.
+// change rewrites one installation under its row lock.
 func (s *Service) change(ctx context.Context, app, installation string,
 	next func(current *Installation) (in *Installation, confirm bool, err error)) (p Put, err error) {
-	for range collisions {
-		err = s.db.InTx(ctx, func(tx *db.Tx) error {
-			current, err := lockInstallation(tx, app, installation)
-			if err != nil {
-				return err
-			}
-			in, confirm, err := next(current)
-			if err != nil {
-				return err
-			}
-			puts, err := putInstallations(tx, []*Installation{in}, confirm)
-			if err == nil {
-				p = puts[0]
-			}
+	err = s.again(ctx, func(tx *db.Tx) error {
+		current, err := lockInstallation(tx, app, installation)
+		if err != nil {
 			return err
-		})
-		if !collided(err) {
+		}
+		in, confirm, err := next(current)
+		if err != nil {
+			return err
+		}
+		puts, err := putInstallations(tx, []*Installation{in}, confirm)
+		if err == nil {
+			p = puts[0]
+		}
+		return err
+	})
+	return p, err
+}
+
+// again is a transaction that is made once more when it met another one on a handle.
+func (s *Service) again(ctx context.Context, fn func(tx *db.Tx) error) (err error) {
+	for range collisions {
+		if err = s.db.InTx(ctx, fn); !collided(err) {
 			break
 		}
 	}
-	return p, err
+	return err
 }
 
 // Installation finds one. Errors: fault.NotFound.
@@ -140,7 +144,8 @@ type Selection struct {
 // selection is a Selection that was checked.
 type selection struct {
 	Selection
-	expr *tagexpr.Expr
+	expr  *tagexpr.Expr
+	whole bool // every installation, and no registration: what an import can give back
 }
 
 func (s *Service) resolve(ctx context.Context, sel Selection) (selection, error) {
@@ -156,7 +161,7 @@ func (s *Service) resolve(ctx context.Context, sel Selection) (selection, error)
 		addFault(bad, "tags", err)
 	}
 	if sel.Service != "" && serviceIndex(sel.Service) < 0 {
-		bad("service", fmt.Sprintf("%q is unknown", clip(string(sel.Service))), `"apns", "fcm" or "webpush"`)
+		bad("service", fmt.Sprintf("%q is unknown", clip(string(sel.Service))), serviceFix)
 	}
 	switch sel.Status {
 	case "", StatusActive, StatusRetired, StatusQuarantined:

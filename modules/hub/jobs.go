@@ -35,7 +35,13 @@ func QueueLanes() []queue.Lane {
 	return lanes
 }
 
-func queueOf(s push.Service) string { return "push-" + string(s) }
+// queueOf is the lane of a service's chunks. What cannot be delivered is only recorded.
+func queueOf(s push.Service) string {
+	if !delivers(s) {
+		return "hub"
+	}
+	return "push-" + string(s)
+}
 
 // Jobs registers the hub's handlers and its hourly maintenance.
 func (s *Service) Jobs(q *queue.Queue) {

@@ -23,7 +23,7 @@ type letter struct {
 
 	mu      sync.RWMutex
 	readers map[readerKey]*reader
-	own     map[string]*template.Template // installations' own templates, by their text
+	own     map[string]*ownForm // installations' own templates, by what the row holds
 }
 
 // readerKey is what rendering depends on besides the installation's attributes.
@@ -44,7 +44,7 @@ const maxOwn = 4096
 // newLetter compiles a draft. bodies holds the named server-side template by
 // service and locale; it is nil for native sends and installations' own templates.
 func newLetter(app App, d Draft, bodies map[push.Service]map[string]string) (*letter, error) {
-	l := &letter{app: app, quiet: app.quietSpan(), draft: d, readers: map[readerKey]*reader{}, own: map[string]*template.Template{}}
+	l := &letter{app: app, quiet: app.quietSpan(), draft: d, readers: map[readerKey]*reader{}, own: map[string]*ownForm{}}
 	var err error
 	if l.props, err = template.NewProps(d.Properties); err != nil {
 		return nil, err
@@ -112,68 +112,61 @@ func (l *letter) body(rc *recipient, r *reader) (*template.Template, error) {
 				WithFix(`add one for the locale or for "default"`)
 		}
 	}
-	text, ok := ownTemplate(rc.templates, l.draft.Template)
+	own, err := l.ownForm(rc.templates, l.draft.Template)
+	if err != nil {
+		return nil, err
+	}
+	return own.body, nil
+}
+
+// ownForm is an installation's own template, compiled.
+type ownForm struct{ body, headers *template.Template }
+
+// ownForm compiles the template named name of an installation; with no name, the only
+// one. Errors: fault.Invalid when there is none.
+func (l *letter) ownForm(templates []byte, name string) (*ownForm, error) {
+	const op = "hub.render"
+	key := string(templates) + "\x00" + name
+	l.mu.RLock()
+	form := l.own[key]
+	l.mu.RUnlock()
+	if form != nil {
+		return form, nil
+	}
+	t, ok := ownTemplate(templates, name)
 	if !ok {
 		return nil, fault.E(op, fault.Invalid, "the installation has no template of its own", nil).
 			WithFix("register it with a template, or name a server-side one")
 	}
-	return l.compileOwn(text)
-}
-
-func (l *letter) compileOwn(text string) (*template.Template, error) {
-	l.mu.RLock()
-	t := l.own[text]
-	l.mu.RUnlock()
-	if t != nil {
-		return t, nil
+	form = new(ownForm)
+	var err error
+	if form.body, err = template.Parse([]byte(t.Body)); err != nil {
+		return nil, err
 	}
-	t, err := template.Parse([]byte(text))
-	if err != nil {
+	if form.headers, err = parseHeaders(t.Headers); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.own) < maxOwn {
-		l.own[text] = t
+		l.own[key] = form
 	}
-	return t, nil
+	return form, nil
 }
 
-// ownTemplate finds the body named name in an installation's templates; with no
-// name, the one called "default", else the first by name.
-func ownTemplate(templates []byte, name string) (string, bool) {
-	if len(templates) == 0 {
-		return "", false
+// ownTemplate finds a template by its name; with no name, the only one there is.
+func ownTemplate(templates []byte, name string) (Template, bool) {
+	var all map[string]Template
+	if len(templates) == 0 || json.Unmarshal(templates, &all) != nil {
+		return Template{}, false
 	}
-	var all map[string]struct {
-		Body json.RawMessage `json:"body"`
-	}
-	if json.Unmarshal(templates, &all) != nil || len(all) == 0 {
-		return "", false
-	}
-	pick := name
-	if pick == "" {
-		pick = "default"
-		if _, ok := all[pick]; !ok {
-			for n := range all {
-				if pick == "default" || n < pick {
-					pick = n
-				}
-			}
+	if name == "" && len(all) == 1 {
+		for only := range all {
+			name = only
 		}
 	}
-	t, ok := all[pick]
-	return bodyText(t.Body), ok
-}
-
-// bodyText is a template body as text: a JSON string holds XML or JSON text, any
-// other JSON value is the body itself.
-func bodyText(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	return string(raw)
+	t, ok := all[name]
+	return t, ok
 }
 
 // render appends the message for rc to dst. Errors: fault.Invalid when no
@@ -181,7 +174,7 @@ func bodyText(raw json.RawMessage) string {
 func (l *letter) render(dst []byte, rc *recipient, r *reader) ([]byte, error) {
 	start := len(dst)
 	if native, ok := l.draft.Native[rc.service]; ok {
-		dst = append(dst, native...)
+		dst = append(dst, nativeText(rc.service, native)...)
 	} else if l.draft.Native != nil {
 		return dst, fault.E("hub.render", fault.Invalid, "the notification has no native body for "+string(rc.service), nil)
 	} else {
@@ -195,6 +188,16 @@ func (l *letter) render(dst []byte, rc *recipient, r *reader) ([]byte, error) {
 		return dst, tooLarge(rc.service, r.locale, size)
 	}
 	return dst, nil
+}
+
+// nativeText is a native body as it goes out: JSON as it is, and where a service takes any
+// text, that of a JSON string.
+func nativeText(service push.Service, body json.RawMessage) []byte {
+	var text string
+	if service == push.APNs || service == push.FCM || json.Unmarshal(body, &text) != nil {
+		return body
+	}
+	return []byte(text)
 }
 
 func tooLarge(service push.Service, locale string, size int) *fault.Error {

@@ -221,7 +221,7 @@ func waves(ctx context.Context, tx *db.Tx, n *Notification, appZone string) ([]w
 	if n.Draft.LocalTime == "" {
 		return []wave{{due: tx.Now()}}, nil
 	}
-	names, err := zonesInUse(ctx, tx, n.App)
+	names, err := zonesInUse(ctx, tx, n)
 	if err != nil {
 		return nil, err
 	}

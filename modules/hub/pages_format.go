@@ -96,7 +96,8 @@ func lasting(seconds float64) string {
 }
 
 // serviceNames are the push services as people call them.
-var serviceNames = map[push.Service]string{push.APNs: "Apple (APNs)", push.FCM: "Android (FCM)", push.WebPush: "Browser (Web Push)"}
+var serviceNames = map[push.Service]string{push.APNs: "Apple (APNs)", push.FCM: "Android (FCM)", push.WebPush: "Browser (Web Push)",
+	push.WNS: "Windows (WNS), stored only", push.MPNS: "Windows Phone (MPNS), stored only", push.ADM: "Amazon (ADM), stored only", push.Baidu: "Baidu, stored only"}
 
 func serviceName(s push.Service) string { return orElse(serviceNames[s], string(s)) }
 

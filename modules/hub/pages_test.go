@@ -46,7 +46,7 @@ func newSite(t *testing.T, s *Service) *echo.Echo {
 	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), func(c echo.Context, p web.Problem) error {
 		return c.Render(p.Status, "app/error", p)
 	})
-	sameOrigin, err := web.SameOrigin()
+	sameOrigin, err := web.SameOrigin(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // recipient is one installation (or one handle of a direct send) as the
 // fan-out sees it.
 type recipient struct {
-	no       int64 // installation number; negative: -1-i, the chunk's target i
+	no       int64 // installation number; negative: -1-i, the direct send's handle i
 	service  push.Service
 	handle   push.Handle
 	topic    string

@@ -35,6 +35,14 @@ type Breakdown struct {
 	Recorded int64            `json:"recorded"`
 	Retried  int64            `json:"retried"`
 	Outcomes map[string]int64 `json:"outcomes"`
+	Causes   []Cause          `json:"causes,omitempty"` // of what was not delivered; known by service only
+}
+
+// Cause counts the deliveries that came to one state for one reason.
+type Cause struct {
+	State  string `json:"state"`
+	Reason string `json:"reason"` // the push service's word, or ours; without details
+	Count  int64  `json:"count"`
 }
 
 // Progress is the part of the wanted deliveries that has an outcome, 0 … 1.
@@ -110,7 +118,9 @@ type Trace struct {
 
 // Delivery is one recorded outcome.
 type Delivery struct {
-	Installation string       `json:"installation,omitempty"` // "" once it is deleted
+	Installation string       `json:"installation,omitempty"` // "" once it is deleted; ~ and its id for a registration
+	Registration string       `json:"registration,omitempty"` // Registration.ID of the row it went to
+	Kind         string       `json:"kind,omitempty"`         // of the handle
 	Target       *int         `json:"target,omitempty"`       // index into a direct send's handles
 	Service      push.Service `json:"service"`
 	State        string       `json:"state"`

@@ -9,5 +9,5 @@ func (s *Service) Routes() []web.Route {
 	all = append(all, s.installationRoutes()...)
 	all = append(all, s.transferRoutes()...)
 	all = append(all, s.notificationRoutes()...)
-	return all
+	return s.scoped(all)
 }

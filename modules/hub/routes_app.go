@@ -116,7 +116,7 @@ func flag(c echo.Context, name string) (bool, error) {
 
 func serviceParam(c echo.Context) (push.Service, error) {
 	service := push.Service(c.Param("service"))
-	if serviceIndex(service) < 0 {
+	if !delivers(service) {
 		return "", fault.E("hub.Credential", fault.NotFound, "there is no push service "+clip(string(service)), nil).WithFix("apns, fcm or webpush")
 	}
 	return service, nil

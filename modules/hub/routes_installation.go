@@ -50,10 +50,10 @@ func (s *Service) putInstallation(c echo.Context) error {
 	if err := sameName("id", &in.ID, name); err != nil {
 		return err
 	}
-	if err := mayName(c, in.User != ""); err != nil {
+	ctx := c.Request().Context()
+	if err := s.ownedBy(c, &in); err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
 	var p Put
 	if len(c.Request().Header.Values("If-Match")) > 0 {
 		p, err = s.PutIf(ctx, &in, unchangedSince(c))
@@ -64,6 +64,32 @@ func (s *Service) putInstallation(c echo.Context) error {
 		return err
 	}
 	return answerPut(c, p)
+}
+
+// ownedBy settles whose the installation is. An app with its person's token
+// registers it for that person. A device that shows nobody's token keeps whom it
+// belonged to: that it does not know is no reason to forget; who signs out deletes
+// the installation. Only who may manage says anybody, or nobody.
+func (s *Service) ownedBy(c echo.Context, in *Installation) error {
+	ctx := c.Request().Context()
+	who := web.CallerOf(ctx)
+	if err := mayName(c, in.User != "" && in.User != who.Person); err != nil || in.User != "" {
+		return err
+	}
+	if web.Require(c, web.Manage) == nil {
+		return nil
+	}
+	if in.User = who.Person; in.User != "" {
+		return nil
+	}
+	known, err := s.Installation(ctx, in.App, in.ID)
+	if err == nil {
+		in.User = known.User
+	}
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
+		return nil // a new one, or no such app: Put will say
+	}
+	return err
 }
 
 // mayName refuses a caller that says whose installation it is without holding

@@ -68,13 +68,15 @@ func (s *Service) claim(ctx context.Context, chunkNo int64) (*run, error) {
 }
 
 func (r *run) deliver(ctx context.Context) error {
-	ln, err := r.s.lane(ctx, r.chunk.App, r.chunk.Service)
+	var err error
+	if delivers(r.chunk.Service) {
+		r.lane, err = r.s.lane(ctx, r.chunk.App, r.chunk.Service)
+	} // else there is nobody to ask
 	if closed, ok := closedUntil(err); ok && r.now().Before(r.chunk.ExpiresAt) {
 		return r.s.postponeChunk(ctx, r, closed.comeBack)
 	} else if err != nil && !ok {
-		return err
+		return err // a lane that is closed when all has expired is not needed: nothing is sent
 	}
-	r.lane = ln // nil when the lane is closed and all has expired: then nothing is sent
 	if r.recipients, err = r.s.recipients(ctx, r); err != nil {
 		return err
 	}

@@ -10,7 +10,29 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 )
 
-// countAudience counts the active installations a prepared draft reaches. What
+// rows is the condition on the rows of hub.installation that a draft goes to, of all that
+// a phone may have: one for each handle, those that take native messages, or those that
+// are a template. Every statement that decides or reads an audience contains it.
+func (d *Draft) rows() string { return "i.status = 'active' AND " + d.kindOfRow() }
+
+func (d *Draft) kindOfRow() string {
+	switch {
+	case d.ownTemplates():
+		return "NOT i.native"
+	case d.Reach == EachNative:
+		return "i.native"
+	}
+	return "i.main"
+}
+
+// audience is rows, and what a tag expression asks of them; first is the number of its
+// first placeholder.
+func (d *Draft) audience(expr *tagexpr.Expr, first int) (where string, args []any) {
+	tags, args := expr.SQL(audienceColumns, first)
+	return d.rows() + " AND " + tags, args
+}
+
+// countAudience counts the rows a prepared draft reaches. What
 // is everyone but some is counted as that: no index finds those without a tag.
 func (s *Service) countAudience(ctx context.Context, p Prepared) (map[push.Service]int64, error) {
 	without, negated := p.expr.Complement()
@@ -30,10 +52,10 @@ func (s *Service) countAudience(ctx context.Context, p Prepared) (map[push.Servi
 }
 
 func (s *Service) countMatching(ctx context.Context, p Prepared, expr *tagexpr.Expr) (map[push.Service]int64, error) {
-	where, args := expr.SQL(audienceColumns, 3)
+	where, args := p.letter.draft.audience(expr, 3)
 	rows, err := s.db.Pool().Query(ctx, `
 		SELECT i.service, count(*) FROM hub.installation i
-		WHERE i.app_id = $1 AND i.service = ANY($2) AND i.status = 'active' AND `+where+` GROUP BY i.service`,
+		WHERE i.app_id = $1 AND i.service = ANY($2) AND `+where+` GROUP BY i.service`,
 		append([]any{p.letter.app.ID, servicesOf(&p.letter.draft)}, args...)...)
 	if err != nil {
 		return nil, db.Classify("hub.countAudience", err)
@@ -48,10 +70,13 @@ func (s *Service) countMatching(ctx context.Context, p Prepared, expr *tagexpr.E
 // sampleRecipients shows each the first installations of every service in the audience.
 func (s *Service) sampleRecipients(ctx context.Context, p Prepared, each func(rc *recipient, installation string)) error {
 	const op = "hub.sampleRecipients"
-	where, args := p.expr.SQL(audienceColumns, 4)
+	where, args := p.letter.draft.audience(p.expr, 4)
 	for _, service := range servicesOf(&p.letter.draft) {
-		rows, err := s.db.Pool().Query(ctx, `SELECT i.no, i.id FROM hub.installation i
-			WHERE i.app_id = $1 AND i.service = $2 AND i.status = 'active' AND `+where+` LIMIT $3`,
+		if !delivers(push.Service(service)) {
+			continue // there is nothing to show
+		}
+		rows, err := s.db.Pool().Query(ctx, `SELECT i.no, coalesce(i.parent, i.id) FROM hub.installation i
+			WHERE i.app_id = $1 AND i.service = $2 AND `+where+` LIMIT $3`,
 			append([]any{p.letter.app.ID, service, sampleRows}, args...)...)
 		if err != nil {
 			return db.Classify(op, err)

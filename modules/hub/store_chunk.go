@@ -33,9 +33,9 @@ func (s *Service) claimChunk(ctx context.Context, no int64, owner id.ID) (chunk,
 		FROM hub.notification n
 		WHERE c.no = $1 AND c.state NOT IN ('done', 'cancelled') AND n.no = c.notification_no
 		RETURNING n.no, n.id, n.app_id, c.service, c.no_from, c.no_to, c.zones, c.targets, c.due_at, c.runs - 1,
-			c.passed_at IS NOT NULL, c.flushes, c.tally, n.expires_at, n.created_at, n.state`,
+			c.passed_at IS NOT NULL, c.flushes, c.tally, c.causes, n.expires_at, n.created_at, n.state`,
 		no, owner, s.db.Now()).Scan(&c.NotificationNo, &c.NotificationID, &c.App, &service, &c.From, &c.To, &c.Zones, &targets,
-		&c.DueAt, &c.Runs, &c.Passed, &c.Flushes, &c.Tally, &c.ExpiresAt, &c.CreatedAt, &state)
+		&c.DueAt, &c.Runs, &c.Passed, &c.Flushes, &c.Tally, &c.Causes, &c.ExpiresAt, &c.CreatedAt, &state)
 	if errors.Is(err, pgx.ErrNoRows) {
 		c.Finished = true
 		return c, nil

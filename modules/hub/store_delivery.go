@@ -17,13 +17,16 @@ import (
 // transaction, fenced by the chunk's owner and flush number. It says whether the
 // notification has been cancelled meanwhile. Errors: errLost, fault.Transient.
 func (s *Service) record(ctx context.Context, r *run, batch []outcome) (cancelled bool, err error) {
-	next := maps.Clone(r.chunk.Tally)
+	next, why := maps.Clone(r.chunk.Tally), maps.Clone(r.chunk.Causes)
 	if next == nil {
 		next = tally{}
 	}
-	b := sortBatch(batch, next)
+	if why == nil {
+		why = causes{}
+	}
+	b := sortBatch(batch, next, why)
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		cancelled, err = fence(ctx, tx, r, next, b.requests)
+		cancelled, err = fence(ctx, tx, r, next, why, b.requests)
 		if err != nil {
 			return err
 		}
@@ -39,7 +42,7 @@ func (s *Service) record(ctx context.Context, r *run, batch []outcome) (cancelle
 		err = nil
 	}
 	if err == nil {
-		r.chunk.Tally, r.chunk.Flushes = next, r.chunk.Flushes+1
+		r.chunk.Tally, r.chunk.Causes, r.chunk.Flushes = next, why, r.chunk.Flushes+1
 	}
 	return cancelled, err
 }
@@ -53,7 +56,7 @@ type sorted struct {
 	requests int
 }
 
-func sortBatch(batch []outcome, t tally) sorted {
+func sortBatch(batch []outcome, t tally, why causes) sorted {
 	var b sorted
 	for i := range batch {
 		o := &batch[i]
@@ -65,6 +68,7 @@ func sortBatch(batch []outcome, t tally) sorted {
 			continue
 		}
 		t.add(o.state, o.locale, o.attempts)
+		why.add(o.state, o.reason)
 		b.final = append(b.final, o)
 		if o.rc.again {
 			b.settled = append(b.settled, o.rc.no)
@@ -80,13 +84,13 @@ func sortBatch(batch []outcome, t tally) sorted {
 var errRecorded = errors.New("the batch is recorded already")
 
 // fence updates the chunk if this run still owns it and this batch is new.
-func fence(ctx context.Context, tx *db.Tx, r *run, t tally, requests int) (cancelled bool, err error) {
+func fence(ctx context.Context, tx *db.Tx, r *run, t tally, why causes, requests int) (cancelled bool, err error) {
 	c := &r.chunk
 	err = tx.Conn().QueryRow(ctx, `
-		UPDATE hub.chunk c SET tally = $4, flushes = c.flushes + 1, attempts = c.attempts + $5
+		UPDATE hub.chunk c SET tally = $4, causes = $6, flushes = c.flushes + 1, attempts = c.attempts + $5
 		FROM hub.notification n
 		WHERE c.no = $1 AND c.owner = $2 AND c.flushes = $3 AND n.no = c.notification_no
-		RETURNING n.state = 'cancelled'`, c.No, r.owner, c.Flushes, t, requests).Scan(&cancelled)
+		RETURNING n.state = 'cancelled'`, c.No, r.owner, c.Flushes, t, requests, why).Scan(&cancelled)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return cancelled, db.Classify("hub.fence", err)
 	}
@@ -149,8 +153,7 @@ func keepWaiting(ctx context.Context, tx *db.Tx, r *run, b sorted) error {
 	return db.Classify(op, err)
 }
 
-// retire takes dead installations out of every later audience, unless their
-// handle is newer than what the push service spoke of.
+// retire takes dead handles out of every later audience, unless they are newer than what the push service spoke of.
 func retire(ctx context.Context, tx *db.Tx, r *run, dead []*outcome) error {
 	if len(dead) == 0 {
 		return nil
@@ -164,17 +167,23 @@ func retire(ctx context.Context, tx *db.Tx, r *run, dead []*outcome) error {
 			states[i] = "quarantined"
 		}
 	}
-	tag, err := tx.Conn().Exec(ctx, `
-		WITH dead AS MATERIALIZED (
-			SELECT i.no, d.state, d.reason FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[]) AS d (no, until, state, reason)
-			JOIN hub.installation i ON i.no = d.no WHERE i.handle_at <= d.until AND i.status = 'active' ORDER BY i.no FOR UPDATE OF i)
-		UPDATE hub.installation i SET status = dead.state, status_reason = dead.reason, status_at = $5, updated_at = $5, version = version + 1
-		FROM dead WHERE i.no = dead.no`, nos, until, states, reasons, tx.Now())
-	if err != nil {
+	var phones int
+	err := tx.Conn().QueryRow(ctx, retireSQL, nos, until, states, reasons, tx.Now()).Scan(&phones)
+	if err != nil || phones == 0 {
 		return db.Classify("hub.retire", err)
 	}
-	if tag.RowsAffected() == 0 {
-		return nil
-	}
-	return tx.Emit(facts.InstallationsRetired{App: r.chunk.App, Service: string(r.chunk.Service), Count: int(tag.RowsAffected())})
+	return tx.Emit(facts.InstallationsRetired{App: r.chunk.App, Service: string(r.chunk.Service), Count: phones})
 }
+
+// retireSQL sets aside the dead rows and every other row of their handles: what a push
+// service says, it says of the handle. It counts the main rows, so each phone once.
+const retireSQL = `WITH h AS MATERIALIZED (
+	SELECT i.app_id, i.kind, i.handle, d.until, d.state, d.reason FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[]) AS d (no, until, state, reason)
+	CROSS JOIN LATERAL (SELECT i.app_id, i.kind, i.handle FROM hub.installation i WHERE i.no = d.no AND i.handle_at <= d.until AND i.status = 'active' OFFSET 0) i
+), dead AS MATERIALIZED (
+	SELECT i.no, f.state, f.reason FROM (SELECT i.no, h.until, h.state, h.reason FROM h CROSS JOIN LATERAL ` + ofHandleSQL + ` i) f
+	JOIN hub.installation i ON i.no = f.no WHERE i.handle_at <= f.until AND i.status = 'active' ORDER BY i.no FOR UPDATE OF i
+), retired AS (
+	UPDATE hub.installation i SET status = dead.state, status_reason = dead.reason, status_at = $5, updated_at = $5, version = version + 1
+	FROM dead WHERE i.no = dead.no RETURNING i.main
+) SELECT count(*) FILTER (WHERE main) FROM retired`

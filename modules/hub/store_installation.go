@@ -71,21 +71,27 @@ func jsonOrNil(v any, size int) (*string, error) {
 // all of an app for each row, and stays until the next ANALYZE, long after the table grew.
 const freshPlans = `SET LOCAL plan_cache_mode = force_custom_plan`
 
-// displaceSQL removes rows whose handle comes back under another id: it moves with its
-// owner. LATERAL … OFFSET 0 finds them by the index, one by one, however many there are;
-// EXISTS says it again of the row itself, so that one which another transaction has just
-// given another handle is looked at anew and stays.
+// displaceSQL frees the handles for these installations: another installation that has
+// one goes, for the handle moves with its owner; a registration stays, but the
+// installation is now the main row. LATERAL … OFFSET 0 finds them by the index, one by
+// one, however many there are; EXISTS says it again of the row itself, so that one which
+// another transaction has just given another handle is looked at anew and stays.
 const displaceSQL = `WITH n AS MATERIALIZED (
 	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS n (app_id, id, kind, handle)
+), found AS MATERIALIZED (
+	SELECT i.no, i.registration FROM n CROSS JOIN LATERAL (
+		SELECT i.no, i.registration FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
+			AND decode(md5(i.handle), 'hex') = decode(md5(n.handle), 'hex') AND i.main AND i.id <> n.id OFFSET 0) i
+), yielded AS (
+	UPDATE hub.installation d SET main = false WHERE d.no = ANY (ARRAY(SELECT no FROM found WHERE registration)) AND d.main
+		AND EXISTS (SELECT 1 FROM n WHERE n.app_id = d.app_id AND n.kind = d.kind AND n.handle = d.handle AND n.id <> d.id)
 )
-DELETE FROM hub.installation d WHERE d.no = ANY (ARRAY(
-	SELECT i.no FROM n CROSS JOIN LATERAL (
-		SELECT i.no FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
-			AND decode(md5(i.handle), 'hex') = decode(md5(n.handle), 'hex') AND i.id <> n.id OFFSET 0) i))
+DELETE FROM hub.installation d WHERE d.no = ANY (ARRAY(SELECT no FROM found WHERE NOT registration)) AND d.main
 	AND EXISTS (SELECT 1 FROM n WHERE n.app_id = d.app_id AND n.kind = d.kind AND n.handle = d.handle AND n.id <> d.id)`
 
 // putSQL writes what differs, moves handle_at on where the last confirmation is a day
-// old, and answers for every row. $1 is now; $2 says whether this confirms the handles.
+// old, and answers for every row: with the handle it gave up, if any, and whether rows
+// for its templates must follow. $1 is now; $2 says whether this confirms the handles.
 const putSQL = `WITH n AS MATERIALIZED (
 	SELECT ord, app_id, id, service, kind, handle, p256dh, auth, topic, user_id, locale, zone, currency, units, quiet_from, quiet_to,
 		string_to_array(tags, ' ') AS tags, attributes::jsonb, templates::jsonb, status, status_reason, expires_at
@@ -93,9 +99,10 @@ const putSQL = `WITH n AS MATERIALIZED (
 		$12::text[], $13::text[], $14::text[], $15::text[], $16::smallint[], $17::smallint[], $18::text[], $19::text[], $20::text[],
 		$21::text[], $22::text[], $23::timestamptz[]) WITH ORDINALITY AS n (` + contentColumns + `, ord)
 ), o AS MATERIALIZED (
-	SELECT n.*, i.no, i.version, i.handle_at, (i.service, i.kind, i.handle, i.p256dh, i.auth, i.topic, i.user_id, i.locale, i.zone,
+	SELECT n.*, i.no, i.version, i.handle_at, i.kind AS old_kind, i.handle AS old_handle,
+		(n.templates IS NOT NULL OR i.templates IS NOT NULL) AS rendered, (i.main, i.service, i.kind, i.handle, i.p256dh, i.auth, i.topic, i.user_id, i.locale, i.zone,
 			i.currency, i.units, i.quiet_from, i.quiet_to, i.tags, i.attributes, i.templates, i.status, i.status_reason, i.expires_at)
-		IS DISTINCT FROM (n.service, n.kind, n.handle, n.p256dh, n.auth, n.topic, n.user_id, n.locale, n.zone,
+		IS DISTINCT FROM (true, n.service, n.kind, n.handle, n.p256dh, n.auth, n.topic, n.user_id, n.locale, n.zone,
 			n.currency, n.units, n.quiet_from, n.quiet_to, n.tags, n.attributes, n.templates, n.status, n.status_reason, n.expires_at) AS differs
 	FROM n LEFT JOIN LATERAL (SELECT * FROM hub.installation i WHERE i.app_id = n.app_id AND i.id = n.id OFFSET 0) i ON true
 ), touched AS (
@@ -104,7 +111,7 @@ const putSQL = `WITH n AS MATERIALIZED (
 ), written AS (
 	INSERT INTO hub.installation AS i (` + contentColumns + `, handle_at, created_at, updated_at)
 	SELECT ` + contentColumns + `, $1, $1, $1 FROM o WHERE differs
-	ON CONFLICT (app_id, id) DO UPDATE SET service = EXCLUDED.service, kind = EXCLUDED.kind, handle = EXCLUDED.handle,
+	ON CONFLICT (app_id, id) DO UPDATE SET main = true, service = EXCLUDED.service, kind = EXCLUDED.kind, handle = EXCLUDED.handle,
 		p256dh = EXCLUDED.p256dh, auth = EXCLUDED.auth, topic = EXCLUDED.topic, user_id = EXCLUDED.user_id, locale = EXCLUDED.locale,
 		zone = EXCLUDED.zone, currency = EXCLUDED.currency, units = EXCLUDED.units, quiet_from = EXCLUDED.quiet_from,
 		quiet_to = EXCLUDED.quiet_to, tags = EXCLUDED.tags, attributes = EXCLUDED.attributes, templates = EXCLUDED.templates,
@@ -114,7 +121,9 @@ const putSQL = `WITH n AS MATERIALIZED (
 		updated_at = $1, version = i.version + 1
 	RETURNING i.app_id, i.id, i.version
 )
-SELECT o.ord, coalesce(w.version, o.version), CASE WHEN w.version = 1 THEN 'created' WHEN w.version > 1 THEN 'changed' ELSE 'unchanged' END
+SELECT o.ord, coalesce(w.version, o.version), CASE WHEN w.version = 1 THEN 'created' WHEN w.version > 1 THEN 'changed' ELSE 'unchanged' END,
+	CASE WHEN (o.old_kind, o.old_handle) <> (o.kind, o.handle) THEN o.old_kind END, o.old_handle,
+	(o.rendered OR o.no IS NULL AND w.version > 1) AND (o.differs OR $2 AND o.handle_at < $1::timestamptz - interval '1 day')
 FROM o LEFT JOIN written w USING (app_id, id)`
 
 // putInstallations writes validated installations and answers for each, in their
@@ -144,17 +153,35 @@ func putInstallations(tx *db.Tx, rows []*Installation, confirm bool) ([]Put, err
 	if err != nil {
 		return nil, classifyPut(op, err)
 	}
-	puts := make([]Put, len(rows))
+	puts, after, err := readPuts(found, rows)
+	if err == nil {
+		err = answers.Close()
+	}
+	if err == nil {
+		err = after.run(tx)
+	}
+	return puts, classifyPut(op, err)
+}
+
+// readPuts reads the answers of putSQL, and what is left to do after it.
+func readPuts(found pgx.Rows, rows []*Installation) (puts []Put, after aftermath, err error) {
+	puts = make([]Put, len(rows))
 	var ord, version int64
 	var result string
-	_, err = pgx.ForEachRow(found, []any{&ord, &version, &result}, func() error {
-		puts[ord-1] = Put{App: rows[ord-1].App, ID: rows[ord-1].ID, Version: version, Result: Result(result)}
+	var oldKind, oldHandle *string
+	var rendered bool
+	_, err = pgx.ForEachRow(found, []any{&ord, &version, &result, &oldKind, &oldHandle, &rendered}, func() error {
+		in := rows[ord-1]
+		puts[ord-1] = Put{App: in.App, ID: in.ID, Version: version, Result: Result(result)}
+		if oldKind != nil {
+			after.settle.add(in.App, *oldKind, *oldHandle)
+		}
+		if rendered {
+			after.apps, after.ids = append(after.apps, in.App), append(after.ids, in.ID)
+		}
 		return nil
 	})
-	if err != nil {
-		return nil, classifyPut(op, err)
-	}
-	return puts, classifyPut(op, answers.Close())
+	return puts, after, err
 }
 
 // classifyPut names the app that is gone; the rest is db.Classify's.
@@ -168,6 +195,9 @@ func classifyPut(op string, err error) error {
 // collided reports whether two transactions met on one handle or deadlocked: the
 // same work done again will pass.
 func collided(err error) bool {
+	if errors.Is(err, errMet) {
+		return true
+	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "23505" || pg.Code == "40P01" || pg.Code == "40001")
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func noInstallation(app, installation string, err error) *fault.Error {
 
 func (s *Service) findInstallation(ctx context.Context, app, installation string) (Installation, error) {
 	const op = "hub.Installation"
-	rows, err := s.db.Pool().Query(ctx, `SELECT `+installationColumns+` FROM hub.installation i WHERE i.app_id = $1 AND i.id = $2`, app, installation)
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+installationColumns+` FROM hub.installation i WHERE i.app_id = $1 AND i.id = $2 AND i.parent IS NULL`, app, installation)
 	if err != nil {
 		return Installation{}, db.Classify(op, err)
 	}
@@ -74,7 +75,7 @@ func (s *Service) findInstallation(ctx context.Context, app, installation string
 func lockInstallation(tx *db.Tx, app, installation string) (*Installation, error) {
 	const op = "hub.Installation"
 	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT `+installationColumns+` FROM hub.installation i
-		WHERE i.app_id = $1 AND i.id = $2 FOR UPDATE`, app, installation)
+		WHERE i.app_id = $1 AND i.id = $2 AND i.parent IS NULL AND NOT i.registration FOR UPDATE`, app, installation)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
@@ -85,19 +86,34 @@ func lockInstallation(tx *db.Tx, app, installation string) (*Installation, error
 	return &found[0], nil
 }
 
+// removeInstallation forgets a row, and its templates' rows with it; another one of its
+// handle takes its place.
 func (s *Service) removeInstallation(ctx context.Context, app, installation string) error {
-	tag, err := s.db.Pool().Exec(ctx, `DELETE FROM hub.installation WHERE app_id = $1 AND id = $2`, app, installation)
-	if err == nil && tag.RowsAffected() == 0 {
-		return noInstallation(app, installation, nil)
-	}
-	return db.Classify("hub.DeleteInstallation", err)
+	return s.again(ctx, func(tx *db.Tx) error {
+		var h handles
+		var kind, handle string
+		err := tx.Conn().QueryRow(ctx, `DELETE FROM hub.installation WHERE app_id = $1 AND id = $2 AND parent IS NULL RETURNING kind, handle`,
+			app, installation).Scan(&kind, &handle)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return noInstallation(app, installation, nil)
+		}
+		if err != nil {
+			return db.Classify("hub.DeleteInstallation", err)
+		}
+		h.add(app, kind, handle)
+		return h.settle(tx)
+	})
 }
 
 // where is the condition of a selection; its placeholders are $1 … $3 and those
 // of the tag expression after them.
 func (sel selection) where() (string, []any) {
 	tags, args := sel.expr.SQL(audienceColumns, 4)
-	return `i.app_id = $1 AND ($2 = '' OR i.status = $2) AND ($3 = '' OR i.service = $3) AND ` + tags,
+	rows := "i.main" // each phone once
+	if sel.whole {
+		rows = "i.parent IS NULL AND NOT i.registration"
+	}
+	return `i.app_id = $1 AND ` + rows + ` AND ($2 = '' OR i.status = $2) AND ($3 = '' OR i.service = $3) AND ` + tags,
 		append([]any{sel.App, sel.Status, string(sel.Service)}, args...)
 }
 

@@ -14,8 +14,8 @@ import (
 const daysAhead = 3
 
 // Maintain makes the coming days' partitions of hub.delivery, drops those past
-// retention, forgets old reservations and retires lapsed installations. It is
-// safe to run twice and at once.
+// retention, forgets old reservations, retires lapsed installations and gives their
+// handles to the registrations that are left. It is safe to run twice and at once.
 func (s *Service) Maintain(ctx context.Context) error {
 	now := s.db.Now()
 	for i := range daysAhead {
@@ -32,7 +32,37 @@ func (s *Service) Maintain(ctx context.Context) error {
 	}
 	_, err = s.db.Pool().Exec(ctx, `UPDATE hub.installation SET status = 'retired', status_reason = 'installation expired', status_at = $1, version = version + 1
 		WHERE status = 'active' AND expires_at <= $1`, now)
-	return db.Classify("hub.Maintain", err)
+	if err != nil {
+		return db.Classify("hub.Maintain", err)
+	}
+	return s.settleAll(ctx)
+}
+
+// settleAtOnce is how many handles one transaction of settleAll settles.
+const settleAtOnce = 1000
+
+// settleAll finds a main row for every handle that has lost its own to expiry.
+func (s *Service) settleAll(ctx context.Context) error {
+	for found := settleAtOnce; found == settleAtOnce; {
+		err := s.again(ctx, func(tx *db.Tx) error {
+			rows, err := tx.Conn().Query(ctx, unsettledSQL, settleAtOnce)
+			if err != nil {
+				return db.Classify("hub.settleAll", err)
+			}
+			var h handles
+			var app, kind, handle string
+			_, err = pgx.ForEachRow(rows, []any{&app, &kind, &handle}, func() error { h.add(app, kind, handle); return nil })
+			if err != nil {
+				return db.Classify("hub.settleAll", err)
+			}
+			found = len(h.app)
+			return h.settle(tx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const dayLayout = "20060102"

@@ -115,7 +115,7 @@ type madeChunk struct {
 // insertChunks cuts a wave's audience into ranges of ChunkSize, each of one push
 // service, the services taking turns so that none waits for the others.
 func (s *Service) insertChunks(ctx context.Context, tx *db.Tx, n *Notification, expr *tagexpr.Expr, w wave) ([]madeChunk, error) {
-	where, args := expr.SQL(audienceColumns, 8)
+	where, args := n.Draft.audience(expr, 8)
 	services, few := servicesOf(&n.Draft), ""
 	if n.Draft.Test {
 		// The first ones by number: a chunk is a range, and nobody else may lie in it.
@@ -125,7 +125,7 @@ func (s *Service) insertChunks(ctx context.Context, tx *db.Tx, n *Notification, 
 	rows, err := tx.Conn().Query(ctx, `
 		WITH audience AS (
 			SELECT i.service, i.no FROM hub.installation i
-			WHERE i.app_id = $2 AND i.service = ANY($3) AND i.status = 'active' AND i.created_at <= $7
+			WHERE i.app_id = $2 AND i.service = ANY($3) AND i.created_at <= $7
 			AND ($6::text[] IS NULL OR i.zone = ANY($6)) AND `+where+` `+few+`),
 		numbered AS (SELECT service, no, (row_number() OVER (PARTITION BY service ORDER BY no) - 1) / $4 AS part FROM audience)
 		INSERT INTO hub.chunk (notification_no, service, no_from, no_to, zones, total, due_at)
@@ -149,7 +149,7 @@ func collectChunks(rows pgx.Rows) ([]madeChunk, error) {
 func servicesOf(d *Draft) []string {
 	list := d.Services
 	if len(list) == 0 {
-		list = push.Services
+		list = everyService
 	}
 	out := make([]string, len(list))
 	for i, s := range list {
@@ -160,13 +160,13 @@ func servicesOf(d *Draft) []string {
 
 // insertTargetChunks makes one chunk a push service out of a direct send's handles.
 func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, due time.Time) ([]madeChunk, error) {
-	by := map[push.Service][]Target{}
-	for _, t := range n.Draft.Targets {
+	by := map[push.Service][]aimed{}
+	for i, t := range n.Draft.Targets {
 		service := serviceOfKind(t.Kind)
-		by[service] = append(by[service], t)
+		by[service] = append(by[service], aimed{t, i})
 	}
 	var made []madeChunk
-	for _, service := range push.Services {
+	for _, service := range everyService {
 		if len(by[service]) == 0 {
 			continue
 		}
@@ -178,7 +178,7 @@ func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, due tim
 		err = tx.Conn().QueryRow(ctx, `
 			INSERT INTO hub.chunk (notification_no, service, no_from, no_to, targets, total, due_at)
 			VALUES ($1, $2, $3, -1, $4, $5, $6) RETURNING no`,
-			n.no, string(service), -c.total, targets, c.total, due).Scan(&c.no)
+			n.no, string(service), -len(n.Draft.Targets), targets, c.total, due).Scan(&c.no)
 		if err != nil {
 			return nil, db.Classify("hub.insertTargetChunks", err)
 		}
@@ -187,10 +187,10 @@ func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, due tim
 	return made, nil
 }
 
-// zonesInUse lists the time zones of an app's active installations; "" stands
-// for those that follow the app.
-func zonesInUse(ctx context.Context, tx *db.Tx, app string) ([]string, error) {
-	rows, err := tx.Conn().Query(ctx, `SELECT DISTINCT zone FROM hub.installation WHERE app_id = $1 AND status = 'active'`, app)
+// zonesInUse lists the time zones of those a notification may go to; "" stands for
+// those that follow the app.
+func zonesInUse(ctx context.Context, tx *db.Tx, n *Notification) ([]string, error) {
+	rows, err := tx.Conn().Query(ctx, `SELECT DISTINCT i.zone FROM hub.installation i WHERE i.app_id = $1 AND `+n.Draft.rows(), n.App)
 	if err != nil {
 		return nil, db.Classify("hub.zonesInUse", err)
 	}

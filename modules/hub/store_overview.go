@@ -9,7 +9,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 )
 
-// population is how many installations of one kind there are, over all apps.
+// population is how many phones of one kind there are, over all apps.
 type population struct {
 	Service string
 	Status  string
@@ -17,12 +17,12 @@ type population struct {
 	Count   int64
 }
 
-// populations counts every installation by push service, status and locale.
+// populations counts every phone by push service, status and locale.
 func (s *Service) populations(ctx context.Context) ([]population, error) {
 	const op = "hub.populations"
 	rows, err := s.db.Pool().Query(ctx, `
 		SELECT i.service, i.status, lower(coalesce(nullif(i.locale, ''), a.locale)), count(*)
-		FROM hub.installation i JOIN hub.app a ON a.id = i.app_id GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`)
+		FROM hub.installation i JOIN hub.app a ON a.id = i.app_id WHERE i.main GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // audienceColumns is where a tag expression finds its facts in hub.installation.
-var audienceColumns = tagexpr.Columns{Tags: "i.tags", InstallationID: "lower(i.id)", UserID: "lower(i.user_id)"}
+var audienceColumns = tagexpr.Columns{Tags: "i.tags", InstallationID: "lower(coalesce(i.parent, i.id))", UserID: "lower(i.user_id)"}
 
 // recipientColumns are read by readRecipient in this order, in these formats.
 const recipientColumns = `i.no, i.kind, i.handle, i.p256dh, i.auth, i.topic, i.locale, i.zone, i.currency, i.units,
@@ -92,8 +92,8 @@ func (s *Service) dueWaiting(ctx context.Context, c *chunk, settled map[int64]bo
 
 func targetRecipients(c *chunk, settled map[int64]bool, due map[int64]int) []recipient {
 	var out []recipient
-	for i, t := range c.Targets {
-		no := int64(-1 - i)
+	for _, t := range c.Targets {
+		no := int64(-1 - t.At)
 		attempts, again := due[no]
 		if settled[no] && !again {
 			continue
@@ -112,10 +112,10 @@ func (s *Service) rangeRecipients(ctx context.Context, r *run, settled map[int64
 	if err != nil {
 		return nil, err
 	}
-	where, args := expr.SQL(audienceColumns, 6)
+	where, args := r.letter.draft.audience(expr, 6)
 	all := append([]any{recipientFormats, c.App, string(c.Service), c.From, c.To, c.Zones}, args...)
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+recipientColumns+` FROM hub.installation i
-		WHERE i.app_id = $1 AND i.service = $2 AND i.status = 'active' AND i.no BETWEEN $3 AND $4
+		WHERE i.app_id = $1 AND i.service = $2 AND i.no BETWEEN $3 AND $4
 		AND ($5::text[] IS NULL OR i.zone = ANY($5)) AND `+where, all...)
 	if err != nil {
 		return nil, db.Classify("hub.rangeRecipients", err)

@@ -3,6 +3,8 @@ package hub
 import (
 	"context"
 	"testing"
+
+	"github.com/usherhq/usher/modules/kernel/db"
 )
 
 // setStatus does what a push service's answer does to an installation.
@@ -24,10 +26,10 @@ func copyCredential(t *testing.T, d *desk, row credentialRow) {
 }
 
 // waitForLock returns once another transaction of this database waits for a row.
-func waitForLock(ctx context.Context, d *desk) error {
+func waitForLock(ctx context.Context, d *db.DB) error {
 	for {
 		var waits bool
-		err := d.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+		err := d.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waits)
 		if err != nil || waits {
 			return err

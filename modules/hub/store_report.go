@@ -1,7 +1,9 @@
 package hub
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -14,7 +16,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
-// readTallies sums the chunks' tallies by service and by locale.
+// readTallies sums the chunks' tallies by service and by locale, and their causes.
 func (s *Service) readTallies(ctx context.Context, r *Report) error {
 	const op = "hub.readTallies"
 	rows, err := s.db.Pool().Query(ctx, `
@@ -23,6 +25,9 @@ func (s *Service) readTallies(ctx context.Context, r *Report) error {
 		FROM hub.chunk c WHERE c.notification_no = $1 GROUP BY c.service
 		UNION ALL
 		SELECT c.service, t.key, sum(t.value::bigint), 0, NULL FROM hub.chunk c, jsonb_each_text(c.tally) t
+		WHERE c.notification_no = $1 GROUP BY c.service, t.key
+		UNION ALL
+		SELECT c.service, '`+causeMark+`' || t.key, sum(t.value::bigint), 0, NULL FROM hub.chunk c, jsonb_each_text(c.causes) t
 		WHERE c.notification_no = $1 GROUP BY c.service, t.key`, r.Notification.no)
 	if err != nil {
 		return db.Classify(op, err)
@@ -42,6 +47,10 @@ func (s *Service) readTallies(ctx context.Context, r *Report) error {
 			return nil
 		}
 		state, locale, _ := strings.Cut(key, "|")
+		if cause, ok := strings.CutPrefix(state, causeMark); ok {
+			b.Causes = append(b.Causes, Cause{State: cause, Reason: locale, Count: n})
+			return nil
+		}
 		b.add(state, n)
 		breakdown(locales, locale).add(state, n)
 		return nil
@@ -49,6 +58,9 @@ func (s *Service) readTallies(ctx context.Context, r *Report) error {
 	r.Services, r.Locales = ordered(services), ordered(locales)
 	return db.Classify(op, err)
 }
+
+// causeMark tells a row of causes from one of a tally.
+const causeMark = "!"
 
 func breakdown(in map[string]*Breakdown, name string) *Breakdown {
 	if in[name] == nil {
@@ -69,6 +81,9 @@ func (b *Breakdown) add(state string, n int64) {
 func ordered(m map[string]*Breakdown) []Breakdown {
 	out := make([]Breakdown, 0, len(m))
 	for _, b := range m {
+		slices.SortFunc(b.Causes, func(x, y Cause) int {
+			return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.State+x.Reason, y.State+y.Reason))
+		})
 		out = append(out, *b)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
@@ -145,7 +160,7 @@ func (s *Service) chunksFrom(ctx context.Context, n Notification, first int64) (
 // chunkDeliveries lists outcomes of one chunk after a place in it.
 func (s *Service) chunkDeliveries(ctx context.Context, n Notification, from deliveryPlace, limit int) ([]Delivery, error) {
 	rows, err := s.db.Pool().Query(ctx, `
-		SELECT d.installation_no, c.service, coalesce(i.id, ''), d.state, d.status, d.reason, d.attempts, d.at
+		SELECT d.installation_no, c.service, coalesce(i.parent, i.id, ''), coalesce(i.id, ''), coalesce(i.kind, ''), d.state, d.status, d.reason, d.attempts, d.at
 		FROM (SELECT * FROM hub.delivery WHERE chunk_no = $1 AND day >= $2 AND installation_no > $3 ORDER BY installation_no LIMIT $4) d
 		JOIN hub.chunk c ON c.no = $1 LEFT JOIN hub.installation i ON i.no = d.installation_no ORDER BY d.installation_no`,
 		from.Chunk, n.CreatedAt.UTC().Truncate(24*time.Hour), from.No, limit)
@@ -154,11 +169,13 @@ func (s *Service) chunkDeliveries(ctx context.Context, n Notification, from deli
 	}
 	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Delivery, error) {
 		var d Delivery
-		err := row.Scan(&d.place.No, (*string)(&d.Service), &d.Installation, &d.State, &d.Status, &d.Reason, &d.Attempts, &d.At)
+		err := row.Scan(&d.place.No, (*string)(&d.Service), &d.Installation, &d.Registration, &d.Kind, &d.State, &d.Status, &d.Reason, &d.Attempts, &d.At)
 		d.place.Chunk, d.ID = from.Chunk, deliveryID(n.no, d.place.No)
-		if d.place.No < 0 {
-			target := int(-1 - d.place.No)
-			d.Target = &target
+		if d.Registration != "" {
+			d.Registration = registrationOfRow(d.Registration)
+		}
+		if target := int(-1 - d.place.No); d.place.No < 0 && target < len(n.Draft.Targets) {
+			d.Target, d.Kind = &target, n.Draft.Targets[target].Kind
 		}
 		return d, err
 	})

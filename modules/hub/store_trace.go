@@ -21,9 +21,11 @@ func (s *Service) findTraced(ctx context.Context, n *Notification, installation 
 	}
 	where, args := expr.SQL(audienceColumns, 3)
 	var f traced
-	err = s.db.Pool().QueryRow(ctx, `SELECT i.no, i.service, i.zone, i.status, i.status_at, i.status_reason, i.created_at, `+where+`
-		FROM hub.installation i WHERE i.app_id = $1 AND i.id = $2`, append([]any{n.App, installation}, args...)...).
-		Scan(&f.no, &f.service, &f.zone, &f.status, &f.statusAt, &f.reason, &f.createdAt, &f.inNow)
+	// Of an installation and its templates, the row the notification goes to, if any.
+	err = s.db.Pool().QueryRow(ctx, `SELECT i.no, i.service, i.zone, i.status, i.status_at, i.status_reason, i.created_at, `+where+`, `+n.Draft.kindOfRow()+`
+		FROM hub.installation i WHERE i.app_id = $1 AND (i.id = $2 OR i.parent = $2)
+		ORDER BY `+n.Draft.kindOfRow()+` AND `+where+` DESC, `+n.Draft.kindOfRow()+` DESC, i.no LIMIT 1`, append([]any{n.App, installation}, args...)...).
+		Scan(&f.no, &f.service, &f.zone, &f.status, &f.statusAt, &f.reason, &f.createdAt, &f.inNow, &f.fits)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.E(op, fault.NotFound, "there is no installation "+installation, nil).WithFix("GET /v1/installations lists them")
 	}

@@ -46,7 +46,7 @@ func (t *TemplateSet) validate() error {
 	t.Warnings = nil
 	count := 0
 	for _, service := range slices.Sorted(maps.Keys(t.Bodies)) {
-		if serviceIndex(service) < 0 {
+		if !delivers(service) {
 			bad("bodies."+clip(string(service)), "is no push service", `"apns", "fcm" or "webpush"`)
 			continue
 		}

@@ -15,6 +15,7 @@ type traced struct {
 	reason    string // of the status
 	createdAt time.Time
 	inNow     bool // the tag expression matches the installation as it is now
+	fits      bool // it has a row of the kind that the notification goes to
 
 	chunk     int64 // 0: none of the chunks covers it
 	chunkIs   string
@@ -46,7 +47,7 @@ func (f *traced) explain(t *Trace, n *Notification) {
 	case f.waitingTo != nil:
 		add(false, f.waitingTo, "it waits for its next try: %s, after %d %s", f.waitingBy, f.attempts, plural(f.attempts, "attempt", "attempts"))
 		t.Outcome = "waiting"
-	case f.chunk != 0 && f.chunkIs != "done" && f.chunkIs != "cancelled":
+	case f.fits && f.chunk != 0 && f.chunkIs != "done" && f.chunkIs != "cancelled":
 		add(true, &f.dueAt, "its part of the notification is %s", f.chunkIs)
 		t.Outcome = "pending"
 	case f.chunkIs == "cancelled":
@@ -57,12 +58,26 @@ func (f *traced) explain(t *Trace, n *Notification) {
 	}
 }
 
+// misfit says why an installation has no row that the draft goes to.
+func (d *Draft) misfit() string {
+	switch {
+	case d.ownTemplates():
+		return "it has no template of its own, and only those are rendered"
+	case d.Reach == EachNative:
+		return "it takes no native messages, only what its template renders"
+	}
+	return "another registration of the same phone stands for it"
+}
+
 func (f *traced) explainAudience(add func(bool, *time.Time, string, ...any), n *Notification) {
 	if f.createdAt.After(*n.StartedAt) {
 		add(false, &f.createdAt, "the installation was registered only afterwards")
 	}
 	if f.status != "active" {
 		add(false, f.statusAt, "the installation is %s (%s)", f.status, f.reason)
+	}
+	if !f.fits {
+		add(false, nil, "%s", n.Draft.misfit())
 	}
 	expr := n.Draft.Tags
 	if expr == "" {

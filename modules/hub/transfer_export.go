@@ -32,11 +32,13 @@ func (s *Service) newExport(ctx context.Context, sel Selection, format string) (
 	if err != nil {
 		return nil, err
 	}
+	checked.whole = true
 	total, err := s.countInstallations(ctx, checked)
 	return &export{s: s, sel: checked, format: format, total: total}, err
 }
 
-// Export writes the installations of sel in a form that Import takes back.
+// Export writes the installations of sel in a form that Import takes back. Registrations
+// are no installations: those who made them export them (Registrations).
 // Errors: fault.Invalid, fault.NotFound, w's.
 func (s *Service) Export(ctx context.Context, sel Selection, format string, w io.Writer) error {
 	e, err := s.newExport(ctx, sel, format)

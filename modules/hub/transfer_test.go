@@ -17,7 +17,7 @@ import (
 // odd is installations whose fields are as awkward as the rules allow.
 const odd = `{"id":"=cmd","kind":"fcm_fid","handle":"-1+1=@x","tags":["#a","-b","@c"],"status_reason":"'quoted, \"twice\""}
 {"id":"plain","kind":"apns","handle":"%s","topic":"org.example.app","user":"Ana","locale":"de-CH","zone":"Europe/Zurich","currency":"CHF","units":"metric"}
-{"id":"full","kind":"fcm_token","handle":"tok","quiet":{"from":"22:00","to":"06:30"},"attributes":{"name":"A, \"B\" = C","n":12345678901234567890,"ok":true},"templates":{"xml":{"body":"<toast>\r\n$(a)</toast>"},"json":{"body":{"aps":{"alert":"$(a)"}}}},"expires_at":"2031-01-02T03:04:05.000006Z"}
+{"id":"full","kind":"fcm_token","handle":"tok","quiet":{"from":"22:00","to":"06:30"},"attributes":{"name":"A, \"B\" = C","n":12345678901234567890,"ok":true},"templates":{"xml":{"body":"<toast>\r\n$(a)</toast>"},"json":{"body":{"aps":{"alert":"$(a)"}},"headers":{"apns-priority":"#(p)"},"tags":["gate","vip"]}},"expires_at":"2031-01-02T03:04:05.000006Z"}
 {"id":"dead","kind":"fcm_token","handle":"tok2","status":"retired","status_reason":"Unregistered"}
 `
 
@@ -60,6 +60,9 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatalf("%+v %v", got, err)
 	}
 	want := without(t, first.exported(NDJSON))
+	if !strings.Contains(want, `"headers":{"apns-priority":"#(p)"},"tags":["gate","vip"]`) {
+		t.Errorf("a template's headers and tags were lost: %s", want)
+	}
 	for _, format := range []string{NDJSON, CSV} {
 		file := first.exported(format)
 		if again, err := first.Import(t.Context(), "festival", format, strings.NewReader(file), 0, nil); err != nil || again.Unchanged != 4 {

@@ -129,6 +129,12 @@ func (s *Service) VerifyAudit(ctx context.Context) (AuditCheck, error) {
 	case !bytes.Equal(head.hash, c.Head):
 		c.Bad, c.Why = c.Entries, "its hash is not the sealed one"
 	case head.no == 0 && head.sealed == nil:
+		// A log that was never begun, or one that was wiped: an owner leaves a line when they come.
+		owned, err := s.owned(ctx)
+		if owned {
+			c.Bad, c.Why = 1, "the log is empty although there is an owner"
+		}
+		return c, err
 	default:
 		plain, err := s.seal.Open(head.sealed, auditContext)
 		if err != nil || !bytes.Equal(plain, head.content()) {

@@ -42,7 +42,7 @@ func (s *Service) Authenticate(ctx context.Context, shown Shown) (Asking, error)
 }
 
 func callerOf(p Person, name string) web.Caller {
-	return web.Caller{Name: name, Person: p.ID, Role: string(p.Role)}
+	return web.Caller{Name: name, Person: p.ID, Role: string(p.Role), Label: orElse(p.Name, p.Email)}
 }
 
 func (s *Service) bearer(ctx context.Context, secret string) (Asking, error) {

@@ -132,11 +132,10 @@ func (s *Service) checkInvite(ctx context.Context, token string) (hash []byte, r
 	})
 }
 
-// acceptInvite gives the invite's role to person and spends it: of two that come
-// at once, one wins. It never takes a role away: whoever has as much already keeps
-// it, and the invite stays open. Errors: fault.Forbidden, fault.Conflict.
+// acceptInvite spends an invite and gives its role to person, unless they have as
+// much already: an invite never takes a role away. Of two that come at once, one
+// wins. Errors: fault.Forbidden.
 func (s *Service) acceptInvite(tx *db.Tx, hash []byte, person string) error {
-	const op = "identity.Invite"
 	v, err := lockInvite(tx, hash)
 	if fault.Is(err, fault.NotFound) {
 		return badInvite()
@@ -151,14 +150,13 @@ func (s *Service) acceptInvite(tx *db.Tx, hash []byte, person string) error {
 	if err != nil {
 		return err
 	}
-	if !v.Role.above(p.Role) {
-		return fault.E(op, fault.Conflict, "you are "+string(p.Role)+" already", nil).WithFix("leave the invite to whom it is meant for")
-	}
 	if err := spendInvite(tx, v.ID, person); err != nil {
 		return err
 	}
-	if err := updateRole(tx, person, v.Role); err != nil {
-		return err
+	if v.Role.above(p.Role) {
+		if err := updateRole(tx, person, v.Role); err != nil {
+			return err
+		}
 	}
 	return s.audit(tx, Entry{Actor: personActor(person), Action: "invite.accepted", Object: "invite:" + v.ID.String(),
 		Detail: map[string]any{"role": string(v.Role), "was": string(p.Role), "made_by": v.MadeBy}})

@@ -25,6 +25,10 @@ func (s *Service) signInRoutes() []web.Route {
 	}
 }
 
+// CallbackPattern matches the requests that come back from a provider. They may
+// come from its page; a state and a cookie say which browser began.
+const CallbackPattern = "POST /auth/{provider}/callback"
+
 // Cookies, by what they hold. Over TLS each is __Host-: set by this host alone,
 // for this host alone.
 const (

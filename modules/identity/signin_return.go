@@ -28,9 +28,6 @@ func localPath(given string) string {
 	}
 	plain := u.Path
 	for range 3 { // what is escaped twice is unescaped by somebody twice
-		if twisted(plain) {
-			return start
-		}
 		next, err := url.PathUnescape(plain)
 		if err != nil {
 			return start

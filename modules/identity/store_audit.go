@@ -9,6 +9,13 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 )
 
+// HasAudit reports whether a database has an audit log: one that usher has never
+// started on has none.
+func HasAudit(ctx context.Context, d *db.DB) (there bool, err error) {
+	err = d.Pool().QueryRow(ctx, `SELECT to_regclass('identity.audit_head') IS NOT NULL`).Scan(&there)
+	return there, db.Classify("identity.HasAudit", err)
+}
+
 // lockAuditHead reads the chain's end and keeps other appends waiting until tx ends.
 func lockAuditHead(tx *db.Tx) (auditHead, error) {
 	var h auditHead

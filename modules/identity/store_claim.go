@@ -16,6 +16,12 @@ func hasOwner(tx *db.Tx) (owned bool, err error) {
 	return owned, db.Classify("identity.Claim", err)
 }
 
+// owned reports whether there is an owner.
+func (s *Service) owned(ctx context.Context) (owned bool, err error) {
+	err = s.db.InTx(ctx, func(tx *db.Tx) error { owned, err = hasOwner(tx); return err })
+	return owned, err
+}
+
 func deleteClaims(tx *db.Tx) error {
 	_, err := tx.Conn().Exec(tx.Ctx(), `DELETE FROM identity.claim`)
 	return db.Classify("identity.Claim", err)

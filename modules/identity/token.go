@@ -76,7 +76,7 @@ type exchange struct {
 	agent    string
 }
 
-// Exchange takes an ID token that the provider gave to an app, with our nonce in
+// exchange takes an ID token that the provider gave to an app, with our nonce in
 // it, and opens a family of tokens for whom it names. Each nonce is good once.
 // Errors: fault.Unauthenticated, fault.NotFound for an unknown provider,
 // fault.Invalid for one without ID tokens, fault.Transient.
@@ -104,17 +104,20 @@ func (s *Service) exchange(ctx context.Context, e exchange) (Tokens, error) {
 		s.log.WarnContext(ctx, "an ID token was refused", "provider", cfg.Name, "error", err)
 		return Tokens{}, err
 	}
-	var t Tokens
+	return s.openFamily(ctx, c.vouched(cfg.Name), e, end)
+}
+
+// openFamily spends the nonce, which ends at end, and makes the first tokens.
+func (s *Service) openFamily(ctx context.Context, v Vouched, e exchange, end time.Time) (t Tokens, err error) {
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
 		if fresh, err := spendNonce(tx, hashOf(e.nonce), end); err != nil || !fresh {
 			return orError(err, func() error { return notVouched("this nonce was used already", nil) })
 		}
-		p, err := s.welcome(tx, c.vouched(cfg.Name))
+		p, err := s.welcome(tx, v)
 		if err != nil {
 			return err
 		}
-		now := tx.Now()
-		f := family{ID: id.New().String(), Person: p.ID, Provider: cfg.Name, Agent: shortened(e.agent), ExpiresAt: now.Add(familyLife)}
+		f := family{ID: id.New().String(), Person: p.ID, Provider: v.Provider, Agent: shortened(e.agent), ExpiresAt: tx.Now().Add(familyLife)}
 		if err := insertFamily(tx, f); err != nil {
 			return err
 		}

@@ -1,5 +1,13 @@
 // Draws the table inside a figure as a line. The table stays: it is the chart's
-// data, and what is read where the chart cannot be.
+// data, and what is read where the chart cannot be. With data-time the first column
+// is seconds since 1970; an empty value is a gap.
+
+// clock is an instant of an axis in UTC: 18:00, 18:00:30, or the day at midnight.
+function clock(seconds) {
+  const iso = new Date(seconds * 1e3).toISOString();
+  const time = iso.slice(11, 19).replace(/:00$/, "");
+  return time === "00:00" ? iso.slice(5, 10) : time;
+}
 
 // chart gives a function that draws the figure anew from its table.
 export async function chart(figure) {
@@ -12,11 +20,13 @@ export async function chart(figure) {
   }
   const place = figure.querySelector(".plot");
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const timed = "time" in figure.dataset;
   let plot = null;
 
   function columns() {
     const rows = [...figure.querySelectorAll("tbody tr")];
-    return [0, 1].map((i) => [0, ...rows.map((r) => Number(r.cells[i].dataset.v))]);
+    const values = (i) => rows.map((r) => r.cells[i].dataset.v === "" ? null : Number(r.cells[i].dataset.v));
+    return [0, 1].map((i) => timed ? values(i) : [0, ...values(i)]);
   }
 
   function make() {
@@ -26,9 +36,10 @@ export async function chart(figure) {
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
     plot = new uPlot({
       width: place.clientWidth, height: 220, legend: { show: false }, cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: false }, y: { range: (_, lo, hi) => [0, Math.max(hi * 1.1, 1)] } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
+      scales: { x: { time: timed }, y: { range: (_, lo, hi) => [Math.min(lo * 1.1, 0), Math.max(hi * 1.1, lo < 0 ? 0 : 1)] } },
       series: [{}, { stroke: colour("--pine"), fill: colour("--pine") + "26", width: 2, points: { show: false } }],
-      axes: [{ ...axis, values: (_, all) => all.map((v) => `${v} s`) }, { ...axis, size: 64, values: (_, all) => all.map((v) => v.toLocaleString("en")) }],
+      axes: [timed ? { ...axis, space: 70, values: (_, all) => all.map(clock) } : { ...axis, values: (_, all) => all.map((v) => `${v} s`) }, { ...axis, size: 64, values: (_, all) => all.map((v) => v.toLocaleString("en")) }],
     }, columns(), place);
   }
 

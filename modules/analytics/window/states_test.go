@@ -236,3 +236,14 @@ func BenchmarkObserve(b *testing.B) {
 		}
 	}
 }
+
+// What one partition's sum has lost to rounding is not lost when sums merge.
+func TestSumsKeepWhatRoundingLoses(t *testing.T) {
+	all := stateOf(Aggregate{Function: Sum}, []float64{1})
+	for range 1000 {
+		all.Merge(stateOf(Aggregate{Function: Sum}, []float64{1e16, 1, -1e16}))
+	}
+	if got, _ := all.Result(); got != 1001 {
+		t.Errorf("the sum is %v, want 1001", got)
+	}
+}

@@ -82,8 +82,8 @@ func (w Window) Place(t Micros) (start, end Micros) {
 	return end - step, end
 }
 
-// touch reports whether b, which does not start before a, belongs to the same part.
-func (w Window) touch(a, b Part) bool {
+// Touches reports whether b, which does not start before a, belongs to the same part.
+func (w Window) Touches(a, b Part) bool {
 	if w.Kind == Session {
 		return b.Start-a.End <= span(w.Gap)
 	}
@@ -100,9 +100,9 @@ func (w Window) Add(parts []Part, t Micros, v Value, a Aggregate) []Part {
 		i, _ = slices.BinarySearchFunc(parts, start+1, func(p Part, s Micros) int { return cmp.Compare(p.Start, s) })
 	}
 	switch { // parts[i-1] starts at or before the event, parts[i] after it
-	case i > 0 && w.touch(parts[i-1], one):
+	case i > 0 && w.Touches(parts[i-1], one):
 		i--
-	case i < len(parts) && w.touch(one, parts[i]):
+	case i < len(parts) && w.Touches(one, parts[i]):
 		parts[i].Start = start
 	default:
 		one.State = a.New()
@@ -113,7 +113,7 @@ func (w Window) Add(parts []Part, t Micros, v Value, a Aggregate) []Part {
 	p.State.Add(v)
 	p.Facts++
 	p.End = max(p.End, end)
-	if i+1 < len(parts) && w.touch(*p, parts[i+1]) { // the event closed a gap between two sessions
+	if i+1 < len(parts) && w.Touches(*p, parts[i+1]) { // the event closed a gap between two sessions
 		p.take(parts[i+1])
 		parts = slices.Delete(parts, i+1, i+2)
 	}
@@ -137,7 +137,7 @@ func (w Window) Join(a, b []Part) []Part {
 		}
 		p := (*from)[0]
 		*from = (*from)[1:]
-		if n := len(out); n > 0 && w.touch(out[n-1], p) {
+		if n := len(out); n > 0 && w.Touches(out[n-1], p) {
 			out[n-1].take(p)
 		} else {
 			out = append(out, p)

@@ -20,8 +20,19 @@ const (
 	WebPush Service = "webpush"
 )
 
-// Services lists every push service, in the order people read them.
+// Platforms whose handles are kept and answered, but never delivered to.
+const (
+	WNS   Service = "wns"
+	MPNS  Service = "mpns"
+	ADM   Service = "adm"
+	Baidu Service = "baidu"
+)
+
+// Services lists every push service Usher delivers to, in the order people read them.
 var Services = []Service{APNs, FCM, WebPush}
+
+// StoredOnly lists the platforms whose handles are only kept.
+var StoredOnly = []Service{WNS, MPNS, ADM, Baidu}
 
 // MaxPayload is the largest message, in bytes, the service takes: the APNs JSON
 // body; the FCM message's data and notification; the Web Push plaintext that

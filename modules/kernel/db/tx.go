@@ -15,6 +15,9 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
+// OwnSource is the source of the facts that Usher's modules announce.
+const OwnSource = "usher"
+
 // Partitions is the number of ordering partitions of the stream.
 const Partitions = 16
 
@@ -114,16 +117,24 @@ func (t *Tx) Emit(f Fact) error {
 	}
 	p := PartitionOf(f.FactKey())
 	_, err = t.conn.Exec(t.ctx, `INSERT INTO stream.log (day, partition, type, key, source, source_id, time, received_at, data)
-		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, 'usher', $5, $1, $1, $6)`,
-		t.now, p, f.FactType(), f.FactKey(), id.New().String(), data)
+		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, $7, $5, $1, $1, $6)`,
+		t.now, p, f.FactType(), f.FactKey(), id.New().String(), data, OwnSource)
 	if err != nil {
 		return Classify(op, err)
 	}
+	t.Announce(p)
+	return nil
+}
+
+// Announce says that the transaction has written rows of these partitions to the
+// stream by itself: once it commits, the stream's readers are woken. Emit calls it.
+func (t *Tx) Announce(partitions ...int16) {
 	if t.facts == nil {
 		t.facts = map[int16]bool{}
 	}
-	t.facts[p] = true
-	return nil
+	for _, p := range partitions {
+		t.facts[p] = true
+	}
 }
 
 // Enqueue writes an outbox row; kernel/queue's relay hands it to Asynq after commit.

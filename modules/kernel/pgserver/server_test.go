@@ -215,3 +215,20 @@ func TestAnOldFileDoesNotMeanReady(t *testing.T) {
 		t.Errorf("got %v, want it to wait until the file changes", err)
 	}
 }
+
+func TestRunningURLIsThatOfALivingServer(t *testing.T) {
+	h := newCluster(t)
+	if url := RunningURL(h.dir, "postgres"); url != "" {
+		t.Errorf("nothing runs, but it is at %s", url)
+	}
+	s := startServer(t, h)
+	if got, want := RunningURL(h.dir, "postgres"), s.URL("postgres"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if url := RunningURL(h.dir, "postgres") + RunningURL(filepath.Join(h.dir, "nowhere"), "postgres"); url != "" {
+		t.Errorf("it has stopped, but it is at %s", url)
+	}
+}

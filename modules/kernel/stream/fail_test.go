@@ -55,7 +55,7 @@ func TestFactThatFailsIsParkedAndTheRestGoesOn(t *testing.T) {
 	if n := tries.Load(); n != 5 {
 		t.Errorf("the fact was tried %d times alone, want 5", n)
 	}
-	parked, err := s.Parked(t.Context(), 0, id.Nil)
+	parked, err := s.Parked(t.Context(), "", 0, id.Nil)
 	if err != nil || len(parked) != 1 {
 		t.Fatal(parked, err)
 	}
@@ -63,7 +63,7 @@ func TestFactThatFailsIsParkedAndTheRestGoesOn(t *testing.T) {
 	if n, err := Decode[noted](p.Fact); err != nil || n.N != 3 || p.Error != "three  is too much" || p.Listener != "all" {
 		t.Errorf("parked %+v, %v", p, err)
 	}
-	if more, err := s.Parked(t.Context(), 10, p.ID); err != nil || len(more) != 0 {
+	if more, err := s.Parked(t.Context(), "all", 10, p.ID); err != nil || len(more) != 0 {
 		t.Errorf("before the oldest: %v, %v", more, err)
 	}
 
@@ -128,7 +128,7 @@ func TestReplayHandlesAgain(t *testing.T) {
 	at := time.Date(2026, 6, 1, 20, 0, 0, 0, time.UTC)
 	clk := clock.At(at)
 	h := newHouse(t, withClock(clk))
-	s := h.stream(Listener{Name: "all", Handle: note("all")})
+	s := h.stream(Listener{Name: "all", Replayable: true, Handle: note("all")})
 	h.start(s)
 	for n := 1; n <= 3; n++ {
 		h.emit(noted{"odd", "k", n})
@@ -144,7 +144,7 @@ func TestReplayHandlesAgain(t *testing.T) {
 	}
 	h.emit(noted{"odd", "k", 4})
 	h.expect("all", 1, 2, 3, 2, 3, 4)
-	behind := h.stream(Listener{Name: "behind", Handle: note("behind")})
+	behind := h.stream(Listener{Name: "behind", Replayable: true, Handle: note("behind")})
 	h.emit(noted{"odd", "k", 5})
 	clk.Advance(time.Hour)
 	h.emit(noted{"odd", "k", 6})

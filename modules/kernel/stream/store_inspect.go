@@ -8,8 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/fault"
-	"github.com/usherhq/usher/modules/kernel/id"
 )
 
 // lagLimit bounds the counting of what a listener has before it, per partition.
@@ -86,104 +84,27 @@ func (s store) blocker(ctx context.Context) (*Blocker, error) {
 	return &b, db.Classify("stream.blocker", err)
 }
 
-// Parked is a fact a listener could not handle.
-type Parked struct {
-	ID       id.ID
-	Listener string
-	Fact     Fact
-	Error    string
-	ParkedAt time.Time
+// Reading is how far a listener has come in one partition.
+type Reading struct {
+	Partition int16
+	XID       uint64 // facts up to (XID, ID) are handled
+	ID        int64
+	Failures  int        // of the next fact
+	MovedAt   *time.Time // last time a batch was handled; nil: never
 }
 
-const parkedColumns = `id, listener, error, parked_at, partition, xid, log_id, type, key, source, source_id, time, received_at, data`
-
-func scanParked(r pgx.CollectableRow) (p Parked, err error) {
-	f := &p.Fact
-	err = r.Scan(&p.ID, &p.Listener, &p.Error, &p.ParkedAt,
-		&f.Partition, &f.XID, &f.ID, &f.Type, &f.Key, &f.Source, &f.SourceID, &f.Time, &f.ReceivedAt, &f.Data)
-	return p, err
-}
-
-// Parked lists parked facts of all listeners, the latest parked first: at most limit
-// (default 50, at most 1,000), older than before (id.Nil: from the latest on).
-func (s *Stream) Parked(ctx context.Context, limit int, before id.ID) ([]Parked, error) {
-	const op = "stream.Parked"
-	if limit <= 0 {
-		limit = 50
+// Readings are a listener's cursors, by partition. Errors: fault.NotFound when this
+// process has no such listener.
+func (s *Stream) Readings(ctx context.Context, listener string) ([]Reading, error) {
+	const op = "stream.Readings"
+	if _, err := s.registered(op, listener); err != nil {
+		return nil, err
 	}
-	rows, err := s.store.db.Pool().Query(ctx, `SELECT `+parkedColumns+` FROM stream.parked
-		WHERE id < $1 OR $1 = $3 ORDER BY id DESC LIMIT $2`, before, min(limit, 1000), id.Nil)
+	rows, err := s.store.db.Pool().Query(ctx, `SELECT partition, xid, id, failures, moved_at FROM stream.cursor
+		WHERE listener = $1 ORDER BY partition`, listener)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
-	all, err := pgx.CollectRows(rows, scanParked)
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Reading])
 	return all, db.Classify(op, err)
-}
-
-// ReplayParked hands a parked fact to its listener again, out of order: later
-// facts of its key have been handled. The effect and the removal commit together.
-// Errors: fault.NotFound when it is not parked or its listener is unknown, and
-// what the listener returns; the fact stays parked with that error then.
-func (s *Stream) ReplayParked(ctx context.Context, parked id.ID) error {
-	const op = "stream.ReplayParked"
-	var failure error
-	err := s.store.db.InTx(ctx, func(tx *db.Tx) error {
-		rows, err := tx.Conn().Query(ctx, `DELETE FROM stream.parked WHERE id = $1 RETURNING `+parkedColumns, parked)
-		if err != nil {
-			return db.Classify(op, err)
-		}
-		p, err := pgx.CollectExactlyOneRow(rows, scanParked)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fault.E(op, fault.NotFound, "there is no parked fact with this id", nil)
-		} else if err != nil {
-			return db.Classify(op, err)
-		}
-		r, err := s.registered(op, p.Listener)
-		if err != nil {
-			return err
-		}
-		failure = r.handle(ctx, tx, []Fact{p.Fact})
-		return failure
-	})
-	if failure != nil {
-		_, noted := s.store.db.Pool().Exec(ctx, `UPDATE stream.parked SET error = $2 WHERE id = $1`, parked, clean(failure))
-		return errors.Join(failure, db.Classify(op, noted))
-	}
-	return err
-}
-
-// Replay sets a listener's cursors back so that it handles again all facts
-// received since. Cursors are never set forward.
-// Errors: fault.NotFound when this process has no such listener.
-func (s *Stream) Replay(ctx context.Context, listener string, since time.Time) error {
-	const op = "stream.Replay"
-	if _, err := s.registered(op, listener); err != nil {
-		return err
-	}
-	// A read of its own: a transaction with an xid would hold readers back meanwhile.
-	rows, err := s.store.db.Pool().Query(ctx, `SELECT DISTINCT ON (partition) partition, xid, id - 1 FROM stream.log
-		WHERE received_at >= $1 ORDER BY partition, xid, id`, since)
-	if err != nil {
-		return db.Classify(op, err)
-	}
-	var partitions []int16
-	var xids []uint64
-	var ids []int64
-	var p int16
-	var to position
-	if _, err := pgx.ForEachRow(rows, []any{&p, &to.xid, &to.id}, func() error {
-		partitions, xids, ids = append(partitions, p), append(xids, to.xid), append(ids, to.id)
-		return nil
-	}); err != nil {
-		return db.Classify(op, err)
-	}
-	_, err = s.store.db.Pool().Exec(ctx, `
-		UPDATE stream.cursor c SET xid = w.xid, id = w.id, failures = 0
-		FROM unnest($2::smallint[], $3::xid8[], $4::bigint[]) AS w(partition, xid, id)
-		WHERE c.listener = $1 AND c.partition = w.partition AND (c.xid, c.id) > (w.xid, w.id)`, listener, partitions, xids, ids)
-	if err != nil {
-		return db.Classify(op, err)
-	}
-	s.announceAll()
-	return s.store.notify(ctx, s.name, true)
 }

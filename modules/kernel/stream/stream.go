@@ -93,6 +93,10 @@ type Listener struct {
 	Workers int      // partitions this process handles at once; default 1
 	From    From
 
+	About      string // what it does, for people: "counts facts in windows"
+	Replayable bool   // Replay may hand it facts again; otherwise their effects would happen twice
+	ReplayNote string // what a replay does, or why there is none, for people who want one
+
 	// Handle applies facts of one partition, in order, inside tx. Its effect and
 	// the cursor commit together, so what it writes through tx happens exactly once.
 	// When it fails the batch is repeated one fact at a time; a fact that fails
@@ -135,6 +139,20 @@ func (s *Stream) Listen(l Listener) {
 	}
 	l.Workers = max(l.Workers, 1)
 	s.readers = append(s.readers, newReader(s, l))
+}
+
+// Listeners are those of this process, in the order they were added.
+func (s *Stream) Listeners() []Listener {
+	all := make([]Listener, len(s.readers))
+	for i, r := range s.readers {
+		all[i] = r.Listener
+	}
+	return all
+}
+
+// Retention is how long facts are kept after the day of their time.
+func (s *Stream) Retention() time.Duration {
+	return time.Duration(s.cfg.RetentionDays) * 24 * time.Hour
 }
 
 // Register creates the cursors of listeners this database has not seen, so that

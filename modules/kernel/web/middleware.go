@@ -117,12 +117,16 @@ func Secure(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // SameOrigin refuses what another site makes a browser do: any method but GET,
-// HEAD and OPTIONS from a foreign origin. trusted are further origins of ours,
+// HEAD and OPTIONS from a foreign origin. open are patterns (of http.ServeMux)
+// that check by themselves which browser asks. trusted are further origins of ours,
 // such as "https://tickets.example.org" behind a proxy that changes the host.
 // Errors: fault.Invalid for an origin that is none.
-func SameOrigin(trusted ...string) (echo.MiddlewareFunc, error) {
+func SameOrigin(open []string, trusted ...string) (echo.MiddlewareFunc, error) {
 	const op = "web.SameOrigin"
 	guard := http.NewCrossOriginProtection()
+	for _, pattern := range open {
+		guard.AddInsecureBypassPattern(pattern)
+	}
 	for _, origin := range trusted {
 		if err := guard.AddTrustedOrigin(origin); err != nil {
 			return nil, fault.E(op, fault.Invalid, "not an origin: "+origin, err).WithFix("https://host[:port]")

@@ -76,7 +76,7 @@ func TestLimiterForgetsTheOldest(t *testing.T) {
 }
 
 func TestBrowserSafety(t *testing.T) {
-	e := house(t, io.Discard, nil, nil, ok("POST", "/"), ok("GET", "/"))
+	e := house(t, io.Discard, nil, nil, ok("POST", "/"), ok("POST", "/answer"), ok("GET", "/"))
 	h := call(e, "GET", "/", "").Header()
 	if csp := h.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'") || strings.Contains(csp, "unsafe") {
 		t.Errorf("CSP %q", csp)
@@ -99,7 +99,11 @@ func TestBrowserSafety(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tc.name, rec.Code, tc.status)
 		}
 	}
-	if _, err := web.SameOrigin("tickets.example.org"); !fault.Is(err, fault.Invalid) {
+	foreign := []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://provider.example"}
+	if rec := call(e, "POST", "/answer", "", foreign...); rec.Code != 204 {
+		t.Errorf("what checks by itself is not open: %d", rec.Code)
+	}
+	if _, err := web.SameOrigin(nil, "tickets.example.org"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an origin without scheme: %v", err)
 	}
 }

@@ -45,7 +45,7 @@ func house(t *testing.T, log io.Writer, page web.ErrorPage, limiter *web.Limiter
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	e := echo.New()
 	e.HTTPErrorHandler = web.ErrorHandler(logger, page)
-	origin, err := web.SameOrigin("https://tickets.example.org")
+	origin, err := web.SameOrigin([]string{"POST /answer"}, "https://tickets.example.org")
 	if err != nil {
 		t.Fatal(err)
 	}

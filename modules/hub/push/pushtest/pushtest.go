@@ -83,6 +83,8 @@ type Config struct {
 	// DecryptEvery checks every nth Web Push message's encryption, which costs
 	// 70 µs; 0 and 1 check all. A receipt has no payload where it was skipped.
 	DecryptEvery int
+	// Headers are the request headers, in lower case, that receipts tell of.
+	Headers []string
 	// VAPIDPublicKey, if set, is the only application server key Web Push takes.
 	VAPIDPublicKey string
 	Clock          clock.Clock // nil: the machine's
@@ -100,10 +102,11 @@ type ServiceConfig struct {
 // Receipt is one message as the service saw it.
 type Receipt struct {
 	Service push.Service
-	Handle  string // device token, registration token or subscription endpoint
-	ID      string // apns-id; FCM notification tag or collapse key; Web Push Topic (a UUID, if it holds one)
-	Payload []byte // APNs body; FCM request; Web Push plaintext
-	Status  int    // what was answered
+	Handle  string            // device token, registration token or subscription endpoint
+	ID      string            // apns-id; FCM notification tag or collapse key; Web Push Topic (a UUID, if it holds one)
+	Payload []byte            // APNs body; FCM request; Web Push plaintext
+	Header  map[string]string // those of Config.Headers that were there
+	Status  int               // what was answered
 	At      time.Time
 }
 

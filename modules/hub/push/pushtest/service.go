@@ -45,6 +45,7 @@ type service struct {
 	server    *h2.Server
 	clock     clock.Clock
 	onMessage func(Receipt)
+	keep      []string // headers that receipts tell of
 	prefixes  map[string]*Prefix
 	mode      atomic.Pointer[Mode]
 
@@ -78,7 +79,21 @@ func (s *service) serve(r *h2.Request, a *h2.Answer) {
 	default:
 		s.answer(&in, a)
 	}
-	s.record(&in, a)
+	s.record(&in, a, s.kept(r))
+}
+
+// kept are the headers that a receipt tells of; nil when nobody asked.
+func (s *service) kept(r *h2.Request) map[string]string {
+	if len(s.keep) == 0 {
+		return nil
+	}
+	header := map[string]string{}
+	for _, name := range s.keep {
+		if value := r.Get(name); value != "" {
+			header[name] = value
+		}
+	}
+	return header
 }
 
 // answer gives the handle the answer it asks for.
@@ -174,7 +189,7 @@ func (s *service) retryAfter(a *h2.Answer) {
 }
 
 // record counts the request and reports it.
-func (s *service) record(in *incoming, a *h2.Answer) {
+func (s *service) record(in *incoming, a *h2.Answer, header map[string]string) {
 	switch {
 	case a.Action != h2.Respond:
 		s.unanswered.Add(1)
@@ -186,7 +201,7 @@ func (s *service) record(in *incoming, a *h2.Answer) {
 	}
 	if s.onMessage != nil {
 		s.onMessage(Receipt{
-			Service: s.name, Handle: in.handle, ID: in.id, Status: a.Status,
+			Service: s.name, Handle: in.handle, ID: in.id, Status: a.Status, Header: header,
 			Payload: append([]byte(nil), in.payload...), At: s.clock.Now(),
 		})
 	}

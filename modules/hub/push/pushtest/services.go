@@ -58,7 +58,7 @@ func (s *Services) start(name push.Service, cfg Config, p protocol) error {
 	}
 	p.reachedAt("https://" + ln.Addr().String())
 	svc := &service{
-		name: name, cfg: own, protocol: p, onMessage: cfg.OnMessage, clock: cfg.Clock,
+		name: name, cfg: own, protocol: p, onMessage: cfg.OnMessage, keep: cfg.Headers, clock: cfg.Clock,
 		prefixes: byPrefix(name), tries: map[string]int{}, refused: map[string]string{},
 	}
 	svc.mode.Store(new(Off))

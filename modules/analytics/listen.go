@@ -1,0 +1,10 @@
+package analytics
+
+// Listen registers what analytics does when a fact arrives. Call it once, before
+// the stream is registered or run.
+func (s *Service) Listen() {
+	s.stream.Listen(s.Windows())
+	for _, l := range s.DetectorListeners() {
+		s.stream.Listen(l)
+	}
+}

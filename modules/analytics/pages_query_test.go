@@ -1,0 +1,191 @@
+package analytics
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+func querySiteFiles() fs.FS { return os.DirFS("../../web") }
+
+// newQuerySite serves the query pages as the house does; asset gives the address
+// of an asset.
+func newQuerySite(t *testing.T, s *Service, asset func(string) string) *echo.Echo {
+	t.Helper()
+	assets, err := web.NewAssets(querySiteFiles())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asset == nil {
+		asset = assets.URL
+	}
+	renderer, err := web.NewRenderer(querySiteFiles(), map[string]any{"asset": asset})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	e.Renderer = renderer
+	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), func(c echo.Context, p web.Problem) error {
+		return c.Render(p.Status, "app/error", p)
+	})
+	sameOrigin, err := web.SameOrigin(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Use(web.Identify, web.Recover, web.Secure, sameOrigin)
+	m := web.Mounter{Echo: e, Guard: anyone{}}
+	m.Pages(s.Pages()...)
+	m.Routes(assets.Route())
+	return e
+}
+
+// visitQuery asks for a page as a browser does; form is posted when it is not nil.
+func visitQuery(e *echo.Echo, target string, form url.Values) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodGet, target, nil)
+	if form != nil {
+		req = httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	req.Header.Set("Accept", "text/html")
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	return rec
+}
+
+// busyQueries is a rig with a query by category whose windows are partly final.
+func busyQueries(t *testing.T) *queryRig {
+	t.Helper()
+	r := newQueryRig(t)
+	d := sales("sales-by-category")
+	d.Key, d.Filter = "$.category", "$.total > 0"
+	q := r.create(d)
+	r.run(r.Service)
+	var all []happening
+	for i := range 60 {
+		all = append(all, sale([]string{"<vip>", "day", "camping"}[i%3], minute(float64(i*i)/360)))
+	}
+	r.happen(all...)
+	r.settled()
+	r.finalsAt(q, minute(9.5))
+	return r
+}
+
+var queryFormWrong = url.Values{"name": {"Sales!"}, "types": {"sale.completed, Not a type"}, "filter": {"$.total >"}, "window.kind": {"hopping"}, "window.size": {"5m"},
+	"window.hop": {"2m"}, "aggregate.function": {"quantile"}, "aggregate.q": {"half"}, "max_keys": {"many"}, "do": {"save"}}
+
+var queryFormRight = url.Values{"name": {"revenue"}, "types": {"sale.completed"}, "window.kind": {"tumbling"}, "window.size": {"2m"}, "aggregate.function": {"sum"},
+	"aggregate.of": {"$.total"}, "lateness.otherwise": {"adjust"}, "do": {"try"}}
+
+// To accept a change: go test ./modules/analytics -run GoldenQuery -update
+func TestGoldenQueryPages(t *testing.T) {
+	r := busyQueries(t)
+	site := newQuerySite(t, r.Service, func(name string) string { return "/assets/" + name })
+	empty := newQuerySite(t, newQueryRig(t).Service, func(name string) string { return "/assets/" + name })
+	for name, answer := range map[string]*httptest.ResponseRecorder{
+		"queries-none":     visitQuery(empty, "/queries", nil),
+		"queries-busy":     visitQuery(site, "/queries", nil),
+		"query":            visitQuery(site, "/queries/sales-by-category", nil),
+		"query-edit-new":   visitQuery(site, "/queries/new", nil),
+		"query-edit-wrong": visitQuery(site, "/queries/new", queryFormWrong),
+		"query-edit-trial": visitQuery(site, "/queries/new", queryFormRight),
+	} {
+		path := filepath.Join("testdata", "pages", name+".html")
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, answer.Body.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, expected := strings.Split(answer.Body.String(), "\n"), strings.Split(string(want), "\n")
+		for i := range max(len(got), len(expected)) {
+			if i >= len(got) || i >= len(expected) || got[i] != expected[i] {
+				t.Errorf("%s differs from line %d:\n got %s\nwant %s", path, i+1, lineOf(got, i), lineOf(expected, i))
+				break
+			}
+		}
+	}
+}
+
+func lineOf(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "(the end)"
+}
+
+// The form makes, changes, pauses, replays and deletes a query without JavaScript.
+func TestQueryPagesWorkWithoutJavaScript(t *testing.T) {
+	r := newQueryRig(t)
+	r.run(r.Service)
+	r.happen(sale("vip", minute(0)))
+	r.settled()
+	site := newQuerySite(t, r.Service, nil)
+	form := url.Values{}
+	for k, v := range queryFormRight {
+		form[k] = v
+	}
+	try := visitQuery(site, "/queries/new", form)
+	if body := try.Body.String(); try.Code != 200 || !strings.Contains(body, "<strong>1</strong> count") || !strings.Contains(body, `<td class="num">10</td>`) {
+		t.Fatalf("trying out: %d %s", try.Code, body)
+	}
+	form.Set("do", "save")
+	for _, step := range []struct {
+		path   string
+		form   url.Values
+		status int
+		want   string
+	}{
+		{"/queries/new", form, 303, ""},
+		{"/queries/new", form, 422, "already"},
+		{"/queries/new", queryFormWrong, 422, "is not a name"},
+		{"/queries/revenue", nil, 200, "sum of $.total every 2m in sale.completed"},
+		{"/queries/revenue/edit", nil, 200, `value="$.total"`},
+		{"/queries/revenue/edit", url.Values{"types": {"sale.completed"}, "window.kind": {"tumbling"}, "window.size": {"1m"}, "aggregate.function": {"count"}, "do": {"save"}}, 303, ""},
+		{"/queries/revenue", nil, 200, "count of facts every 1m"},
+		{"/queries/revenue/pause", url.Values{}, 303, ""},
+		{"/queries/revenue", nil, 200, "paused"},
+		{"/queries/revenue/resume", url.Values{}, 303, ""},
+		{"/queries/revenue/replay", url.Values{"from": {"soon"}}, 422, "is not a date and time"},
+		{"/queries/revenue/replay", url.Values{"from": {"1999-01-01T00:00"}}, 422, "facts are kept from"},
+		{"/queries/revenue/replay", url.Values{"from": {"2026-06-01T12:00"}}, 303, ""},
+		{"/queries/nothing", nil, 404, "no standing query"},
+	} {
+		answer := visitQuery(site, step.path, step.form)
+		if answer.Code != step.status || !strings.Contains(answer.Body.String(), step.want) {
+			t.Errorf("%s %v: %d %s", step.path, step.form, answer.Code, answer.Body)
+		}
+	}
+	r.settled()
+	q, err := r.Query(t.Context(), "revenue")
+	r.must(err)
+	expect(t, r.finalsAt(q, minute(9)), " (11:59:00, 12:00:00] 1 of 1")
+	file := visitQuery(site, "/queries/revenue/outputs.csv", nil)
+	if want := fmt.Sprintf("end,start,key,value,facts,complete,final_at\n2026-06-01T12:00:00Z,2026-06-01T11:59:00Z,,1,1,true,%s\n", minute(9).Format(time.RFC3339Nano)); file.Body.String() != want {
+		t.Errorf("the file is %s, want %s", file.Body, want)
+	}
+	if gone := visitQuery(site, "/queries/revenue/delete", url.Values{}); gone.Code != 303 {
+		t.Errorf("deleting: %d", gone.Code)
+	}
+	if rest := visitQuery(site, "/queries", nil); !strings.Contains(rest.Body.String(), "Nothing is counted yet") {
+		t.Errorf("the list is %s", rest.Body)
+	}
+}

@@ -1,0 +1,70 @@
+package azure
+
+import (
+	"crypto/tls"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// Config is what the listener serves TLS with; nil for none: a proxy in front has the
+// certificate. What ACME obtains is kept in the data directory. Errors: fault.Invalid
+// for files that hold no certificate.
+func (t TLS) Config(dataDir string) (*tls.Config, error) {
+	switch {
+	case t.CertFile != "":
+		files := &certFiles{cert: t.CertFile, key: t.KeyFile}
+		if _, err := files.get(nil); err != nil {
+			return nil, fault.E("azure.TLS", fault.Invalid, "azure.tls.cert_file and key_file hold no certificate", err).
+				WithFix("PEM files of the certificate with its chain, and of its key")
+		}
+		return &tls.Config{GetCertificate: files.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+	case t.ACMEHost != "":
+		m := &autocert.Manager{
+			Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(t.ACMEHost), Email: t.ACMEEmail,
+			Cache: autocert.DirCache(filepath.Join(dataDir, "acme")), RenewBefore: t.Renew,
+		}
+		if t.ACMEDirectory != "" {
+			m.Client = &acme.Client{DirectoryURL: t.ACMEDirectory}
+		}
+		cfg := m.TLSConfig() // answers tls-alpn-01, so port 443 must lead here
+		cfg.MinVersion = tls.VersionTLS12
+		return cfg, nil
+	}
+	return nil, nil
+}
+
+// certFiles reads a certificate anew when its file changed: who renews it need not
+// restart Usher.
+type certFiles struct {
+	cert, key string
+
+	mu      sync.Mutex
+	changed time.Time
+	loaded  *tls.Certificate
+}
+
+// get is tls.Config's GetCertificate. A file that cannot be read leaves the one before in use.
+func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info, err := os.Stat(f.cert)
+	if err == nil && f.loaded != nil && info.ModTime().Equal(f.changed) {
+		return f.loaded, nil
+	}
+	pair, pairErr := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil || pairErr != nil {
+		if f.loaded != nil {
+			return f.loaded, nil
+		}
+		return nil, pairErr
+	}
+	f.loaded, f.changed = &pair, info.ModTime()
+	return f.loaded, nil
+}

@@ -1,0 +1,146 @@
+package identity
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+// keyRoutes are the API of keys and scanners. Keys are made by people: a machine
+// that could make keys could keep itself alive after its own was revoked.
+//
+// What tells a secret is not web.Idempotent, which would keep the secret readable
+// in the database for a day. A repeated POST finds the name taken.
+func (s *Service) keyRoutes() []web.Route {
+	return []web.Route{
+		{Method: "GET", Path: "/v1/keys", Right: web.Admin, Handler: s.getKeys},
+		{Method: "POST", Path: "/v1/keys", Right: web.Admin, Handler: s.postKey},
+		{Method: "POST", Path: "/v1/keys/:id/rotate", Right: web.Admin, Handler: s.postRotation},
+		{Method: "DELETE", Path: "/v1/keys/:id", Right: web.Admin, Handler: s.deleteKey},
+		{Method: "GET", Path: "/v1/scanners", Right: web.Staff, Handler: s.getScanners},
+		{Method: "POST", Path: "/v1/scanners", Right: web.Staff, Handler: s.postScanner},
+		{Method: "POST", Path: "/v1/scanners/enrol", Right: web.Public, Handler: s.postEnrolment, Limit: 4 << 10},
+		{Method: "DELETE", Path: "/v1/scanners/:id", Right: web.Staff, Handler: s.deleteScanner},
+	}
+}
+
+// itemID reads the path's :id.
+func itemID(c echo.Context) (id.ID, error) {
+	x, err := id.Parse(c.Param("id"))
+	if err != nil {
+		return id.Nil, fault.E("identity.itemID", fault.NotFound, "there is nothing under this id", err)
+	}
+	return x, nil
+}
+
+// within runs fn in a transaction of the request.
+func (s *Service) within(c echo.Context, fn func(tx *db.Tx) error) error {
+	return s.db.InTx(c.Request().Context(), fn)
+}
+
+type keyList struct {
+	Items []Key `json:"items"`
+}
+
+func (s *Service) getKeys(c echo.Context) error {
+	list, err := s.Keys(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, keyList{list})
+}
+
+func (s *Service) postKey(c echo.Context) error {
+	d, err := web.Bind[KeyDraft](c)
+	if err != nil {
+		return err
+	}
+	var k NewKey
+	if err := s.within(c, func(tx *db.Tx) (err error) { k, err = s.CreateKey(tx, d); return err }); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, k)
+}
+
+type rotation struct {
+	Overlap string `json:"overlap"` // how long the old secret goes on working, such as "168h"; "": KeyOverlap
+}
+
+func (s *Service) postRotation(c echo.Context) error {
+	key, err := itemID(c)
+	if err != nil {
+		return err
+	}
+	r, err := web.Bind[rotation](c)
+	if err != nil {
+		return err
+	}
+	overlap := KeyOverlap
+	if r.Overlap != "" {
+		if overlap, err = time.ParseDuration(r.Overlap); err != nil {
+			return fault.BadField("identity.RotateKey", "overlap", "is no duration", "such as 168h, or 0s to end the old secret at once")
+		}
+	}
+	var k NewKey
+	if err := s.within(c, func(tx *db.Tx) (err error) { k, err = s.RotateKey(tx, key, overlap); return err }); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, k)
+}
+
+func (s *Service) deleteKey(c echo.Context) error { return s.revoke(c, machineRights...) }
+
+func (s *Service) deleteScanner(c echo.Context) error { return s.revoke(c, web.Scan) }
+
+func (s *Service) revoke(c echo.Context, rights ...web.Right) error {
+	key, err := itemID(c)
+	if err != nil {
+		return err
+	}
+	if err := s.within(c, func(tx *db.Tx) error { return s.RevokeKey(tx, key, rights...) }); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (s *Service) getScanners(c echo.Context) error {
+	list, err := s.Scanners(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, keyList{list})
+}
+
+func (s *Service) postScanner(c echo.Context) error {
+	d, err := web.Bind[ScannerDraft](c)
+	if err != nil {
+		return err
+	}
+	var e Enrolment
+	if err := s.within(c, func(tx *db.Tx) (err error) { e, err = s.StartEnrolment(tx, d); return err }); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, e)
+}
+
+type enrolling struct {
+	Code string `json:"code" validate:"required,max=200"`
+}
+
+func (s *Service) postEnrolment(c echo.Context) error {
+	in, err := web.Bind[enrolling](c)
+	if err != nil {
+		return err
+	}
+	var k NewKey
+	if err := s.within(c, func(tx *db.Tx) (err error) { k, err = s.EnrolScanner(tx, in.Code); return err }); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, k)
+}
