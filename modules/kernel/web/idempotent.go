@@ -115,16 +115,23 @@ func PurgeIdempotency(ctx context.Context, d *db.DB) (int64, error) {
 	}
 }
 
+// RepeatKey is the request's Idempotency-Key, "" when it states none, for work that
+// keeps its answers itself. Errors: fault.Invalid.
+func RepeatKey(c echo.Context) (string, error) {
+	key := c.Request().Header.Get("Idempotency-Key")
+	if len(key) > maxKey || !printable(key) {
+		return "", fault.BadField("web.Idempotent", "Idempotency-Key", "must be 1 to 255 printable ASCII characters", "use a UUID")
+	}
+	return key, nil
+}
+
 // repeatOf names the request (key "" when it states none) and hashes what it asks.
 func repeatOf(c echo.Context) (repeatKey, []byte, error) {
-	const op = "web.Idempotent"
 	req := c.Request()
-	k := repeatKey{caller: Actor(req.Context()), endpoint: req.Method + " " + c.Path(), key: req.Header.Get("Idempotency-Key")}
-	if k.key == "" {
-		return k, nil, nil
-	}
-	if len(k.key) > maxKey || !printable(k.key) {
-		return k, nil, fault.BadField(op, "Idempotency-Key", "must be 1 to 255 printable ASCII characters", "use a UUID")
+	key, err := RepeatKey(c)
+	k := repeatKey{caller: Actor(req.Context()), endpoint: req.Method + " " + c.Path(), key: key}
+	if err != nil || key == "" {
+		return k, nil, err
 	}
 	if k.caller == "" {
 		k.caller = "anonymous"

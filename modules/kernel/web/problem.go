@@ -57,6 +57,10 @@ func withStatus(status int, f *fault.Error) error {
 	return &echo.HTTPError{Code: status, Message: f.Message, Internal: f}
 }
 
+// Unprocessable answers 422 for a request that is well formed but cannot be, such
+// as a key that was used for something else.
+func Unprocessable(f *fault.Error) error { return withStatus(http.StatusUnprocessableEntity, f) }
+
 // codeOf also knows the errors that net/http and context raise by themselves.
 func codeOf(err error) fault.Code {
 	var big *http.MaxBytesError

@@ -1,0 +1,73 @@
+package facts
+
+import (
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// OrdersPlaced says that tickets of an event were sold. One fact tells of a
+// batch: an on-sale places thousands of orders a second.
+type OrdersPlaced struct {
+	Event  id.ID         `json:"event"`
+	Orders []OrderPlaced `json:"orders"`
+	At     time.Time     `json:"at"`
+}
+
+// OrderPlaced is one of them.
+type OrderPlaced struct {
+	Order    id.ID      `json:"order"`
+	Lines    []SoldLine `json:"lines"`
+	Currency string     `json:"currency"`
+}
+
+// SoldLine is so many tickets of one category at one price.
+type SoldLine struct {
+	Category  id.ID `json:"category"`
+	Qty       int   `json:"qty"`
+	UnitMinor int64 `json:"unit_minor"`
+}
+
+// FactType names the fact in the stream.
+func (OrdersPlaced) FactType() string { return "sales.orders_placed" }
+
+// FactKey orders the facts of one event.
+func (f OrdersPlaced) FactKey() string { return f.Event.String() }
+
+// CapacityReached says that the last ticket of a category is sold.
+type CapacityReached struct {
+	Event    id.ID     `json:"event"`
+	Category id.ID     `json:"category"`
+	At       time.Time `json:"at"`
+}
+
+// FactType names the fact in the stream.
+func (CapacityReached) FactType() string { return "sales.capacity_reached" }
+
+// FactKey orders the facts of one event.
+func (f CapacityReached) FactKey() string { return f.Event.String() }
+
+// TicketRefunded says that tickets of an order are void, and back on sale. Money goes
+// back by itself; what was paid elsewhere, or not at all, has no amount.
+type TicketRefunded struct {
+	Event       id.ID          `json:"event"`
+	Order       id.ID          `json:"order"`
+	Refund      id.ID          `json:"refund"`
+	Tickets     []int          `json:"tickets"` // numbers within the order
+	Lines       []ReturnedLine `json:"lines"`
+	AmountMinor int64          `json:"amount_minor"`
+	Currency    string         `json:"currency"`
+	At          time.Time      `json:"at"`
+}
+
+// ReturnedLine is so many tickets of one category.
+type ReturnedLine struct {
+	Category id.ID `json:"category"`
+	Qty      int   `json:"qty"`
+}
+
+// FactType names the fact in the stream.
+func (TicketRefunded) FactType() string { return "sales.ticket_refunded" }
+
+// FactKey orders the facts of one event.
+func (f TicketRefunded) FactKey() string { return f.Event.String() }

@@ -1,0 +1,175 @@
+package sales
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+func TestEveryFaultOfAnEventIsToldAtOnce(t *testing.T) {
+	h := newHouse(t)
+	start := h.db.Now().Add(time.Hour)
+	before := start.Add(-time.Minute)
+	e := Event{Slug: "Not a slug", Names: map[string]Text{"fr": {Title: "X"}}, Locales: []string{"en", "en", "x-!"}, Zone: "Mars/Olympus", Currency: "EURO", StartsAt: start, EndsAt: &before, SaleFrom: &start, SaleUntil: &before}
+	err := h.db.InTx(t.Context(), func(tx *db.Tx) error { _, err := h.CreateEvent(tx, e); return err })
+	for _, name := range []string{"slug", "names.fr", "locales[1]", "locales[2]", "zone", "currency", "ends_at", "sale_until"} {
+		if !strings.Contains(wordsOf(err), name) {
+			t.Errorf("%s is not told: %v", name, err)
+		}
+	}
+}
+
+func TestPublishingAsksForWhatPeopleNeed(t *testing.T) {
+	h := newHouse(t)
+	e := h.draft(func(e *Event) { e.Names = map[string]Text{"de": {Title: "Nur Deutsch"}} })
+	publish := func() error { _, err := h.SetState(t.Context(), e.ID, EventPublished, nil); return err }
+	if err := publish(); !fault.Is(err, fault.Invalid) || !strings.Contains(wordsOf(err), "names.en.title") || !strings.Contains(wordsOf(err), "categories") {
+		t.Errorf("%v", err)
+	}
+	e.Names["en"] = Text{Title: "In English"}
+	past := h.db.Now().Add(-time.Hour)
+	e.SaleUntil = &past
+	if _, err := h.ChangeEvent(t.Context(), e, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := h.add(e, Category{Capacity: 5, Names: map[string]Text{}})
+	if err := publish(); !strings.Contains(wordsOf(err), "sale_until") {
+		t.Errorf("the sale is over: %v", err)
+	}
+	e.SaleUntil = nil
+	if _, err := h.ChangeEvent(t.Context(), e, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(); !strings.Contains(wordsOf(err), "categories[0].names.en.title") {
+		t.Errorf("a category without a name: %v", err)
+	}
+	c.Names = named("Floor")
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(); err != nil {
+		t.Errorf("all is there: %v", err)
+	}
+	// What people see stays fit to be seen.
+	if err := h.RemoveCategory(t.Context(), e.ID, c.ID, nil); !fault.Is(err, fault.Invalid) {
+		t.Errorf("the last category was removed: %v", err)
+	}
+}
+
+func TestAnEventFollowsItsStates(t *testing.T) {
+	h := newHouse(t)
+	e := h.concert(Category{Capacity: 5, PriceMinor: 100})
+	set := func(state string, want fault.Code) {
+		t.Helper()
+		if _, err := h.SetState(t.Context(), e.ID, state, nil); fault.CodeOf(err) != want {
+			t.Errorf("to %s: %v, want %q", state, err, want)
+		}
+	}
+	set(EventPaused, "")
+	set(EventPaused, "")
+	set(EventDraft, "")
+	set(EventPaused, fault.Conflict)
+	set("gone", fault.Invalid)
+	set(EventPublished, "")
+	if _, err := h.buy(e, nil, Wanted{Category: e.Categories[0].ID, Qty: 1}); err != nil {
+		t.Fatal(err)
+	}
+	set(EventDraft, fault.Conflict)
+	e.Currency = "CHF"
+	if _, err := h.ChangeEvent(t.Context(), e, nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("the currency changed after the first ticket: %v", err)
+	}
+	if err := h.DeleteEvent(t.Context(), e.ID, nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("deleted with a ticket sold: %v", err)
+	}
+	set(EventCancelled, "")
+	set(EventPublished, fault.Conflict)
+}
+
+func TestADraftIsDeletedWithAllThatBelongsToIt(t *testing.T) {
+	h := newHouse(t)
+	e := h.draft(func(*Event) {})
+	var p Pool
+	h.in(func(tx *db.Tx) (err error) {
+		p, err = h.AddPool(tx, Pool{Event: e.ID, Name: "P", Capacity: 9, Protected: []int{3}}, nil)
+		return err
+	})
+	h.add(e, Category{Rows: 3, Columns: 3, Pool: &p.ID, Class: 2})
+	h.code(Code{Code: "one", Permille: 1})
+	if err := h.DeleteEvent(t.Context(), e.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"event", "category", "pool", "pool_level", "seat", "code", "stock", "price_history"} {
+		if n := h.number(`SELECT count(*) FROM sales.` + table); n > 0 {
+			t.Errorf("%d rows are left in %s", n, table)
+		}
+	}
+}
+
+func TestCapacityDoesNotFallBelowWhatIsTaken(t *testing.T) {
+	h := newHouse(t)
+	e := h.concert(Category{Capacity: 10, PriceMinor: 100}, Category{Rows: 2, Columns: 5, PriceMinor: 100})
+	c, seats := e.Categories[0], e.Categories[1]
+	if _, err := h.buy(e, nil, Wanted{Category: c.ID, Qty: 6}, Wanted{Category: seats.ID, Qty: 1}); err != nil {
+		t.Fatal(err)
+	}
+	c.Capacity = 5
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "6 are sold") {
+		t.Errorf("below what is sold: %v", err)
+	}
+	c.Capacity = 6
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); err != nil {
+		t.Errorf("to what is sold: %v", err)
+	}
+	if _, err := h.buy(e, nil, Wanted{Category: c.ID, Qty: 1}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("beyond the new capacity: %v", err)
+	}
+	seats.Rows, seats.Capacity = 3, 0
+	if _, err := h.ChangeCategory(t.Context(), seats, "ana", nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("seats were rearranged under a ticket: %v", err)
+	}
+	h.auditCatalogue()
+}
+
+func TestACopyKeepsTheClockOfTheVenue(t *testing.T) {
+	h := newHouse(t)
+	berlin := func(s string) time.Time {
+		m, err := readMoment(s, "Europe/Berlin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	doors, from := berlin("2027-03-20 19:00"), berlin("2027-01-10 09:00")
+	e := h.draft(func(e *Event) {
+		e.StartsAt, e.DoorsAt, e.SaleFrom = berlin("2027-03-20 20:00"), &doors, &from
+	})
+	var p Pool
+	h.in(func(tx *db.Tx) (err error) {
+		p, err = h.AddPool(tx, Pool{Event: e.ID, Name: "P", Capacity: 50, Protected: []int{10}}, nil)
+		return err
+	})
+	c := h.add(e, Category{Capacity: 50, PriceMinor: 700, Pool: &p.ID, Class: 2})
+	h.code(Code{Code: "fans", Permille: 100, Categories: []id.ID{c.ID}, MaxUses: 5})
+	var made Event
+	h.in(func(tx *db.Tx) (err error) {
+		// Daylight saving begins on 28 March 2027.
+		made, err = h.CopyEvent(tx, e.ID, Copy{Slug: "second", StartsAt: berlin("2027-04-10 20:00"), Codes: true}, "ana")
+		return err
+	})
+	if !made.DoorsAt.Equal(berlin("2027-04-10 19:00")) || !made.SaleFrom.Equal(berlin("2027-01-31 09:00")) {
+		t.Errorf("doors %v, sale from %v", made.DoorsAt, made.SaleFrom)
+	}
+	k := made.Categories[0]
+	if made.State != EventDraft || k.ID == c.ID || *k.Pool == p.ID || k.Class != 2 || made.Pools[0].Protected[0] != 10 {
+		t.Errorf("%+v", made)
+	}
+	codes, err := h.Codes(t.Context(), made.ID, "", 10)
+	if err != nil || len(codes) != 1 || codes[0].Categories[0] != k.ID || codes[0].MaxUses != 5 {
+		t.Errorf("%+v, %v", codes, err)
+	}
+}

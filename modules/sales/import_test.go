@@ -1,0 +1,104 @@
+package sales
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+const goodFile = "slug,title,zone,currency,starts_at,category,price,capacity,rows,columns,hidden\n" +
+	"jazz,\"Jazz, live\",Europe/Berlin,EUR,2027-06-01 20:00,Floor,25.00,400,,,\n" +
+	"jazz,,,,,Seats,40,,5,10,\n" +
+	"koto,Koto,Asia/Tokyo,JPY,2027-07-01T19:00:00+09:00,Floor,3000,100,,,no\n"
+
+func TestAFileBecomesDraftsOrNothing(t *testing.T) {
+	h := newHouse(t)
+	dry, err := h.Import(t.Context(), []byte(goodFile), "ana", true)
+	if err != nil || dry.Events != 2 || dry.Categories != 3 || len(dry.Errors) > 0 || h.number(`SELECT count(*) FROM sales.event`) > 0 {
+		t.Fatalf("%+v, %v", dry, err)
+	}
+	bad := goodFile + "=BAD,,,,,,,,,,\nkoto,,,,,Stand,3000.5,12,,,maybe\n"
+	got, err := h.Import(t.Context(), []byte(bad), "ana", false)
+	if err != nil || h.number(`SELECT count(*) FROM sales.event`) > 0 || h.number(`SELECT count(*) FROM sales.stock`) > 0 {
+		t.Fatalf("something of a bad file was kept: %+v, %v", got, err)
+	}
+	lines := map[int]string{}
+	for _, e := range got.Errors {
+		lines[e.Line] += e.Field + " "
+	}
+	if len(lines) != 2 || !strings.Contains(lines[5], "category") || !strings.Contains(lines[5], "slug") || !strings.Contains(lines[6], "price") || !strings.Contains(lines[6], "hidden") {
+		t.Errorf("%v", lines)
+	}
+	if done, err := h.Import(t.Context(), []byte(goodFile), "ana", false); err != nil || len(done.Errors) > 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	jazz, err := h.EventBySlug(t.Context(), "jazz")
+	if err != nil || jazz.Title() != "Jazz, live" || jazz.Categories[1].Capacity != 50 || h.number(`SELECT count(*) FROM sales.seat`) != 50 {
+		t.Errorf("%+v, %v", jazz, err)
+	}
+	koto, err := h.EventBySlug(t.Context(), "koto")
+	if err != nil || koto.Categories[0].PriceMinor != 3000 || koto.StartsAt.Hour() != 10 {
+		t.Errorf("%+v, %v", koto, err)
+	}
+	if again, err := h.Import(t.Context(), []byte(goodFile), "ana", false); err != nil || len(again.Errors) != 2 {
+		t.Errorf("imported twice: %+v, %v", again, err)
+	}
+}
+
+func TestWhatIsNoFileIsRefused(t *testing.T) {
+	for name, file := range map[string]string{
+		"empty": "", "no lines": "slug,category\n", "no category": "slug,title\na,b\n", "unknown column": "slug,category,colour\na,b,c\n",
+		"twice": "slug,slug,category\na,b,c\n", "not UTF-8": "slug,category\n\xff,b\n",
+	} {
+		if _, _, err := readCatalogue([]byte(file)); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, wrong, err := readCatalogue([]byte("slug,category\na,\"b\nc,d\n")); err != nil || len(wrong) == 0 {
+		t.Errorf("an open quote: %v, %v", wrong, err)
+	}
+}
+
+func TestAmountsAreReadAsTheyAreWritten(t *testing.T) {
+	for text, want := range map[string]int64{"12": 1200, "12.5": 1250, "12,50": 1250, " 0.05 ": 5, "0": 0} {
+		if got, err := parsePrice(text, "EUR"); err != nil || got != want {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "1.234,50", "12.", "-1", "+1", "1e3", "12.345", "１２", "9999999999999"} {
+		if got, err := parsePrice(text, "EUR"); err == nil {
+			t.Errorf("%q is read as %d", text, got)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		minor, currency := rapid.Int64Range(0, maxMinor).Draw(t, "minor"), rapid.SampledFrom([]string{"EUR", "JPY", "KWD", "CHF"}).Draw(t, "currency")
+		if got, err := parsePrice(priceText(minor, currency), currency); err != nil || got != minor {
+			t.Fatalf("%d %s: %d, %v", minor, currency, got, err)
+		}
+	})
+}
+
+func FuzzImport(f *testing.F) {
+	f.Add([]byte(goodFile))
+	f.Add([]byte("slug;category;price\na;b;1,5\n"))
+	f.Add([]byte("slug\tcategory\n'=x\t\"y\n"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		events, wrong, err := readCatalogue(file)
+		if err != nil && !fault.Is(err, fault.Invalid) {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.line < 2 || len(e.categories) == 0 {
+				t.Fatalf("%+v", e)
+			}
+		}
+		for _, w := range wrong {
+			if w.Problem == "" || w.Line < 1 {
+				t.Fatalf("%+v", w)
+			}
+		}
+	})
+}

@@ -1,0 +1,167 @@
+package sales
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/money"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/pay"
+)
+
+// paymentPages are where a buyer waits for his payment, and invoices to print.
+func (s *Service) paymentPages() []web.Route {
+	return []web.Route{
+		{Method: "GET", Path: "/pay/:token", Right: web.Public, Handler: s.pagePayment},
+		{Method: "GET", Path: "/invoice/:token", Right: web.Public, Handler: s.pageInvoice},
+		{Method: "GET", Path: "/invoices/:id", Right: web.Staff, Handler: s.pageInvoiceOfStaff},
+	}
+}
+
+// paymentPage is how a payment stands, for its buyer.
+type paymentPage struct {
+	Title    string // of the event
+	State    PaymentState
+	Reason   string
+	Waits    bool // the page looks again by itself
+	Bill     billView
+	Due      string
+	Until    moment
+	Redirect string
+	Account  []string // lines
+	Ref      string
+	Sandbox  bool
+	Invoices []invoiceLink
+}
+
+type invoiceLink struct{ Name, URL string }
+
+// billView is a bill in words.
+type billView struct {
+	Lines []billLineView
+	Taxes []taxView
+	Total string
+}
+
+type billLineView struct {
+	Title, Unit, Gross, Rate string
+	Qty                      grouped
+	Fee                      bool
+}
+
+type taxView struct{ Rate, Net, Tax string }
+
+func (b *Bill) view() billView {
+	amount := func(minor int64) string { return money.Money{Minor: minor, Currency: b.Currency}.String() }
+	v := billView{Total: amount(b.GrossMinor)}
+	for _, l := range b.Lines {
+		v.Lines = append(v.Lines, billLineView{Title: l.Title, Unit: amount(l.UnitMinor), Gross: amount(l.GrossMinor), Rate: permilleText(l.TaxPermille) + " %", Qty: grouped(l.Qty), Fee: l.Kind == billFee})
+	}
+	for _, t := range b.Taxes {
+		if t.Permille > 0 {
+			v.Taxes = append(v.Taxes, taxView{permilleText(t.Permille) + " %", amount(t.NetMinor), amount(t.TaxMinor)})
+		}
+	}
+	return v
+}
+
+// pagePayment is where Stripe sends the buyer back to. His coming says nothing about
+// money: the page shows what the provider has told us, and looks again until it has.
+func (s *Service) pagePayment(c echo.Context) error {
+	ctx := c.Request().Context()
+	p, err := s.PaymentByToken(ctx, c.Param("token"))
+	if err != nil {
+		return err
+	}
+	e, err := s.Event(ctx, p.Event)
+	if err != nil {
+		return err
+	}
+	v := paymentPage{Title: e.Title(), State: p.State, Reason: p.Reason, Bill: p.Bill.view(), Due: p.amount().String(), Until: e.on(p.Until), Sandbox: p.Mode == pay.Sandbox,
+		Waits: p.open() && p.Method != pay.Transfer || p.State == PaymentPaid}
+	if p.State == PaymentPending {
+		v.Redirect = p.Redirect
+		if p.Method == pay.Transfer {
+			v.Account, v.Ref = strings.Split(s.cfg.Payment.Transfer.Account, "\n"), p.Session
+		}
+	}
+	if v.Invoices, err = s.invoiceLinks(ctx, &p); err != nil {
+		return err
+	}
+	if v.Waits {
+		c.Response().Header().Set("Refresh", "5")
+	}
+	c.Response().Header().Set("Referrer-Policy", "no-referrer")
+	return c.Render(http.StatusOK, "sales/payment", v)
+}
+
+func (s *Service) invoiceLinks(ctx context.Context, p *Payment) (links []invoiceLink, err error) {
+	if p.Order == nil {
+		return nil, nil
+	}
+	found, err := s.InvoicesOf(ctx, *p.Order)
+	for _, i := range found {
+		links = append(links, invoiceLink{i.Name(), "/invoice/" + s.InvoiceToken(i.ID)})
+	}
+	return links, err
+}
+
+// invoicePage is a document as it is printed.
+type invoicePage struct {
+	Name    string
+	Credit  bool
+	Sandbox bool
+	Of      string
+	Date    string
+	Title   string
+	When    template.HTML
+	Seller  []string
+	TaxID   string
+	Buyer   []string
+	Bill    billView
+}
+
+func (s *Service) pageInvoice(c echo.Context) error {
+	invoice, ok := openID(s.invoiceKey, c.Param("token"))
+	if !ok {
+		return fault.E("sales.Invoice", fault.NotFound, "there is no such invoice", nil)
+	}
+	i, err := s.Invoice(c.Request().Context(), invoice)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Referrer-Policy", "no-referrer")
+	return c.Render(http.StatusOK, "sales/invoice", i.page())
+}
+
+func (s *Service) pageInvoiceOfStaff(c echo.Context) error {
+	invoice, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	i, err := s.Invoice(c.Request().Context(), invoice)
+	if err != nil {
+		return err
+	}
+	return c.Render(http.StatusOK, "sales/invoice", i.page())
+}
+
+func (i *Invoice) page() invoicePage {
+	d := &i.Document
+	v := invoicePage{Name: i.Name(), Credit: i.Kind == kindCredit, Sandbox: i.Mode == pay.Sandbox, Of: d.Of, Date: d.Date, Title: d.Title, When: moment{d.Starts, d.Zone}.HTML(),
+		Seller: append([]string{d.Seller.Name}, strings.Split(d.Seller.Address, "\n")...), TaxID: d.Seller.TaxID, Bill: d.Bill.view()}
+	if d.Seller.Email != "" {
+		v.Seller = append(v.Seller, d.Seller.Email)
+	}
+	for _, line := range []string{d.Buyer.Name, d.Buyer.Email} {
+		if line != "" {
+			v.Buyer = append(v.Buyer, line)
+		}
+	}
+	return v
+}

@@ -1,0 +1,297 @@
+package sales
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/admission"
+	"github.com/usherhq/usher/modules/sales/ical"
+)
+
+// ticketPages show buyers their orders, and those to whom a ticket was handed on
+// that one. The links are the secret; a signed-in buyer may name his order instead.
+func (s *Service) ticketPages() []web.Route {
+	open := func(method, path string, h echo.HandlerFunc) web.Route {
+		return web.Route{Method: method, Path: path, Right: web.Public, Handler: h}
+	}
+	return []web.Route{
+		open("GET", "/o/:token", s.pageOrder), open("GET", "/o/:token/event.ics", s.getOrderEntry),
+		open("POST", "/o/:token/tickets/:n/transfer", s.pageTransferred),
+		open("GET", "/t/:token", s.pageTicket), open("GET", "/t/:token/event.ics", s.getTicketEntry),
+		open("POST", "/t/:token/transfer", s.pagePassedOn),
+	}
+}
+
+// ticketsShown bounds how many tickets one page draws: each has a picture.
+const ticketsShown = 20
+
+// ticketPage is an order's tickets, or one that was handed on.
+type ticketPage struct {
+	W         ticketWords
+	Lang      string
+	Title     string
+	Venue     string
+	When      template.HTML
+	Doors     template.HTML // "": not told
+	Zone      string
+	Cancelled bool
+	Sandbox   bool
+	Base      string // the page's own address
+	Total     string // of an order
+	Count     int
+	Tickets   []ticketView
+	Next      int // the first ticket of the next page; 0: none
+	Handed    int // the ticket that was handed on just now
+	Tried     int // the ticket whose form was refused
+	Form      Holder
+	Wrong     map[string][]fault.Field
+	Rest      []fault.Field
+}
+
+// ticketView is one ticket. Only who may use it sees its code.
+type ticketView struct {
+	N        int
+	Version  int
+	Category string
+	Seat     string
+	Name     string // who comes with it, when known
+	Void     bool
+	HandedTo string
+	Link     string // of whom it was handed to
+	Action   string // of the form that hands it on; "": no more
+	Code     string
+	Picture  admission.Picture
+}
+
+// orderAsked finds the order of the address: by its link, or by its id when its
+// buyer is signed in. Errors: fault.NotFound.
+func (s *Service) orderAsked(c echo.Context) (Order, []Ticket, error) {
+	ctx := c.Request().Context()
+	token := c.Param("token")
+	if order, ok := openID(s.orderKey, token); ok {
+		return s.OrderTickets(ctx, order)
+	}
+	order, err := id.Parse(token)
+	person := web.CallerOf(ctx).Person
+	if err != nil || person == "" {
+		return Order{}, nil, noOrder(err)
+	}
+	o, tickets, err := s.OrderTickets(ctx, order)
+	if err == nil && o.Person != person {
+		return Order{}, nil, noOrder(nil)
+	}
+	return o, tickets, err
+}
+
+func (s *Service) pageOrder(c echo.Context) error {
+	o, tickets, err := s.orderAsked(c)
+	if err != nil {
+		return err
+	}
+	handed, _ := strconv.Atoi(c.QueryParam("handed"))
+	return s.showOrder(c, http.StatusOK, o, tickets, func(p *ticketPage) { p.Handed = handed })
+}
+
+func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticket, more func(p *ticketPage)) error {
+	e, err := s.Event(c.Request().Context(), o.Event)
+	if err != nil {
+		return err
+	}
+	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), localeOf(o), c.Request().Header.Get("Accept-Language")))
+	p.Base, p.Total, p.Count = "/o/"+c.Param("token"), p.W.amount(o.TotalMinor, o.Currency), len(tickets)
+	more(&p)
+	from, _ := strconv.Atoi(c.QueryParam("from"))
+	from = max(min(cmp.Or(p.Tried, p.Handed, from), len(tickets)), 1)
+	for i := from - 1; i < len(tickets) && len(p.Tickets) < ticketsShown; i++ {
+		v, err := s.ticketView(&e, &tickets[i], tickets[i].Holder == nil, p.Lang)
+		if err != nil {
+			return err
+		}
+		v.Action = p.Base + "/tickets/" + strconv.Itoa(v.N) + "/transfer"
+		p.Tickets = append(p.Tickets, v)
+	}
+	if last := from - 1 + len(p.Tickets); last < len(tickets) {
+		p.Next = last + 1
+	}
+	return c.Render(status, "sales/ticket", p)
+}
+
+// localeOf is the language the buyer stated; "" when he did not.
+func localeOf(o Order) string {
+	var b Buyer
+	if len(o.Buyer) == 0 || json.Unmarshal(o.Buyer, &b) != nil {
+		return ""
+	}
+	return b.Locale
+}
+
+func (s *Service) ticketPage(e *Event, wanted string) ticketPage {
+	w := wordsFor(wanted)
+	p := ticketPage{W: w, Lang: w.Lang, Title: cmp.Or(e.Text(w.Lang).Title, e.Slug), Venue: e.Venue, When: w.moment(e.on(&e.StartsAt)), Zone: e.Zone,
+		Cancelled: e.State == EventCancelled, Sandbox: e.Sandbox}
+	if e.DoorsAt != nil {
+		p.Doors = w.moment(e.on(e.DoorsAt))
+	}
+	return p
+}
+
+// ticketView draws one ticket; its code only for whom it is.
+func (s *Service) ticketView(e *Event, t *Ticket, mine bool, lang string) (ticketView, error) {
+	v := ticketView{N: t.N, Version: t.Version, Seat: t.Seat, Void: t.VoidedAt != nil || e.State == EventCancelled}
+	if k := e.Category(t.Category); k != nil {
+		v.Category = TextIn(k.Names, e.Locales, lang).Title
+	}
+	if t.Holder != nil {
+		v.Name = t.Holder.Name
+	}
+	if v.Void {
+		return v, nil
+	}
+	if !mine {
+		v.HandedTo, v.Link = v.Name, "/t/"+s.HolderToken(t)
+		return v, nil
+	}
+	var err error
+	v.Code = s.Code(t)
+	v.Picture, err = admission.Draw(v.Code)
+	return v, err
+}
+
+func (s *Service) pageTransferred(c echo.Context) error {
+	o, tickets, err := s.orderAsked(c)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(c.Param("n"))
+	if err != nil || n < 1 || n > len(tickets) {
+		return noTicket(err)
+	}
+	to := Holder{Name: c.FormValue("name"), Email: c.FormValue("email")}
+	if _, err = s.handOn(c, o, n, to); err == nil {
+		return c.Redirect(http.StatusSeeOther, "/o/"+c.Param("token")+"?handed="+strconv.Itoa(n))
+	}
+	if !mended(err) {
+		return err
+	}
+	return s.showOrder(c, http.StatusUnprocessableEntity, o, tickets, refusedTransfer(n, to, err))
+}
+
+func refusedTransfer(n int, to Holder, err error) func(p *ticketPage) {
+	return func(p *ticketPage) {
+		p.Tried, p.Form = n, to
+		p.Wrong, p.Rest = placed(err, "name", "email")
+	}
+}
+
+func (s *Service) handOn(c echo.Context, o Order, n int, to Holder) (t Ticket, err error) {
+	ctx := c.Request().Context()
+	version, err := strconv.Atoi(c.FormValue("version"))
+	if err != nil {
+		return t, fault.BadField("sales.Transfer", "version", "is no number", "use the form of the ticket's page")
+	}
+	e, err := s.Event(ctx, o.Event)
+	if err != nil {
+		return t, err
+	}
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		t, err = s.Transfer(tx, &e, o.ID, n, version, to)
+		return err
+	})
+	return t, err
+}
+
+func (s *Service) pageTicket(c echo.Context) error {
+	o, t, err := s.ticketByToken(c.Request().Context(), c.Param("token"))
+	if err != nil {
+		return err
+	}
+	return s.showTicket(c, http.StatusOK, o, t, true, func(*ticketPage) {})
+}
+
+func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine bool, more func(p *ticketPage)) error {
+	e, err := s.Event(c.Request().Context(), o.Event)
+	if err != nil {
+		return err
+	}
+	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), c.Request().Header.Get("Accept-Language")))
+	v, err := s.ticketView(&e, &t, mine, p.Lang)
+	if err != nil {
+		return err
+	}
+	p.Base, p.Count = "/t/"+c.Param("token"), 1
+	if mine {
+		v.Action = p.Base + "/transfer"
+	}
+	p.Tickets = []ticketView{v}
+	more(&p)
+	return c.Render(status, "sales/ticket", p)
+}
+
+// pagePassedOn hands on a ticket that was handed on before. The giver's link ends
+// with it, so the answer itself shows the new one.
+func (s *Service) pagePassedOn(c echo.Context) error {
+	o, t, err := s.ticketByToken(c.Request().Context(), c.Param("token"))
+	if err != nil {
+		return err
+	}
+	to := Holder{Name: c.FormValue("name"), Email: c.FormValue("email")}
+	passed, err := s.handOn(c, o, t.N, to)
+	switch {
+	case err == nil:
+		return s.showTicket(c, http.StatusOK, o, passed, false, func(p *ticketPage) { p.Handed, p.Base = t.N, "" })
+	case mended(err):
+		return s.showTicket(c, http.StatusUnprocessableEntity, o, t, true, refusedTransfer(t.N, to, err))
+	}
+	return err
+}
+
+func (s *Service) getOrderEntry(c echo.Context) error {
+	o, _, err := s.orderAsked(c)
+	if err != nil {
+		return err
+	}
+	return s.entry(c, o, "/o/"+c.Param("token"))
+}
+
+func (s *Service) getTicketEntry(c echo.Context) error {
+	o, _, err := s.ticketByToken(c.Request().Context(), c.Param("token"))
+	if err != nil {
+		return err
+	}
+	return s.entry(c, o, "/t/"+c.Param("token"))
+}
+
+// entry answers with the event as a calendar takes it.
+func (s *Service) entry(c echo.Context, o Order, page string) error {
+	e, err := s.Event(c.Request().Context(), o.Event)
+	if err != nil {
+		return err
+	}
+	w := wordsFor(cmp.Or(c.QueryParam("lang"), localeOf(o), c.Request().Header.Get("Accept-Language")))
+	body := ical.Write(e.entry(w, s.db.Now(), s.origin(c)+page))
+	c.Response().Header().Set("Content-Disposition", `attachment; filename="event.ics"`)
+	return c.Stream(http.StatusOK, "text/calendar; charset=utf-8", bytes.NewReader(body))
+}
+
+func (e *Event) entry(w ticketWords, now time.Time, url string) ical.Entry {
+	out := ical.Entry{UID: e.ID.String() + "@usher", Sequence: e.Version, Stamp: now, Start: e.on(&e.StartsAt).local(), Summary: cmp.Or(e.Text(w.Lang).Title, e.Slug),
+		Location: e.Venue, URL: url, Cancelled: e.State == EventCancelled}
+	if e.EndsAt != nil {
+		out.End = *e.EndsAt
+	}
+	if e.DoorsAt != nil {
+		out.Description = w.Doors + ": " + e.on(e.DoorsAt).local().Format("15:04")
+	}
+	return out
+}

@@ -1,0 +1,212 @@
+package sales
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/admission"
+)
+
+// boughtTickets is an order of so many tickets of a concert, and the site that shows it.
+func boughtTickets(t *testing.T, qty int) (*house, *echo.Echo, Order) {
+	t.Helper()
+	h := newHouse(t)
+	e := h.concert(Category{PriceMinor: 1250, Capacity: 100, MaxPerOrder: 100})
+	lines, err := h.price(t.Context(), e.ID, []Wanted{{Category: e.Categories[0].ID, Qty: qty}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, _, err := h.Order(t.Context(), Purchase{Event: e.ID, Lines: lines, Currency: "EUR", Buyer: json.RawMessage(`{"name":"Ana","email":"ana@example.org","locale":"de-AT"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, newSite(t, nil, h.ticketPages()), o
+}
+
+// ticket reads one of an order's as it is now.
+func (h *house) ticket(order id.ID, n int) Ticket {
+	h.t.Helper()
+	_, all, err := h.OrderTickets(h.t.Context(), order)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all[n-1]
+}
+
+func (h *house) handTo(o Order, n, version int, name string) (t Ticket, err error) {
+	h.t.Helper()
+	e, err := h.Event(h.t.Context(), o.Event)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	err = h.db.InTx(h.t.Context(), func(tx *db.Tx) error {
+		t, err = h.Transfer(tx, &e, o.ID, n, version, Holder{Name: name, Email: "ben@example.org"})
+		return err
+	})
+	return t, err
+}
+
+// pictureOf is what the page draws for a code.
+func pictureOf(t *testing.T, code string) string {
+	t.Helper()
+	p, err := admission.Draw(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Path
+}
+
+func TestBuyerSeesHisTicketsInHisLanguage(t *testing.T) {
+	h, site, o := boughtTickets(t, 2)
+	there := "/o/" + h.OrderToken(o.ID)
+	first, second := h.ticket(o.ID, 1), h.ticket(o.ID, 2)
+	shows(t, visit(site, there, nil), 200, "Ihre Tickets", "Ticket 2 von 2", "25,00 EUR", " Uhr", pictureOf(t, h.Code(&first)), pictureOf(t, h.Code(&second)))
+	shows(t, visit(site, there+"?lang=en", nil), 200, "Your tickets", "Ticket 2 of 2", "25.00 EUR")
+}
+
+func TestLargeOrderIsShownPageByPage(t *testing.T) {
+	h, site, o := boughtTickets(t, ticketsShown+1)
+	there := "/o/" + h.OrderToken(o.ID)
+	rec := visit(site, there, nil)
+	shows(t, rec, 200, "Ticket 20 von 21", there+"?from=21")
+	if strings.Contains(rec.Body.String(), "Ticket 21 von") {
+		t.Error("the first page shows all")
+	}
+	shows(t, visit(site, there+"?from=21", nil), 200, "Ticket 21 von 21")
+}
+
+func TestOrderIsFoundByItsLinkOrItsBuyerAlone(t *testing.T) {
+	h, site, o := boughtTickets(t, 1)
+	token := h.OrderToken(o.ID)
+	flipped := []byte(token)
+	flipped[30] ^= 1
+	for _, stranger := range []string{o.ID.String(), string(flipped), signedID(h.offerKey, o.ID), h.OrderToken(id.New()), "x"} {
+		shows(t, visit(site, "/o/"+stranger, nil), 404)
+	}
+	ana, ben := id.New(), id.New()
+	h.exec(`UPDATE sales.orders SET person = $2 WHERE id = $1`, o.ID, ana)
+	for person, status := range map[id.ID]int{ana: 200, ben: 404} {
+		signed := newSite(t, nil, nil)
+		signed.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				c.SetRequest(c.Request().WithContext(web.WithCaller(c.Request().Context(), web.Caller{Person: person.String()})))
+				return next(c)
+			}
+		})
+		for _, r := range h.ticketPages() {
+			signed.Add(r.Method, r.Path, r.Handler)
+		}
+		shows(t, visit(signed, "/o/"+o.ID.String(), nil), status)
+	}
+}
+
+var holderLink = regexp.MustCompile(`/t/[^"<]+`)
+
+func TestTicketHandedOnBelongsToItsHolder(t *testing.T) {
+	h, site, o := boughtTickets(t, 2)
+	there := "/o/" + h.OrderToken(o.ID)
+	sold := h.ticket(o.ID, 1)
+	to := url.Values{"version": {"1"}, "name": {"Ben <b>"}, "email": {"ben@example.org"}}
+	rec := visit(site, there+"/tickets/1/transfer", to)
+	if rec.Code != 303 {
+		t.Fatal(rec.Code, rec.Body)
+	}
+	again := visit(site, there+"/tickets/1/transfer", to)
+	shows(t, again, 422, "handed on already")
+	now := h.ticket(o.ID, 1)
+	if now.Version != 2 || *now.Holder != (Holder{"Ben <b>", "ben@example.org"}) {
+		t.Fatalf("%+v", now)
+	}
+	page := visit(site, rec.Header().Get("Location"), nil)
+	shows(t, page, 200, "Weitergegeben an", "Ben &lt;b&gt;", "Der bisherige Code gilt nicht mehr")
+	for _, code := range []string{h.Code(&sold), h.Code(&now)} {
+		if strings.Contains(page.Body.String(), pictureOf(t, code)) {
+			t.Error("the buyer still sees a code of the ticket he handed on")
+		}
+	}
+	link := holderLink.FindString(page.Body.String())
+	shows(t, visit(site, link, nil), 200, "Ben &lt;b&gt;", pictureOf(t, h.Code(&now)))
+
+	passed := visit(site, link+"/transfer", url.Values{"version": {"2"}, "name": {"Cleo"}, "email": {"cleo@example.org"}})
+	shows(t, passed, 200, "Handed on to", "Cleo")
+	shows(t, visit(site, link, nil), 404)
+	shows(t, visit(site, holderLink.FindString(passed.Body.String()), nil), 200, "Cleo")
+}
+
+func TestHandingOnRefusesWhatMakesNoSense(t *testing.T) {
+	h, site, o := boughtTickets(t, 2)
+	there := "/o/" + h.OrderToken(o.ID)
+	shows(t, visit(site, there+"/tickets/1/transfer", url.Values{"version": {"1"}, "name": {" "}, "email": {"Ben <ben@example.org>"}}), 422, "is missing", "is no e-mail address", "Ben &lt;ben@example.org&gt;")
+	shows(t, visit(site, there+"/tickets/3/transfer", url.Values{"version": {"1"}}), 404)
+	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 2`, o.ID)
+	if _, err := h.handTo(o, 2, 1, "Ben"); !fault.Is(err, fault.Conflict) {
+		t.Error("a void ticket was handed on:", err)
+	}
+	shows(t, visit(site, there, nil), 200, "Dieses Ticket ist ungültig")
+	h.exec(`UPDATE sales.event SET starts_at = $2 WHERE id = $1`, o.Event, h.db.Now().Add(-25*time.Hour))
+	if _, err := h.handTo(o, 1, 1, "Ben"); !fault.Is(err, fault.Conflict) {
+		t.Error("a ticket of yesterday was handed on:", err)
+	}
+	if now := h.ticket(o.ID, 1); now.Version != 1 || now.Holder != nil {
+		t.Errorf("%+v", now)
+	}
+}
+
+func TestCalendarEntryIsOnTheVenuesClock(t *testing.T) {
+	h, site, o := boughtTickets(t, 1)
+	h.exec(`UPDATE sales.event SET starts_at = '2027-06-01 18:00Z', venue = 'Hall, Köln' WHERE id = $1`, o.Event)
+	rec := visit(site, "/o/"+h.OrderToken(o.ID)+"/event.ics", nil)
+	shows(t, rec, 200, "DTSTART;TZID=Europe/Berlin:20270601T200000\r\n", `LOCATION:Hall\, Köln`)
+	if got := rec.Header().Get("Content-Type"); got != "text/calendar; charset=utf-8" {
+		t.Error(got)
+	}
+}
+
+func TestWordsFollowWhatIsAskedFor(t *testing.T) {
+	for wanted, lang := range map[string]string{"": "en", "de": "de", "de_CH": "de", "fr": "en", "fr;q=1, de;q=0.5": "de", "en-GB, de": "en", "\x00;;": "en", strings.Repeat("de,", 100): "en"} {
+		if got := wordsFor(wanted).Lang; got != lang {
+			t.Errorf("%q: %s, want %s", wanted, got, lang)
+		}
+	}
+}
+
+func TestGoldenTicketPages(t *testing.T) {
+	e := Event{ID: goldenID, Names: map[string]Text{"en": {Title: "Jazz <night>"}, "de": {Title: "Jazznacht"}}, Locales: []string{"en", "de"}, Venue: "Hall", Zone: "Europe/Berlin", StartsAt: goldenStart, DoorsAt: &goldenStart, State: EventPublished}
+	h := &Service{}
+	own := ticketView{N: 1, Version: 1, Category: "Floor", Seat: "C12", Action: "/o/x/tickets/1/transfer", Code: "USHER", Picture: admission.Picture{Side: 29, Path: "M4 4h1v1h-1z"}}
+	page := h.ticketPage(&e, "de")
+	page.Base, page.Total, page.Count, page.Next, page.Handed, page.Tried = "/o/x", page.W.amount(2500, "EUR"), 3, 21, 2, 1
+	page.Form, page.Wrong = Holder{Name: "Ben"}, map[string][]fault.Field{"email": {{Name: "email", Problem: "is no e-mail address"}}}
+	page.Tickets = []ticketView{own, {N: 2, Category: "Floor", HandedTo: "Ben", Link: "/t/2.x", Action: "/o/x/tickets/2/transfer"}, {N: 3, Category: "Floor", Void: true}}
+	golden(t, "sales/ticket", "ticket-order", page)
+	e.State, e.Sandbox = EventCancelled, true
+	alone := h.ticketPage(&e, "en")
+	alone.Base, alone.Count, alone.Tickets = "/t/1.x", 1, []ticketView{{N: 1, Category: "Floor", Void: true}}
+	golden(t, "sales/ticket", "ticket-cancelled", alone)
+}
+
+// TestBrowserFindsTicketPagesAccessible looks at an order and at a ticket that was handed on.
+func TestBrowserFindsTicketPagesAccessible(t *testing.T) {
+	h, site, o := boughtTickets(t, 3)
+	handed, err := h.handTo(o, 2, 1, "Ben")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 3`, o.ID)
+	server := httptest.NewServer(site)
+	t.Cleanup(server.Close)
+	b := newEventBrowser(t)
+	b.look(server.URL, "/o/"+h.OrderToken(o.ID)+"?handed=1")
+	b.look(server.URL, "/t/"+h.HolderToken(&handed))
+}

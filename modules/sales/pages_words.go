@@ -1,0 +1,128 @@
+package sales
+
+import (
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// grouped is a number as people read it: 1,234,567.
+type grouped int
+
+// String groups the digits by threes.
+func (n grouped) String() string {
+	if n < 0 {
+		return "-" + (-n).String()
+	}
+	s := strconv.Itoa(int(n))
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// moment is a point in time on the clock of an event's venue.
+type moment struct {
+	at   time.Time
+	zone string
+}
+
+func (e *Event) on(t *time.Time) moment {
+	if t == nil {
+		return moment{zone: e.Zone}
+	}
+	return moment{*t, e.Zone}
+}
+
+func (m moment) local() time.Time {
+	place, err := time.LoadLocation(m.zone)
+	if err != nil {
+		place = time.UTC
+	}
+	return m.at.In(place)
+}
+
+// HTML is a time element: for people on the venue's clock, for programs exactly.
+func (m moment) HTML() template.HTML {
+	if m.at.IsZero() {
+		return "–"
+	}
+	return template.HTML(`<time datetime="` + m.at.UTC().Format(time.RFC3339) + `">` + m.local().Format("Mon 2 Jan 2006, 15:04") + `</time>`) //nolint:gosec // digits and letters only
+}
+
+// Input is the form that a datetime-local input takes; "" for none.
+func (m moment) Input() string {
+	if m.at.IsZero() {
+		return ""
+	}
+	return m.local().Format("2006-01-02T15:04")
+}
+
+// Exact is for an input that must keep what it was given.
+func (m moment) Exact() string {
+	if m.at.IsZero() {
+		return ""
+	}
+	return m.at.UTC().Format(time.RFC3339)
+}
+
+// tongue is a locale in English: "German".
+func tongue(locale string) string {
+	tag, err := language.Parse(locale)
+	if err != nil {
+		return locale
+	}
+	if name := display.English.Tags().Name(tag); name != "" {
+		return name
+	}
+	return locale
+}
+
+// placed sorts an error's faults by the input they belong to; the rest has none. A
+// name before the first point stands for all within: names.de.title belongs to names.
+func placed(err error, inputs ...string) (by map[string][]fault.Field, rest []fault.Field) {
+	by = map[string][]fault.Field{}
+	fields := fieldsOfFault(err)
+	if len(fields) == 0 && err != nil {
+		f, _ := err.(*fault.Error)
+		fix := ""
+		if f != nil {
+			fix = f.Fix
+		}
+		return by, []fault.Field{{Problem: fault.Message(err), Fix: fix}}
+	}
+	for _, f := range fields {
+		name := f.Name
+		for name != "" && !has(inputs, name) {
+			cut := strings.LastIndexAny(name, ".[")
+			name = name[:max(cut, 0)]
+		}
+		if name == "" {
+			rest = append(rest, f)
+		} else {
+			by[name] = append(by[name], f)
+		}
+	}
+	return by, rest
+}
+
+func has(all []string, one string) bool {
+	for _, s := range all {
+		if s == one {
+			return true
+		}
+	}
+	return false
+}
+
+// mended reports whether a form can be shown again with what is wrong: faults of the
+// input, and those of the moment that the person can resolve.
+func mended(err error) bool {
+	return fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict)
+}

@@ -1,0 +1,97 @@
+package pay
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// mock is Stripe's own simulation of its API, which refuses a request that its
+// specification does not know; it keeps nothing.
+type mock struct {
+	URL string
+
+	mu   sync.Mutex
+	seen []asked
+}
+
+// asked is a request as it reached Stripe.
+type asked struct {
+	method, path, key string
+	form              url.Values
+}
+
+func startMock(t *testing.T) *mock {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "stripe-mock")
+	if out, err := exec.Command("go", "build", "-o", binary, "github.com/stripe/stripe-mock").CombinedOutput(); err != nil {
+		t.Fatalf("stripe-mock was not built: %v\n%s", err, out)
+	}
+	cmd := exec.Command(binary, "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, address, ok := strings.Cut(lines.Text(), "Listening for HTTP at address: "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return recordedAt(t, "http://"+address)
+		}
+	}
+	t.Fatal("stripe-mock ended before it listened")
+	return nil
+}
+
+// recordedAt notes what passes on its way to Stripe.
+func recordedAt(t *testing.T, target string) *mock {
+	t.Helper()
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mock{}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		form, _ := url.ParseQuery(string(body))
+		m.mu.Lock()
+		m.seen = append(m.seen, asked{r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), form})
+		m.mu.Unlock()
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	m.URL = server.URL
+	return m
+}
+
+// last is the latest request of a method.
+func (m *mock) last(t *testing.T, method string) asked {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := len(m.seen) - 1; i >= 0; i-- {
+		if m.seen[i].method == method {
+			return m.seen[i]
+		}
+	}
+	t.Fatalf("Stripe was sent no %s", method)
+	return asked{}
+}

@@ -1,0 +1,386 @@
+package sales
+
+import (
+	"testing"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/sales/pay"
+)
+
+// stand is an event with one category at 25.00 and a fee of 1.00, 19 % tax.
+func stand(h *house, capacity int) (Event, Wanted) {
+	e := h.concert(Category{PriceMinor: 2500, FeeMinor: 100, TaxPermille: 190, Capacity: capacity})
+	e, err := h.Event(h.t.Context(), e.ID)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return e, Wanted{Category: e.Categories[0].ID, Qty: 2}
+}
+
+func TestAPaidCartBecomesAnOrder(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 10)
+	q := h.cart(e, two)
+	p := h.begun(q)
+	if p.State != PaymentPending || p.Redirect == "" || p.AmountMinor != 5200 {
+		t.Fatalf("%+v", p)
+	}
+	if n := h.number(`SELECT count(*) FROM sales.hold WHERE cart = $1 AND expires_at >= $2`, q.Cart, p.Until.Add(h.cfg.Payment.Grace)); n != 1 {
+		t.Error("the tickets are not kept until the payment can be made no more")
+	}
+	if again := h.begun(q); again.ID != p.ID || again.Redirect != p.Redirect || bank.began[p.ID] != 1 {
+		t.Error("asking again began another payment")
+	}
+	h.heard(told(p))
+	h.settleAll()
+	now := h.becomes(p, PaymentSettled, "")
+	if now.Order == nil || h.number(`SELECT count(*) FROM sales.ticket WHERE order_id = $1`, *now.Order) != 2 {
+		t.Error("there are no tickets")
+	}
+	h.auditCatalogue()
+	h.auditMoney()
+}
+
+func TestNoticesAreHeardOnceAndInAnyOrder(t *testing.T) {
+	for name, play := range map[string]func(h *house, p Payment, paid notice){
+		"twice": func(h *house, _ Payment, paid notice) { h.heard(paid); h.heard(paid) },
+		"before the provider has answered": func(h *house, p Payment, paid notice) {
+			h.exec(`UPDATE sales.payment SET state = 'created', session = NULL, redirect = '' WHERE id = $1`, p.ID)
+			h.heard(paid)
+		},
+		"after it has expired": func(h *house, _ Payment, paid notice) {
+			expired := paid
+			expired.id, expired.kind, expired.status, expired.paid = "evt_x", "expired", "expired", "unpaid"
+			h.heard(expired)
+			h.heard(paid)
+		},
+		"the failure last": func(h *house, _ Payment, paid notice) {
+			failed := paid
+			failed.id, failed.kind, failed.paid = "evt_y", "async_payment_failed", "unpaid"
+			h.heard(paid)
+			h.heard(failed)
+		},
+		"slowly": func(h *house, p Payment, paid notice) {
+			begun := paid
+			begun.id, begun.paid = "evt_z", "unpaid"
+			h.heard(begun)
+			h.becomes(p, PaymentProcessing, "")
+			paid.kind = "async_payment_succeeded"
+			h.heard(paid)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.takesMoney()
+			e, two := stand(h, 10)
+			p := h.begun(h.cart(e, two))
+			play(h, p, told(p))
+			h.settleAll()
+			h.settleAll()
+			h.becomes(p, PaymentSettled, "")
+			if n := h.number(`SELECT count(*) FROM sales.orders`); n != 1 {
+				t.Errorf("%d orders", n)
+			}
+			h.auditCatalogue()
+			h.auditMoney()
+		})
+	}
+}
+
+func TestForgedNoticesChangeNothing(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	p := h.begun(h.cart(e, two))
+	for name, forge := range map[string]func(n *notice){
+		"signed by another":                   func(n *notice) { n.secret = "whsec_guess" },
+		"old":                                 func(n *notice) { n.age = 6 * time.Minute },
+		"of the sandbox at the live door":     func(n *notice) { n.secret = sandboxSecret },
+		"of the sandbox, signed for live":     func(n *notice) { n.live = false },
+		"of the sandbox at its own door":      func(n *notice) { n.secret, n.mode, n.live = sandboxSecret, pay.Sandbox, false },
+		"of live money at the sandbox's door": func(n *notice) { n.mode = pay.Sandbox },
+		"at no door":                          func(n *notice) { n.mode = "test" },
+		"about another session":               func(n *notice) { n.session = "cs_other" },
+		"about a payment that is none":        func(n *notice) { n.payment = id.New().String() },
+	} {
+		n := told(p)
+		forge(&n)
+		_ = h.hear(n)
+		if now := h.payment(p); now.State != PaymentPending || now.PaidMinor != 0 {
+			t.Errorf("%s: the payment is %s", name, now.State)
+		}
+	}
+}
+
+func TestAPaymentOfAnotherAmountIsFlaggedAndReturned(t *testing.T) {
+	for name, change := range map[string]func(n *notice){"amount": func(n *notice) { n.amount-- }, "more": func(n *notice) { n.amount++ }, "currency": func(n *notice) { n.currency = "usd" }} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			bank := h.takesMoney()
+			e, two := stand(h, 10)
+			p := h.begun(h.cart(e, two))
+			n := told(p)
+			change(&n)
+			h.heard(n)
+			h.settleAll()
+			if now := h.payment(p); now.State != PaymentFlagged || h.number(`SELECT count(*) FROM sales.orders`) != 0 {
+				t.Fatalf("the payment is %s", now.State)
+			}
+			err := h.db.InTx(t.Context(), func(tx *db.Tx) error { _, err := h.ReturnPayment(tx, p.ID, "ana"); return err })
+			if name == "currency" {
+				if !fault.Is(err, fault.Conflict) {
+					t.Errorf("another currency was returned from here: %v", err)
+				}
+				return
+			}
+			h.settleAll()
+			if err != nil || bank.refunded() != n.amount {
+				t.Errorf("%d was returned, %v", bank.refunded(), err)
+			}
+		})
+	}
+}
+
+func TestALatePaymentBuysTheTicketsAgain(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 2)
+	q := h.cart(e, two)
+	p := h.begun(q)
+	h.lateCart(q)
+	h.in(func(tx *db.Tx) error { _, err := h.SetPrice(tx, two.Category, 9900, "dearer", "ana"); return err })
+	h.heard(told(p))
+	h.settleAll()
+	now := h.becomes(p, PaymentSettled, "")
+	if n := h.number(`SELECT total_minor FROM sales.orders WHERE id = $1`, *now.Order); n != 5200 {
+		t.Errorf("the order costs %d, not what was quoted", n)
+	}
+	h.auditCatalogue()
+	h.auditMoney()
+}
+
+func TestALatePaymentGoesBackWhenTheTicketsAreGone(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 2)
+	q := h.cart(e, two)
+	p := h.begun(q)
+	h.lateCart(q)
+	if _, err := h.buy(e, nil, two); err != nil {
+		t.Fatal(err)
+	}
+	h.heard(told(p))
+	h.settleAll()
+	h.settleAll()
+	h.becomes(p, PaymentRefunded, reasonLate)
+	if bank.refunded() != 5200 || len(bank.refunds) != 1 {
+		t.Errorf("%d went back in %d refunds", bank.refunded(), len(bank.refunds))
+	}
+	h.auditCatalogue()
+	h.auditMoney()
+}
+
+func TestASecondPaymentOfACartGoesBackAlone(t *testing.T) {
+	for name, late := range map[string]bool{"in time": false, "both late": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			bank := h.takesMoney()
+			e, two := stand(h, 10)
+			q := h.cart(e, two)
+			first := h.begun(q)
+			if _, err := h.checkout(q, pay.Transfer); err != nil {
+				t.Fatal(err)
+			}
+			h.becomes(first, PaymentExpired, reasonReplaced)
+			if err := h.ClosePayment(t.Context(), first.ID); err != nil || !bank.closed[first.Session] {
+				t.Errorf("the page that was left can still be paid: %v", err)
+			}
+			second := h.begun(q)
+			if late {
+				h.lateCart(q)
+			}
+			h.heard(told(second))
+			h.heard(told(first))
+			h.settleAll()
+			h.settleAll()
+			if n := h.number(`SELECT count(*) FROM sales.orders`); n != 1 {
+				t.Fatalf("%d orders of one cart", n)
+			}
+			if n := h.number(`SELECT count(*) FROM sales.payment WHERE state = 'settled'`); n != 1 {
+				t.Errorf("%d payments have the order", n)
+			}
+			if n := h.number(`SELECT count(*) FROM sales.payment WHERE state = 'refunded' AND reason = 'twice'`); n != 1 || bank.refunded() != 5200 {
+				t.Errorf("%d payments went back, %d in all", n, bank.refunded())
+			}
+			if n := h.number(`SELECT count(*) FROM sales.ticket WHERE voided_at IS NULL`); n != 2 {
+				t.Errorf("%d tickets are left", n)
+			}
+			h.auditCatalogue()
+			h.auditMoney()
+		})
+	}
+}
+
+func TestLostNoticesAreLookedUp(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 10)
+	paid, gone, silent := h.begun(h.cart(e, two)), h.begun(h.cart(e, two)), h.begun(h.cart(e, two))
+	h.exec(`UPDATE sales.payment SET look_at = now() - interval '1 minute'`)
+	for p, status := range map[id.ID]pay.Status{paid.ID: pay.Paid, gone.ID: pay.Expired} {
+		st := bank.sessions["cs_"+p.String()]
+		st.Status, st.Charge = status, "pi"
+		bank.sessions["cs_"+p.String()] = st
+	}
+	if err := h.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.settleAll()
+	h.becomes(paid, PaymentSettled, "")
+	h.becomes(gone, PaymentExpired, "")
+	if now := h.becomes(silent, PaymentPending, ""); !now.LookAt.After(h.db.Now()) {
+		t.Error("the provider is asked again at once")
+	}
+	h.auditCatalogue()
+}
+
+func TestAnExpiredPaymentGivesItsTicketsBack(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 2)
+	q := h.cart(e, two)
+	q.Expires = h.db.Now().Add(-time.Second) // the cart's own time is over
+	p := h.begun(q)
+	n := told(p)
+	n.kind, n.status, n.paid = "expired", "expired", "unpaid"
+	h.heard(n)
+	if _, err := h.Expire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.buy(e, nil, two); err != nil {
+		t.Errorf("the tickets are not back: %v", err)
+	}
+}
+
+func TestAnUnreachableProviderIsAskedAgainForTheSamePayment(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 2)
+	q := h.cart(e, two)
+	bank.fails = fault.E("bank", fault.Transient, "out of reach", nil)
+	if _, err := h.checkout(q, pay.Stripe); !fault.Is(err, fault.Transient) {
+		t.Fatal(err)
+	}
+	bank.fails = fault.E("bank", fault.Conflict, "too small", nil)
+	if _, err := h.checkout(q, pay.Stripe); !fault.Is(err, fault.Conflict) {
+		t.Fatal(err)
+	}
+	bank.fails = nil
+	if p := h.begun(q); p.State != PaymentPending || h.number(`SELECT count(*) FROM sales.payment WHERE state = 'failed'`) != 1 || h.number(`SELECT count(*) FROM sales.payment`) != 2 {
+		t.Errorf("%s", p.State)
+	}
+}
+
+func TestATransferIsWaitedForUntilItComes(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 4)
+	q, never := h.cart(e, two), h.cart(e, two)
+	out, err := h.checkout(q, pay.Transfer)
+	if err != nil || out.Payment.Session != pay.Reference(out.Payment.ID) {
+		t.Fatalf("%+v, %v", out.Payment, err)
+	}
+	lost, err := h.checkout(never, pay.Transfer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive := func(minor int64) error {
+		return h.db.InTx(t.Context(), func(tx *db.Tx) error { _, err := h.Receive(tx, out.Payment.ID, minor); return err })
+	}
+	if err := receive(5199); !fault.Is(err, fault.Invalid) {
+		t.Errorf("too little: %v", err)
+	}
+	if err := receive(5200); err != nil {
+		t.Fatal(err)
+	}
+	if err := receive(5200); !fault.Is(err, fault.Conflict) {
+		t.Errorf("twice: %v", err)
+	}
+	h.settleAll()
+	h.becomes(*out.Payment, PaymentSettled, "")
+	h.exec(`UPDATE sales.payment SET look_at = now() - interval '1 hour', until = now() - interval '1 hour' WHERE id = $1`, lost.Payment.ID)
+	if err := h.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.becomes(*lost.Payment, PaymentExpired, "")
+	h.auditCatalogue()
+	h.auditMoney()
+}
+
+func TestATransferMustHaveTimeToCome(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.draft(func(e *Event) { e.StartsAt = h.db.Now().Add(40 * time.Hour) })
+	c := h.add(e, Category{PriceMinor: 100, Capacity: 5})
+	e = h.publish(e)
+	if _, err := h.checkout(h.cart(e, Wanted{Category: c.ID, Qty: 1}), pay.Transfer); !fault.Is(err, fault.Conflict) {
+		t.Errorf("tickets are kept for money that comes after the event: %v", err)
+	}
+}
+
+func TestAtTheDoorAndForNothingThereIsAnOrderAtOnce(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 4)
+	q := h.cart(e, two)
+	for range 2 {
+		out, err := h.checkout(q, pay.Door)
+		if err != nil || out.Payment.State != PaymentDue {
+			t.Fatalf("%+v, %v", out, err)
+		}
+	}
+	payment := h.ids(`SELECT id FROM sales.payment`)[0]
+	h.in(func(tx *db.Tx) error { _, err := h.Receive(tx, payment, 5200); return err })
+	h.becomes(Payment{ID: payment}, PaymentSettled, "")
+	free := h.add(e, Category{Capacity: 3})
+	q = h.cart(e, Wanted{Category: free.ID, Qty: 1})
+	first, err := h.checkout(q, "")
+	if err != nil || first.Order == nil || first.Payment != nil {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if again, err := h.checkout(q, ""); err != nil || again.Order.ID != first.Order.ID {
+		t.Errorf("%+v, %v", again, err)
+	}
+	h.auditCatalogue()
+	h.auditMoney()
+}
+
+func TestPlayMoneyIsNoRevenueAndTakesNoNumber(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.draft(func(e *Event) { e.Sandbox = true })
+	c := h.add(e, Category{PriceMinor: 100, Capacity: 5})
+	e = h.publish(e)
+	p := h.begun(h.cart(e, Wanted{Category: c.ID, Qty: 1}))
+	if p.Mode != pay.Sandbox {
+		t.Fatal("an event of the sandbox takes real money")
+	}
+	h.heard(told(p))
+	h.settleAll()
+	now := h.becomes(p, PaymentSettled, "")
+	r, err := h.RevenueOf(t.Context(), e.ID)
+	if err != nil || r.PaidMinor != 0 {
+		t.Errorf("revenue %+v, %v", r, err)
+	}
+	found, err := h.InvoicesOf(t.Context(), *now.Order)
+	if err != nil || len(found) != 1 || found[0].Series != sandboxSeries {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if n := h.number(`SELECT count(*) FROM sales.invoice_counter WHERE series = 'R'`); n != 0 {
+		t.Error("a test took a real number")
+	}
+}

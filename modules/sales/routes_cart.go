@@ -1,0 +1,203 @@
+package sales
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+func (s *Service) tillRoutes() []web.Route {
+	return []web.Route{
+		{Method: "POST", Path: "/v1/carts", Right: web.Public, Handler: s.postCart},
+		{Method: "DELETE", Path: "/v1/carts/:id", Right: web.Public, Handler: s.deleteCart},
+		{Method: "POST", Path: "/v1/orders", Right: web.Send, Handler: s.postOrder},
+		{Method: "POST", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.postRoom},
+		{Method: "GET", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.getRoom},
+	}
+}
+
+// choice is what a buyer chose. Prices are ours to say.
+type choice struct {
+	Event id.ID           `json:"event"`
+	Lines []Wanted        `json:"lines"`
+	Codes []string        `json:"codes"`
+	Quote string          `json:"quote"` // of a cart: sell what it holds, at its prices
+	Buyer json.RawMessage `json:"buyer"`
+}
+
+// cartAnswer is a cart as its buyer sees it. Seconds, because his clock may be wrong.
+type cartAnswer struct {
+	Cart
+	Quote      string  `json:"quote"`
+	TotalMinor int64   `json:"total_minor"`
+	Currency   string  `json:"currency"`
+	Seconds    float64 `json:"expires_in_seconds"`
+}
+
+func (s *Service) postCart(c echo.Context) error {
+	in, err := web.Bind[choice](c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	if err := s.hall.admit(ctx, in.Event, c.Request().Header.Get("Usher-Pass")); err != nil {
+		return err
+	}
+	p, err := s.purchase(c, in)
+	if err != nil {
+		return err
+	}
+	cart, replayed, err := s.Hold(ctx, p)
+	if err != nil {
+		return keyed(err)
+	}
+	q := Quote{Cart: cart.ID, Event: in.Event, Currency: p.Currency, Lines: cart.Lines, Expires: cart.ExpiresAt}
+	return answer(c, replayed, cartAnswer{Cart: cart, Quote: s.quotes.sign(q), TotalMinor: q.Total(), Currency: p.Currency,
+		Seconds: math.Max(0, cart.ExpiresAt.Sub(s.db.Now()).Seconds())})
+}
+
+func (s *Service) deleteCart(c echo.Context) error {
+	q, err := s.quotes.open(c.QueryParam("quote"))
+	if err != nil {
+		return err
+	}
+	if q.Cart.String() != c.Param("id") {
+		return fault.BadField("sales.deleteCart", "quote", "is another cart's", "send the cart's own")
+	}
+	if err := s.Release(c.Request().Context(), q.Cart, q.Lines); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// postOrder sells at once, as a till at the door does: it is for those who take
+// the money themselves.
+func (s *Service) postOrder(c echo.Context) error {
+	in, err := web.Bind[choice](c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	var o Order
+	var replayed bool
+	if in.Quote != "" {
+		q, err := s.quotes.open(in.Quote)
+		if err != nil {
+			return err
+		}
+		o, replayed, err = s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: in.Buyer, Person: web.CallerOf(ctx).Person})
+		if err != nil {
+			return keyed(err)
+		}
+		return answer(c, replayed, o)
+	}
+	p, err := s.purchase(c, in)
+	if err == nil {
+		o, replayed, err = s.Order(ctx, p)
+	} else if earlier, found := s.Earlier(ctx, p); p.Key != "" && !fault.Is(found, fault.NotFound) {
+		o, replayed, err = earlier, true, found // what is not on sale any more was sold before
+	}
+	if err != nil {
+		return keyed(err)
+	}
+	return answer(c, replayed, o)
+}
+
+// purchase prices what the buyer chose. The purchase tells who asks even when it
+// has no price.
+func (s *Service) purchase(c echo.Context, in choice) (Purchase, error) {
+	ctx := c.Request().Context()
+	caller := web.CallerOf(ctx)
+	p := Purchase{Event: in.Event, Buyer: in.Buyer, Caller: caller.Name, Person: caller.Person}
+	var err error
+	if p.Key, err = web.RepeatKey(c); err != nil {
+		return p, err
+	}
+	if p.Asked, err = json.Marshal(in); err != nil {
+		return p, fault.BadField("sales.purchase", "buyer", "is no JSON object", `such as {"name": "Ana", "email": "ana@example.org"}`)
+	}
+	if len(in.Buyer) > maxBuyer || len(in.Buyer) > 0 && in.Buyer[0] != '{' {
+		return p, fault.BadField("sales.purchase", "buyer", "is no JSON object of at most 4 KB", `such as {"name": "Ana", "email": "ana@example.org"}`)
+	}
+	e, err := s.snapshot(ctx, in.Event)
+	if err != nil {
+		return p, err
+	}
+	p.Currency = e.Currency
+	p.Lines, err = s.price(ctx, in.Event, in.Lines, in.Codes)
+	return p, err
+}
+
+// maxBuyer bounds what is kept about a buyer, in bytes.
+const maxBuyer = 4 << 10
+
+// answer answers an order or cart; a repetition says so.
+func answer(c echo.Context, replayed bool, v any) error {
+	if replayed {
+		c.Response().Header().Set("Idempotent-Replayed", "true")
+	}
+	return c.JSON(http.StatusCreated, v)
+}
+
+// keyed answers a key that was used for something else as the API does everywhere: 422.
+func keyed(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if ok && len(f.Fields) == 1 && f.Fields[0].Name == "Idempotency-Key" {
+		return web.Unprocessable(f)
+	}
+	return err
+}
+
+// standAnswer is a place in the waiting room, with times in seconds.
+type standAnswer struct {
+	Stand
+	Wait float64 `json:"wait_seconds"`
+	Ask  float64 `json:"ask_again_in_seconds,omitempty"`
+}
+
+func stood(c echo.Context, status int, s Stand) error {
+	if s.Ask > 0 {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(s.Ask.Seconds()))))
+	}
+	return c.JSON(status, standAnswer{s, math.Ceil(s.Wait.Seconds()), s.Ask.Seconds()})
+}
+
+func (s *Service) postRoom(c echo.Context) error {
+	event, err := eventOf(c)
+	if err != nil {
+		return err
+	}
+	stand, err := s.hall.join(c.Request().Context(), event)
+	if err != nil {
+		return err
+	}
+	return stood(c, http.StatusCreated, stand)
+}
+
+func (s *Service) getRoom(c echo.Context) error {
+	event, err := eventOf(c)
+	if err != nil {
+		return err
+	}
+	stand, err := s.hall.ask(c.Request().Context(), event, c.QueryParam("ticket"))
+	if err != nil {
+		return err
+	}
+	return stood(c, http.StatusOK, stand)
+}
+
+func eventOf(c echo.Context) (id.ID, error) {
+	event, err := id.Parse(c.Param("event"))
+	if err != nil {
+		return event, fault.E("sales.event", fault.NotFound, "there is no such event", err)
+	}
+	return event, nil
+}

@@ -1,0 +1,165 @@
+package sales
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+// call asks the API; headers come in pairs. It returns the answer and its JSON object.
+func call(t *testing.T, e *echo.Echo, method, path, body string, headers ...string) (*httptest.ResponseRecorder, map[string]any) {
+	t.Helper()
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	var out map[string]any
+	_ = json.Unmarshal(rec.Body.Bytes(), &out)
+	return rec, out
+}
+
+func (h *house) api() *echo.Echo {
+	var all []web.Route
+	return newSite(h.t, append(append(all, h.catalogueRoutes()...), h.shopRoutes()...), nil)
+}
+
+func TestTheCatalogueByItsAPI(t *testing.T) {
+	h := newHouse(t)
+	e := h.api()
+	start := h.db.Now().Add(100 * time.Hour).Format(time.RFC3339)
+	body := `{"slug": "jazz", "names": {"en": {"title": "Jazz"}}, "locales": ["en"], "zone": "Europe/Berlin", "currency": "EUR", "starts_at": "` + start + `"}`
+	rec, made := call(t, e, "POST", "/v1/catalogue/events", body, "Idempotency-Key", "k1")
+	if rec.Code != 201 || made["state"] != "draft" {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if rec, again := call(t, e, "POST", "/v1/catalogue/events", body, "Idempotency-Key", "k1"); rec.Code != 201 || again["id"] != made["id"] {
+		t.Errorf("repeated: %d %v", rec.Code, again["id"])
+	}
+	if rec, _ := call(t, e, "POST", "/v1/catalogue/events", body); rec.Code != 409 {
+		t.Errorf("the same slug: %d %s", rec.Code, rec.Body)
+	}
+	there := "/v1/catalogue/events/" + made["id"].(string)
+	rec, _ = call(t, e, "GET", there, "")
+	tag := rec.Header().Get("ETag")
+	if rec, _ := call(t, e, "GET", there, "", "If-None-Match", tag); rec.Code != 304 || tag == "" {
+		t.Errorf("unchanged: %d, %q", rec.Code, tag)
+	}
+	rec, c := call(t, e, "POST", there+"/categories", `{"names": {"en": {"title": "Floor"}}, "price_minor": 2500, "capacity": 30}`, "If-Match", tag)
+	if rec.Code != 201 || c["max_per_order"] != 10.0 {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if rec, _ := call(t, e, "PUT", there, body, "If-Match", tag); rec.Code != 412 {
+		t.Errorf("with an old tag: %d", rec.Code)
+	}
+	if rec, _ := call(t, e, "PATCH", there, `{"state": "published"}`); rec.Code != 200 {
+		t.Errorf("publish: %d %s", rec.Code, rec.Body)
+	}
+	rec, _ = call(t, e, "PUT", there+"/categories/"+c["id"].(string), `{"names": {"en": {"title": "Floor"}}, "price_minor": 2700, "capacity": 40}`)
+	if rec.Code != 200 {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	if rec, _ := call(t, e, "GET", there+"/categories/"+c["id"].(string)+"/prices", ""); strings.Count(rec.Body.String(), `"version"`) != 2 {
+		t.Errorf("%s", rec.Body)
+	}
+	if rec, code := call(t, e, "POST", there+"/codes", `{"code": "vip", "opens": true}`); rec.Code != 201 || code["code"] != "VIP" {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	if rec, _ := call(t, e, "POST", there+"/pools", `{"name": "P", "capacity": 10, "protected": [5, 2]}`); rec.Code != 400 || !strings.Contains(rec.Body.String(), "falls") {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	if rec, _ := call(t, e, "GET", there+"/stock", ""); rec.Code != 200 || !strings.Contains(rec.Body.String(), `"free":40`) {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	if rec, _ := call(t, e, "DELETE", there, ""); rec.Code != 409 {
+		t.Errorf("deleted while published: %d", rec.Code)
+	}
+	for _, path := range []string{"/v1/catalogue/events/7", "/v1/catalogue/events/" + id.New().String(), there + "/categories/7/prices"} {
+		if rec, _ := call(t, e, "GET", path, ""); rec.Code != 404 {
+			t.Errorf("%s: %d", path, rec.Code)
+		}
+	}
+}
+
+func TestTheShopShowsOnlyWhatBuyersMaySee(t *testing.T) {
+	h := newHouse(t)
+	e := h.api()
+	h.draft(func(e *Event) { e.Slug = "draft" })
+	secret := h.draft(func(e *Event) { e.Slug, e.Secret = "secret", true })
+	h.add(secret, Category{Capacity: 5})
+	h.publish(secret)
+	open := h.draft(func(e *Event) { e.Slug = "open" })
+	h.add(open, Category{Capacity: 5, PriceMinor: 1000, Names: named("Floor")})
+	h.add(open, Category{Capacity: 5, Names: named("Backstage"), Hidden: true})
+	h.add(open, Category{Rows: 2, Columns: 2, Names: named("Seats")})
+	open = h.publish(open)
+
+	rec, _ := call(t, e, "GET", "/v1/shop/events", "")
+	if body := rec.Body.String(); !strings.Contains(body, `"open"`) || strings.Contains(body, `"secret"`) || strings.Contains(body, `"draft"`) || strings.Contains(body, "Backstage") {
+		t.Errorf("%s", body)
+	}
+	for slug, want := range map[string]int{"draft": 404, "secret": 200, "open": 200, "nothing": 404} {
+		if rec, _ := call(t, e, "GET", "/v1/shop/events/"+slug, ""); rec.Code != want {
+			t.Errorf("%s: %d", slug, rec.Code)
+		}
+	}
+	rec, _ = call(t, e, "GET", "/v1/shop/events/open", "")
+	if body := rec.Body.String(); !strings.Contains(body, `"status":"on_sale"`) || !strings.Contains(body, `"left":5`) || strings.Contains(body, "capacity") {
+		t.Errorf("%s", body)
+	}
+	rec, _ = call(t, e, "GET", "/v1/shop/events/open/seats/"+open.Categories[2].ID.String(), "")
+	if strings.Count(rec.Body.String(), `"free":true`) != 4 || !strings.Contains(rec.Body.String(), `"B2"`) {
+		t.Errorf("%s", rec.Body)
+	}
+	if rec, _ := call(t, e, "GET", "/v1/shop/events/open/seats/"+open.Categories[1].ID.String(), ""); rec.Code != 404 {
+		t.Errorf("the plan of a hidden category: %d", rec.Code)
+	}
+}
+
+func TestAnOfferIsACartByItsLink(t *testing.T) {
+	h, ev, c, carts := soldOutConcert(t)
+	e := h.api()
+	join := `{"category": "` + c.ID.String() + `", "qty": 1, "email": "ana@example.org"}`
+	for range 2 {
+		if rec, got := call(t, e, "POST", "/v1/shop/events/"+ev.Slug+"/waitlist", join); rec.Code != 201 || got["ahead"] != 0.0 || len(got) != 2 {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	if err := h.Release(t.Context(), carts[0].ID, carts[0].Lines); err != nil {
+		t.Fatal(err)
+	}
+	h.serve()
+	link := "/v1/shop/offers/" + h.OfferToken(h.line(ev.ID)[0].ID)
+	rec, got := call(t, e, "GET", link, "")
+	if rec.Code != 200 || got["total_minor"] != 1000.0 || got["quote"] == "" {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	q, err := h.quotes.open(got["quote"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.Confirm(t.Context(), q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency}); err != nil {
+		t.Errorf("the quote of an offer cannot be paid: %v", err)
+	}
+	if rec, _ := call(t, e, "GET", link, ""); rec.Code != 409 {
+		t.Errorf("after it was bought: %d", rec.Code)
+	}
+	if rec, _ := call(t, e, "DELETE", link, ""); rec.Code != 204 {
+		t.Errorf("leave: %d", rec.Code)
+	}
+	h.states(ev.ID, waitBought)
+	if rec, _ := call(t, e, "GET", "/v1/shop/offers/nonsense", ""); rec.Code != 400 {
+		t.Errorf("a link that is none: %d", rec.Code)
+	}
+}

@@ -1,0 +1,224 @@
+package sales
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/pay"
+)
+
+// paymentRoutes take money and give it back.
+func (s *Service) paymentRoutes() []web.Route {
+	return []web.Route{
+		{Method: "POST", Path: "/v1/carts/:id/checkout", Right: web.Public, Handler: s.postCheckout},
+		{Method: "GET", Path: "/v1/shop/events/:slug/methods", Right: web.Public, Handler: s.getMethods},
+		{Method: "GET", Path: "/v1/shop/payments/:token", Right: web.Public, Handler: s.getShopPayment},
+		{Method: "POST", Path: "/v1/payments/stripe/:mode/webhook", Right: web.Public, Handler: s.postWebhook, Limit: maxNotice},
+		{Method: "GET", Path: "/v1/payments", Right: web.Manage, Handler: s.getPayments},
+		{Method: "GET", Path: "/v1/payments/:id", Right: web.Manage, Handler: s.getPayment},
+		{Method: "POST", Path: "/v1/payments/:id/received", Right: web.Manage, Handler: s.postReceived},
+		{Method: "POST", Path: "/v1/payments/:id/return", Right: web.Manage, Handler: s.postReturn},
+		{Method: "GET", Path: "/v1/catalogue/events/:event/revenue", Right: web.Manage, Handler: s.getRevenue},
+		{Method: "POST", Path: "/v1/orders/:id/refunds", Right: web.Manage, Handler: s.postRefund},
+		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices},
+		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds},
+		{Method: "POST", Path: "/v1/refunds/:id/retry", Right: web.Manage, Handler: s.postRefundRetry},
+		{Method: "POST", Path: "/v1/refunds/:id/sent-by-hand", Right: web.Manage, Handler: s.postRefundByHand},
+		{Method: "GET", Path: "/v1/invoices", Right: web.Manage, Handler: s.getInvoices},
+	}
+}
+
+// maxNotice bounds a webhook in bytes; Stripe's are some kilobytes.
+const maxNotice = 256 << 10
+
+// paidFor is a payment as its buyer sees it.
+type paidFor struct {
+	State     PaymentState `json:"state"`
+	Reason    string       `json:"reason,omitempty"`
+	Method    pay.Method   `json:"method"`
+	Amount    int64        `json:"amount_minor"`
+	Currency  string       `json:"currency"`
+	Token     string       `json:"token"` // of GET /v1/shop/payments/:token and of the page /pay/:token
+	Redirect  string       `json:"redirect_url,omitempty"`
+	Reference string       `json:"reference,omitempty"` // to write on a transfer
+	Account   string       `json:"account,omitempty"`   // to send it to
+	Until     *time.Time   `json:"until,omitempty"`
+	Seconds   float64      `json:"until_in_seconds,omitempty"`
+	Order     *id.ID       `json:"order,omitempty"`
+	Sandbox   bool         `json:"sandbox,omitempty"`
+}
+
+func (s *Service) paidFor(p *Payment) paidFor {
+	v := paidFor{State: p.State, Reason: p.Reason, Method: p.Method, Amount: p.AmountMinor, Currency: p.Currency, Token: s.PaymentToken(p.ID), Order: p.Order, Sandbox: p.Mode == pay.Sandbox}
+	if p.State != PaymentPending {
+		return v
+	}
+	v.Redirect, v.Until = p.Redirect, p.Until
+	v.Seconds = math.Max(0, p.Until.Sub(s.db.Now()).Seconds())
+	if p.Method == pay.Transfer {
+		v.Reference, v.Account = p.Session, s.cfg.Payment.Transfer.Account
+	}
+	return v
+}
+
+// postCheckout needs no Idempotency-Key: a cart is paid in one way at a time and sold
+// once, so asking again finds what the first request did.
+func (s *Service) postCheckout(c echo.Context) error {
+	in, err := web.Bind[struct {
+		Quote  string          `json:"quote" validate:"required"`
+		Buyer  json.RawMessage `json:"buyer"`
+		Method pay.Method      `json:"method"`
+	}](c)
+	if err != nil {
+		return err
+	}
+	cart, err := id.Parse(c.Param("id"))
+	if err != nil {
+		return fault.E("sales.Checkout", fault.NotFound, "there is no such cart", err)
+	}
+	done, err := s.Checkout(c.Request().Context(), Checkout{Cart: cart, Quote: in.Quote, Method: in.Method, Buyer: in.Buyer,
+		Person: web.CallerOf(c.Request().Context()).Person, Origin: s.origin(c)})
+	if err != nil {
+		return keyed(err)
+	}
+	var answer struct {
+		Order   *Order   `json:"order,omitempty"`
+		Payment *paidFor `json:"payment,omitempty"`
+		URL     string   `json:"redirect_url,omitempty"`
+	}
+	answer.Order = done.Order
+	if done.Payment != nil {
+		v := s.paidFor(done.Payment)
+		answer.Payment = &v
+		if answer.URL = v.Redirect; answer.URL == "" {
+			answer.URL = s.origin(c) + "/pay/" + v.Token
+		}
+	}
+	return c.JSON(http.StatusCreated, answer)
+}
+
+// origin is where the buyer's browser sees us. A lie about it misleads the liar only.
+func (s *Service) origin(c echo.Context) string {
+	if s.cfg.Origin != "" {
+		return s.cfg.Origin
+	}
+	return c.Scheme() + "://" + c.Request().Host
+}
+
+func (s *Service) getMethods(c echo.Context) error {
+	e, err := s.shopEvent(c)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, map[string]any{"methods": s.pays.Methods(pay.ModeOf(e.Sandbox)), "sandbox": e.Sandbox})
+}
+
+func (s *Service) getShopPayment(c echo.Context) error {
+	p, err := s.PaymentByToken(c.Request().Context(), c.Param("token"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, s.paidFor(&p))
+}
+
+// postWebhook hears Stripe. It answers at once: what a notice sets off is a job.
+func (s *Service) postWebhook(c echo.Context) error {
+	mode := pay.Mode(c.Param("mode"))
+	body, err := web.Body(c)
+	if err != nil {
+		return err
+	}
+	if err := s.Hear(c.Request().Context(), mode, body, c.Request().Header.Get("Stripe-Signature")); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (s *Service) getPayments(c echo.Context) error {
+	limit, err := web.Limit(c, 50, 200)
+	if err != nil {
+		return err
+	}
+	q := PaymentQuery{State: c.QueryParam("state"), Limit: limit}
+	if q.Event, err = queryID(c, "event"); err != nil {
+		return err
+	}
+	if q.Before, err = queryID(c, "cursor"); err != nil {
+		return err
+	}
+	found, next, err := s.Payments(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	page := web.Page[Payment]{Items: found}
+	if next != id.Nil {
+		page.Next = next.String()
+	}
+	return web.Fresh(c, page)
+}
+
+// queryID reads an id of the query; id.Nil when there is none.
+func queryID(c echo.Context, name string) (id.ID, error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return id.Nil, nil
+	}
+	v, err := id.Parse(text)
+	if err != nil {
+		return id.Nil, fault.BadField("sales.query", name, "is no id", "a UUID, or leave it out")
+	}
+	return v, nil
+}
+
+func pathID(c echo.Context) (id.ID, error) {
+	v, err := id.Parse(c.Param("id"))
+	if err != nil {
+		return v, fault.E("sales.path", fault.NotFound, "there is nothing of this id", err)
+	}
+	return v, nil
+}
+
+func (s *Service) getPayment(c echo.Context) error {
+	payment, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	p, err := s.Payment(c.Request().Context(), payment)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, p)
+}
+
+func (s *Service) postReceived(c echo.Context) error {
+	in, err := web.Bind[struct {
+		AmountMinor int64 `json:"amount_minor" validate:"min=1"`
+	}](c)
+	if err != nil {
+		return err
+	}
+	return s.changing(c, func(tx *db.Tx, payment id.ID) (any, error) { return s.Receive(tx, payment, in.AmountMinor) })
+}
+
+func (s *Service) postReturn(c echo.Context) error {
+	return s.changing(c, func(tx *db.Tx, payment id.ID) (any, error) {
+		return s.ReturnPayment(tx, payment, web.Actor(tx.Ctx()))
+	})
+}
+
+// changing runs do once for the id of the path.
+func (s *Service) changing(c echo.Context, do func(tx *db.Tx, v id.ID) (any, error)) error {
+	v, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	return web.Idempotent(c, s.db, http.StatusOK, func(tx *db.Tx) (any, error) { return do(tx, v) })
+}

@@ -1,0 +1,113 @@
+package sales
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+// scanRoutes are the doors'. A scanner's key is for one event.
+func (s *Service) scanRoutes() []web.Route {
+	return []web.Route{
+		{Method: "POST", Path: "/v1/scans", Right: web.Scan, Handler: s.postScans},
+		{Method: "GET", Path: "/v1/scans/snapshot", Right: web.Scan, Handler: s.getDoorSnapshot, Timeout: time.Minute},
+		{Method: "GET", Path: "/v1/scans/counts", Right: web.Scan, Handler: s.getDoorCounts},
+		{Method: "GET", Path: "/v1/scans/doubles", Right: web.Scan, Handler: s.getDoubles},
+	}
+}
+
+// postScans needs no Idempotency-Key: each scan has an id of its own.
+func (s *Service) postScans(c echo.Context) error {
+	in, err := web.Bind[struct {
+		Event  id.ID  `json:"event"`
+		Device string `json:"device"`
+		Scans  []Scan `json:"scans"`
+	}](c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	if err := s.atDoor(c, in.Event); err != nil {
+		return err
+	}
+	var out []Scanned
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		out, err = s.CheckIn(tx, in.Event, in.Device, in.Scans)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"results": out})
+}
+
+// atDoor checks that the event exists and that the caller's key is not another
+// event's. Errors: fault.Forbidden, fault.NotFound.
+func (s *Service) atDoor(c echo.Context, event id.ID) error {
+	ctx := c.Request().Context()
+	e, err := s.snapshot(ctx, event)
+	if err != nil {
+		return err
+	}
+	if scope := web.CallerOf(ctx).Event; scope != "" && scope != event.String() && scope != e.Slug {
+		return fault.E("sales.scan", fault.Forbidden, "this scanner is for another event", nil).WithFix("enrol it for this one")
+	}
+	return nil
+}
+
+// doorAsked is the event of the query. Errors: as atDoor, and fault.Invalid.
+func (s *Service) doorAsked(c echo.Context) (id.ID, error) {
+	event, err := queryID(c, "event")
+	if err != nil {
+		return event, err
+	}
+	return event, s.atDoor(c, event)
+}
+
+func (s *Service) getDoorSnapshot(c echo.Context) error {
+	event, err := s.doorAsked(c)
+	if err != nil {
+		return err
+	}
+	var since time.Time
+	if text := c.QueryParam("since"); text != "" {
+		if since, err = time.Parse(time.RFC3339, text); err != nil {
+			return fault.BadField("sales.DoorSnapshot", "since", "is no moment", "taken_at of the snapshot before, or leave it out")
+		}
+	}
+	out, err := s.DoorSnapshot(c.Request().Context(), event, since)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+func (s *Service) getDoorCounts(c echo.Context) error {
+	event, err := s.doorAsked(c)
+	if err != nil {
+		return err
+	}
+	out, err := s.DoorCounts(c.Request().Context(), event)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, out)
+}
+
+func (s *Service) getDoubles(c echo.Context) error {
+	event, err := s.doorAsked(c)
+	if err != nil {
+		return err
+	}
+	out, err := s.Doubles(c.Request().Context(), event)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, web.Page[Double]{Items: out})
+}

@@ -1,0 +1,234 @@
+package sales
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/sales/admission"
+)
+
+// Scan is what a device saw at a door: a ticket's code, or one found in the list.
+type Scan struct {
+	ID        id.ID      `json:"id"` // of the device's making
+	Code      string     `json:"code,omitempty"`
+	Order     *id.ID     `json:"order,omitempty"` // with N instead of a code: checked in by hand
+	N         int        `json:"n,omitempty"`
+	ScannedAt *time.Time `json:"scanned_at,omitempty"` // of one that was offline; else our clock counts
+	Offline   bool       `json:"offline,omitempty"`
+	LetIn     bool       `json:"let_in,omitempty"` // of one that was offline: somebody went in
+}
+
+// Scanned is what became of a scan.
+type Scanned struct {
+	ID      id.ID             `json:"id"`
+	Verdict admission.Verdict `json:"verdict"`
+	Order   *id.ID            `json:"order,omitempty"`
+	N       int               `json:"n,omitempty"`
+	Uses    []Use             `json:"uses,omitempty"` // each time somebody went in with the ticket; the first counts
+}
+
+// Use is one time that somebody went in with a ticket.
+type Use struct {
+	Scan    id.ID     `json:"scan"`
+	Device  string    `json:"device"`
+	At      time.Time `json:"at"`
+	Offline bool      `json:"offline,omitempty"`
+}
+
+// ticketName tells one ticket from all others.
+type ticketName struct {
+	order id.ID
+	n     int
+}
+
+// scanRow is a scan as it is logged.
+type scanRow struct {
+	Scan
+	ticket   *ticketName // nil: the code was not ours
+	version  int
+	device   string
+	at       time.Time
+	byHand   bool
+	answered admission.Verdict
+}
+
+// maxScans bounds a report of scans.
+const maxScans = 500
+
+// CheckIn judges what a device saw at the door of an event and logs it, all or
+// nothing. A scan that was reported before gets the answer it had then. Of those that
+// were offline the device says whether it let somebody in: that cannot be undone, so it
+// is logged beside whatever else is known, and the uses tell of both.
+//
+// Errors: fault.Invalid, fault.NotFound for an event that does not exist.
+func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) ([]Scanned, error) {
+	if err := checkScans(device, scans); err != nil {
+		return nil, err
+	}
+	rows := make([]scanRow, len(scans))
+	for i, scan := range scans {
+		rows[i] = s.seen(scan, device, tx.Now())
+	}
+	standings, err := lockStandings(tx, rows)
+	if err != nil {
+		return nil, err
+	}
+	earlier, err := scansReported(tx, event, scans)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := usesOf(tx, rows)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []scanRow
+	for _, i := range byTime(rows) {
+		r := &rows[i]
+		if answered, told := earlier[r.ID]; told {
+			r.answered = answered
+			continue
+		}
+		r.judge(event, standings, uses)
+		earlier[r.ID], fresh = r.answered, append(fresh, *r)
+	}
+	out := make([]Scanned, len(rows))
+	for i, r := range rows {
+		out[i] = Scanned{ID: r.ID, Verdict: r.answered}
+		if r.ticket != nil {
+			out[i].Order, out[i].N, out[i].Uses = &r.ticket.order, r.ticket.n, uses[*r.ticket]
+		}
+	}
+	return out, insertScans(tx, event, fresh)
+}
+
+// byTime is the order in which scans are judged: as they happened.
+func byTime(rows []scanRow) []int {
+	order := make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return rows[a].at.Compare(rows[b].at) })
+	return order
+}
+
+func checkScans(device string, scans []Scan) error {
+	const op = "sales.CheckIn"
+	var f []fault.Field
+	bad := func(name, problem, fix string) { f = append(f, fault.Field{Name: name, Problem: problem, Fix: fix}) }
+	if device == "" || len(device) > 60 || strings.ContainsFunc(device, func(r rune) bool { return r < ' ' }) {
+		bad("device", "is missing or too long", "the scanner's name, at most 60 bytes")
+	}
+	if len(scans) == 0 || len(scans) > maxScans {
+		bad("scans", fmt.Sprintf("has %d", len(scans)), fmt.Sprintf("1 to %d", maxScans))
+	}
+	for i, scan := range scans {
+		at := fmt.Sprintf("scans[%d].", i)
+		if scan.ID == id.Nil {
+			bad(at+"id", "is missing", "a UUID of the device’s making, the same when it reports again")
+		}
+		if (scan.Code == "") == (scan.Order == nil) || scan.Order != nil && (scan.N < 1 || scan.N > maxQty) {
+			bad(at+"code", "is missing, or there is an order beside it", "a code, or order and n")
+		}
+		if scan.Offline && scan.ScannedAt == nil {
+			bad(at+"scanned_at", "is missing", "when the device saw it, as it was offline")
+		}
+	}
+	return fault.BadFields(op, f)
+}
+
+// seen reads what a device saw. A device whose clock is ahead is taken to have
+// scanned just now: nobody was let in tomorrow.
+func (s *Service) seen(scan Scan, device string, now time.Time) scanRow {
+	r := scanRow{Scan: scan, device: device, at: now}
+	if scan.Offline && scan.ScannedAt.Before(now) {
+		r.at = *scan.ScannedAt
+	}
+	r.LetIn = scan.Offline && scan.LetIn
+	if scan.Order != nil {
+		r.byHand, r.ticket = true, &ticketName{*scan.Order, scan.N}
+		return r
+	}
+	if t, err := s.keyring.Open(scan.Code); err == nil {
+		r.ticket, r.version = &ticketName{t.Order, t.N}, t.Version
+	}
+	return r
+}
+
+// judge answers a scan that was not reported before, and counts it among the uses.
+func (r *scanRow) judge(door id.ID, standings map[ticketName]admission.Standing, uses map[ticketName][]Use) {
+	if r.ticket == nil {
+		r.answered = admission.Unknown
+		return
+	}
+	now, known := standings[*r.ticket]
+	if !known {
+		r.answered = admission.Unknown
+		return
+	}
+	if r.byHand {
+		r.version = now.Version
+	}
+	r.answered = admission.Validity(admission.Ticket{Event: now.Event, Version: r.version}, door, now)
+	before := uses[*r.ticket]
+	if r.answered == admission.Admitted && !r.Offline {
+		if r.LetIn = len(before) == 0; !r.LetIn {
+			r.answered = admission.AlreadyUsed
+		}
+	}
+	if !r.LetIn {
+		if r.answered == admission.Admitted && len(before) > 0 {
+			r.answered = admission.AlreadyUsed // seen offline, and turned away there
+		}
+		return
+	}
+	after := settle(append(slices.Clone(before), Use{r.ID, r.device, r.at, r.Offline}))
+	uses[*r.ticket] = after
+	if r.answered == admission.Admitted && after[0].Scan != r.ID {
+		r.answered = admission.AlreadyUsed
+	}
+}
+
+// settle puts the uses of one ticket in the order of admission.Settle.
+func settle(uses []Use) []Use {
+	by := make(map[id.ID]Use, len(uses))
+	scans := make([]admission.Scan, len(uses))
+	for i, u := range uses {
+		by[u.Scan], scans[i] = u, admission.Scan{ID: u.Scan, Device: u.Device, At: u.At}
+	}
+	out := make([]Use, len(uses))
+	for i, scan := range admission.Settle(scans) {
+		out[i] = by[scan.ID]
+	}
+	return out
+}
+
+// Double is a ticket with which somebody went in more than once: only devices that
+// were offline can do that. The first use counts.
+type Double struct {
+	Order id.ID `json:"order"`
+	N     int   `json:"n"`
+	Uses  []Use `json:"uses"`
+}
+
+// Doubles lists the tickets of an event that were used more than once, settled.
+func (s *Service) Doubles(ctx context.Context, event id.ID) ([]Double, error) {
+	found, err := s.doublesOf(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Double, 0, len(found))
+	for name, uses := range found {
+		out = append(out, Double{name.order, name.n, settle(uses)})
+	}
+	slices.SortFunc(out, func(a, b Double) int {
+		return cmp.Or(a.Uses[0].At.Compare(b.Uses[0].At), compareIDs(a.Order, b.Order), a.N-b.N)
+	})
+	return out, nil
+}

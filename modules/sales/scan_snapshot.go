@@ -1,0 +1,61 @@
+package sales
+
+import (
+	"context"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// DoorSnapshot is all that a scanner needs while it is offline: a code is good when one
+// of the keys signed it for this event and nothing here speaks against it.
+type DoorSnapshot struct {
+	Event   id.ID           `json:"event"`
+	TakenAt time.Time       `json:"taken_at"`
+	Keys    []string        `json:"keys"`    // Ed25519, base64
+	Changed []ChangedTicket `json:"changed"` // codes of any other version are refused
+	Used    []UsedTicket    `json:"used"`    // those known since the moment asked for
+}
+
+// ChangedTicket is a ticket that was handed on or is void.
+type ChangedTicket struct {
+	Order   id.ID `json:"o"`
+	N       int   `json:"n"`
+	Version int   `json:"v"`
+	Void    bool  `json:"x,omitempty"`
+}
+
+// UsedTicket is a ticket with which somebody went in.
+type UsedTicket struct {
+	Order  id.ID     `json:"o"`
+	N      int       `json:"n"`
+	Device string    `json:"d"`
+	At     time.Time `json:"t"`
+}
+
+// DoorCounts is how the door of an event stands.
+type DoorCounts struct {
+	Valid   int `json:"valid"`   // tickets that are not void
+	In      int `json:"in"`      // tickets with which somebody went in
+	Refused int `json:"refused"` // scans that let nobody in
+	Double  int `json:"double"`  // tickets used more than once
+}
+
+// snapshotOverlap is told twice, because a report may be committed after a snapshot
+// that was taken later than the report began.
+const snapshotOverlap = time.Minute
+
+// DoorSnapshot takes it now, with the uses that we learned of since then; the zero
+// time: all. Errors: fault.NotFound for an event that does not exist.
+func (s *Service) DoorSnapshot(ctx context.Context, event id.ID, since time.Time) (DoorSnapshot, error) {
+	out := DoorSnapshot{Event: event, TakenAt: s.db.Now(), Keys: s.keyring.Texts()}
+	if _, err := s.snapshot(ctx, event); err != nil {
+		return out, err
+	}
+	var err error
+	if out.Changed, err = s.changedTickets(ctx, event); err != nil {
+		return out, err
+	}
+	out.Used, err = s.usedTickets(ctx, event, since.Add(-snapshotOverlap))
+	return out, err
+}

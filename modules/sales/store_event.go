@@ -1,0 +1,219 @@
+package sales
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+// eventRow is a row of sales.event.
+type eventRow struct {
+	ID           id.ID `gorm:"primaryKey"`
+	Slug         string
+	Series       string
+	Names        map[string]Text `gorm:"serializer:json"`
+	Locales      []string        `gorm:"serializer:json"`
+	Venue        string
+	Zone         string
+	Currency     string
+	State        string
+	Secret       bool
+	Sandbox      bool
+	WaitingFirst bool
+	StartsAt     time.Time
+	EndsAt       *time.Time
+	DoorsAt      *time.Time
+	SaleFrom     *time.Time
+	SaleUntil    *time.Time
+	Version      int64
+	CreatedAt    time.Time
+}
+
+func (eventRow) TableName() string { return "sales.event" }
+
+var eventColumns = []string{"id", "slug", "series", "names", "locales", "venue", "zone", "currency", "state", "secret", "sandbox", "waiting_first",
+	"starts_at", "ends_at", "doors_at", "sale_from", "sale_until", "version", "created_at"}
+
+func rowOfEvent(e Event) eventRow {
+	if e.Names == nil {
+		e.Names = map[string]Text{}
+	}
+	return eventRow{e.ID, e.Slug, e.Series, e.Names, e.Locales, e.Venue, e.Zone, e.Currency, e.State, e.Secret, e.Sandbox, e.WaitingFirst,
+		e.StartsAt, e.EndsAt, e.DoorsAt, e.SaleFrom, e.SaleUntil, e.Version, e.CreatedAt}
+}
+
+func (r eventRow) event() Event {
+	return Event{ID: r.ID, Slug: r.Slug, Series: r.Series, Names: r.Names, Locales: r.Locales, Venue: r.Venue, Zone: r.Zone, Currency: r.Currency,
+		State: r.State, Secret: r.Secret, Sandbox: r.Sandbox, WaitingFirst: r.WaitingFirst, StartsAt: r.StartsAt.UTC(), EndsAt: utcOrNil(r.EndsAt),
+		DoorsAt: utcOrNil(r.DoorsAt), SaleFrom: utcOrNil(r.SaleFrom), SaleUntil: utcOrNil(r.SaleUntil), Version: r.Version, CreatedAt: r.CreatedAt.UTC()}
+}
+
+func utcOrNil(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+func noEvent(err error) *fault.Error {
+	return fault.E("sales.Event", fault.NotFound, "there is no such event", err).WithFix("GET /v1/catalogue/events lists them")
+}
+
+func slugTaken(err error, slug string) error {
+	if !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	f := fault.E("sales.Event", fault.Conflict, "another event has the slug "+slug, err).WithFix("choose another slug")
+	f.Fields = []fault.Field{{Name: "slug", Problem: "is taken by another event", Fix: "choose another"}}
+	return f
+}
+
+func (s *Service) insertEvent(tx *db.Tx, e Event) error {
+	row := rowOfEvent(e)
+	return slugTaken(db.Classify("sales.CreateEvent", tx.ORM().Select(eventColumns).Create(&row).Error), e.Slug)
+}
+
+func (s *Service) updateEvent(tx *db.Tx, e Event) error {
+	row := rowOfEvent(e)
+	kept := slices.DeleteFunc(slices.Clone(eventColumns), func(c string) bool { return c == "id" || c == "created_at" })
+	err := tx.ORM().Model(&eventRow{}).Where("id = ?", e.ID).Select(kept).Updates(&row).Error
+	return slugTaken(db.Classify("sales.ChangeEvent", err), e.Slug)
+}
+
+// lockEvent reads an event with all its definition, and keeps others from changing
+// any of it until the transaction ends. Selling goes on.
+func (s *Service) lockEvent(tx *db.Tx, event id.ID) (Event, error) {
+	return oneEvent(tx.ORM(), tx.ORM().Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", event))
+}
+
+// eventWithin reads an event as this transaction sees it.
+func (s *Service) eventWithin(tx *db.Tx, event id.ID) (Event, error) {
+	return oneEvent(tx.ORM(), tx.ORM().Where("id = ?", event))
+}
+
+func oneEvent(q, where *gorm.DB) (Event, error) {
+	var row eventRow
+	if err := db.Classify("sales.Event", where.Select(eventColumns).Take(&row).Error); err != nil {
+		if fault.Is(err, fault.NotFound) {
+			return Event{}, noEvent(err)
+		}
+		return Event{}, err
+	}
+	events := []Event{row.event()}
+	err := fillEvents(q, events)
+	return events[0], err
+}
+
+// EventQuery says which events are wanted, in the order of their start.
+type EventQuery struct {
+	States []string   // none: every state
+	Series string     // "": of any and of none
+	Open   bool       // without those only their link leads to
+	From   *time.Time // starting at this moment or later
+	Until  *time.Time // starting before
+	Latest bool       // the latest first
+	Cursor string     // as the page before told
+	Limit  int        // 1 … 200
+}
+
+// eventPlace is where a page of events ended.
+type eventPlace struct {
+	At time.Time `json:"at"`
+	ID id.ID     `json:"id"`
+}
+
+// Events lists events with their categories, and where the next page begins; "" at
+// the end. Errors: fault.Invalid for a cursor that is none.
+func (s *Service) Events(ctx context.Context, q EventQuery) ([]Event, string, error) {
+	const op = "sales.Events"
+	from, err := web.DecodeCursor[eventPlace](q.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	find := s.db.ORM(ctx).Select(eventColumns).Limit(q.Limit + 1)
+	find = narrow(find, q)
+	order, after := "starts_at, id", "(starts_at, id) > (?, ?)"
+	if q.Latest {
+		order, after = "starts_at DESC, id DESC", "(starts_at, id) < (?, ?)"
+	}
+	if q.Cursor != "" {
+		find = find.Where(after, from.At, from.ID)
+	}
+	var rows []eventRow
+	if err := find.Order(order).Find(&rows).Error; err != nil {
+		return nil, "", db.Classify(op, err)
+	}
+	next := ""
+	if len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+		next = web.EncodeCursor(eventPlace{rows[q.Limit-1].StartsAt.UTC(), rows[q.Limit-1].ID})
+	}
+	events := make([]Event, len(rows))
+	for i, r := range rows {
+		events[i] = r.event()
+	}
+	return events, next, fillEvents(s.db.ORM(ctx), events)
+}
+
+func narrow(find *gorm.DB, q EventQuery) *gorm.DB {
+	if len(q.States) > 0 {
+		find = find.Where("state IN ?", q.States)
+	}
+	if q.Series != "" {
+		find = find.Where("series = ?", q.Series)
+	}
+	if q.Open {
+		find = find.Where("NOT secret")
+	}
+	if q.From != nil {
+		find = find.Where("starts_at >= ?", *q.From)
+	}
+	if q.Until != nil {
+		find = find.Where("starts_at < ?", *q.Until)
+	}
+	return find
+}
+
+// Event finds one with its categories. Errors: fault.NotFound.
+func (s *Service) Event(ctx context.Context, event id.ID) (Event, error) {
+	return oneEvent(s.db.ORM(ctx), s.db.ORM(ctx).Where("id = ?", event))
+}
+
+// EventBySlug finds one by its name in the portal's address. Errors: fault.NotFound.
+func (s *Service) EventBySlug(ctx context.Context, slug string) (Event, error) {
+	return oneEvent(s.db.ORM(ctx), s.db.ORM(ctx).Where("slug = ?", slug))
+}
+
+// takings is what an event's orders came to, refunds aside.
+func (s *Service) takings(ctx context.Context, event id.ID) (minor int64, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT coalesce(sum(total_minor), 0)::bigint FROM sales.orders WHERE event = $1`, event).Scan(&minor)
+	return minor, db.Classify("sales.takings", err)
+}
+
+func slugExists(tx *db.Tx, slug string) (bool, error) {
+	var n int64
+	err := tx.ORM().Model(&eventRow{}).Where("slug = ?", slug).Limit(1).Count(&n).Error
+	return n > 0, db.Classify("sales.Import", err)
+}
+
+// deleteEvent removes an event with its stock; the rest follows by foreign key.
+func (s *Service) deleteEvent(tx *db.Tx, e Event) error {
+	const op = "sales.DeleteEvent"
+	if err := deleteStock(tx, op, tx.ORM().Where("event = ?", e.ID)); err != nil {
+		return err
+	}
+	// Categories name pools: they go first.
+	if err := tx.ORM().Exec("DELETE FROM sales.category WHERE event = ?", e.ID).Error; err != nil {
+		return db.Classify(op, err)
+	}
+	return db.Classify(op, tx.ORM().Where("id = ?", e.ID).Delete(&eventRow{}).Error)
+}

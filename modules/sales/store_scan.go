@@ -1,0 +1,159 @@
+package sales
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/sales/admission"
+)
+
+// namesOf are the tickets that scans are about, as two columns.
+func namesOf(rows []scanRow) (orders []id.ID, ns []int) {
+	for _, r := range rows {
+		if r.ticket != nil {
+			orders, ns = append(orders, r.ticket.order), append(ns, r.ticket.n)
+		}
+	}
+	return orders, ns
+}
+
+// lockStandings reads what is known of the tickets and keeps other scans of them
+// waiting. All take the locks in one order, so nobody waits in a circle.
+func lockStandings(tx *db.Tx, seen []scanRow) (map[ticketName]admission.Standing, error) {
+	const op = "sales.CheckIn"
+	orders, ns := namesOf(seen)
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT t.order_id, t.n, o.event, t.version, t.voided_at IS NOT NULL
+		FROM sales.ticket t JOIN sales.orders o ON o.id = t.order_id
+		WHERE (t.order_id, t.n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY t.order_id, t.n FOR UPDATE OF t`, orders, ns)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	out := map[ticketName]admission.Standing{}
+	var name ticketName
+	var now admission.Standing
+	_, err = pgx.ForEachRow(rows, []any{&name.order, &name.n, &now.Event, &now.Version, &now.Void}, func() error {
+		out[name] = now
+		return nil
+	})
+	return out, db.Classify(op, err)
+}
+
+// scansReported are the answers to those of the scans that were reported before.
+// Errors: fault.Invalid when one was another event's.
+func scansReported(tx *db.Tx, event id.ID, scans []Scan) (map[id.ID]admission.Verdict, error) {
+	const op = "sales.CheckIn"
+	names := make([]id.ID, len(scans))
+	for i, scan := range scans {
+		names[i] = scan.ID
+	}
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT id, event, answered FROM sales.scan WHERE id = ANY($1)`, names)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	out := map[id.ID]admission.Verdict{}
+	var scan, door id.ID
+	var answered string
+	_, err = pgx.ForEachRow(rows, []any{&scan, &door, &answered}, func() error {
+		if door != event {
+			return fault.BadField(op, "id", scan.String()+" was reported for another event", "a new id for each scan")
+		}
+		out[scan] = admission.Verdict(answered)
+		return nil
+	})
+	if fault.Is(err, fault.Invalid) {
+		return nil, err
+	}
+	return out, db.Classify(op, err)
+}
+
+// usesOf are the times that somebody went in with the tickets.
+func usesOf(tx *db.Tx, seen []scanRow) (map[ticketName][]Use, error) {
+	orders, ns := namesOf(seen)
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT order_id, n, id, device, scanned_at, offline FROM sales.scan
+		WHERE let_in AND (order_id, n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY scanned_at, id`, orders, ns)
+	return readUses("sales.CheckIn", rows, err)
+}
+
+func readUses(op string, rows pgx.Rows, err error) (map[ticketName][]Use, error) {
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	out := map[ticketName][]Use{}
+	var name ticketName
+	var u Use
+	_, err = pgx.ForEachRow(rows, []any{&name.order, &name.n, &u.Scan, &u.Device, &u.At, &u.Offline}, func() error {
+		out[name] = append(out[name], u)
+		return nil
+	})
+	return out, db.Classify(op, err)
+}
+
+func insertScans(tx *db.Tx, event id.ID, fresh []scanRow) error {
+	b := &pgx.Batch{}
+	for _, r := range fresh {
+		var order *id.ID
+		var n, version *int
+		if r.ticket != nil {
+			order, n, version = &r.ticket.order, &r.ticket.n, &r.version
+		}
+		b.Queue(`INSERT INTO sales.scan (id, event, order_id, n, version, device, scanned_at, received_at, offline, by_hand, let_in, answered)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, r.ID, event, order, n, version, r.device, r.at, tx.Now(), r.Offline, r.byHand, r.LetIn, string(r.answered))
+	}
+	return db.Classify("sales.CheckIn", tx.Conn().SendBatch(tx.Ctx(), b).Close())
+}
+
+func (s *Service) doublesOf(ctx context.Context, event id.ID) (map[ticketName][]Use, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, id, device, scanned_at, offline FROM sales.scan
+		WHERE let_in AND (order_id, n) IN (SELECT order_id, n FROM sales.scan WHERE event = $1 AND let_in GROUP BY order_id, n HAVING count(*) > 1)`, event)
+	return readUses("sales.Doubles", rows, err)
+}
+
+// used reports whether somebody went in with the ticket.
+func used(tx *db.Tx, order id.ID, n int) (yes bool, err error) {
+	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.scan WHERE order_id = $1 AND n = $2 AND let_in)`, order, n).Scan(&yes)
+	return yes, db.Classify("sales.Transfer", err)
+}
+
+// changedTickets are those of an event whose codes as they were sold are not good any more.
+func (s *Service) changedTickets(ctx context.Context, event id.ID) ([]ChangedTicket, error) {
+	const op = "sales.DoorSnapshot"
+	rows, err := s.db.Pool().Query(ctx, `SELECT t.order_id, t.n, t.version, t.voided_at IS NOT NULL FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id
+		WHERE o.event = $1 AND (t.version > 1 OR t.voided_at IS NOT NULL) ORDER BY t.order_id, t.n`, event)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t ChangedTicket, err error) {
+		return t, row.Scan(&t.Order, &t.N, &t.Version, &t.Void)
+	})
+	return out, db.Classify(op, err)
+}
+
+// usedTickets are those of an event with which somebody went in, by our knowledge since then.
+func (s *Service) usedTickets(ctx context.Context, event id.ID, since time.Time) ([]UsedTicket, error) {
+	const op = "sales.DoorSnapshot"
+	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, device, scanned_at FROM sales.scan
+		WHERE event = $1 AND let_in AND received_at >= $2 ORDER BY received_at, id`, event, since)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t UsedTicket, err error) {
+		return t, row.Scan(&t.Order, &t.N, &t.Device, &t.At)
+	})
+	return out, db.Classify(op, err)
+}
+
+// DoorCounts counts an event's tickets and who went in with them.
+func (s *Service) DoorCounts(ctx context.Context, event id.ID) (c DoorCounts, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT
+		(SELECT count(*) FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.voided_at IS NULL),
+		(SELECT count(DISTINCT (order_id, n)) FROM sales.scan WHERE event = $1 AND let_in),
+		(SELECT count(*) FROM sales.scan WHERE event = $1 AND NOT let_in),
+		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in GROUP BY order_id, n HAVING count(*) > 1) d)`, event).
+		Scan(&c.Valid, &c.In, &c.Refused, &c.Double)
+	return c, db.Classify("sales.DoorCounts", err)
+}

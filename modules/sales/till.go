@@ -1,0 +1,171 @@
+package sales
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+const (
+	tillBatch   = 256  // requests a transaction
+	tillQueue   = 4096 // requests that may wait; beyond, buyers are asked to come again
+	tillWorkers = 2    // while one commits, the other writes
+	tillTime    = 20 * time.Second
+	scarce      = 5 // batches of capacity below which the exact path is taken at once
+)
+
+// till sells. It is a group commit: a worker takes whatever waits, with no timer,
+// and writes it in one transaction whose last statement changes the stock, so
+// that a hot category is locked for an update and a commit only.
+//
+// It hopes first: it writes as if every request were new and every ticket there,
+// and lets the database's own guards (UNIQUE, CHECK) object. If they do, or few
+// tickets are left, the batch is done exactly: stock locked, repeats looked up,
+// tickets given out in the order of arrival.
+type till struct {
+	store store
+	log   *slog.Logger
+	queue chan *ask
+	done  sync.WaitGroup
+	left  *shelf
+	known *memory
+	meter meter
+}
+
+func newTill(d *db.DB, log *slog.Logger) *till {
+	t := &till{store: store{d}, log: log, queue: make(chan *ask, tillQueue), left: newShelf(d.Now), known: newMemory(1 << 17)}
+	for range tillWorkers {
+		t.done.Go(t.work)
+	}
+	return t
+}
+
+// close writes what waits and stops the workers. Nobody may ask any more.
+func (t *till) close() {
+	close(t.queue)
+	t.done.Wait()
+}
+
+// ask waits for the verdict on a. Errors: fault.Limited when too many wait,
+// fault.Transient when ctx ends first (it may still happen: repeat it with the
+// same key), and the verdict's own.
+func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
+	if known, ok := t.known.find(a); ok {
+		return known, known.err
+	}
+	if a.fresh && t.left.short(a.lines) {
+		return verdict{}, soldOut()
+	}
+	a.answer = make(chan verdict, 1)
+	select {
+	case t.queue <- a:
+	default:
+		t.meter.crowd(a.order.Event)
+		return verdict{}, crowded()
+	}
+	select {
+	case v := <-a.answer:
+		return v, v.err
+	case <-ctx.Done():
+		return verdict{}, fault.E("sales.till", fault.Transient, "the request took too long", ctx.Err()).
+			WithFix("repeat it with the same Idempotency-Key: it is not done twice")
+	}
+}
+
+func (t *till) work() {
+	batch := make([]*ask, 0, tillBatch)
+	for first := range t.queue {
+		batch = append(batch[:0], first)
+		for len(batch) < tillBatch {
+			select {
+			case a, open := <-t.queue:
+				if open {
+					batch = append(batch, a)
+					continue
+				}
+			default:
+			}
+			break
+		}
+		start := t.store.db.Now()
+		t.serve(batch)
+		if len(t.queue) >= tillBatch { // it does what it can: this is its capacity
+			t.meter.add(len(batch), t.store.db.Now().Sub(start)/tillWorkers)
+		}
+		if len(t.queue) > tillQueue/2 {
+			t.meter.crowd(first.order.Event)
+		}
+	}
+}
+
+// serve answers every ask of a batch.
+func (t *till) serve(batch []*ask) {
+	ctx, cancel := context.WithTimeout(context.Background(), tillTime)
+	defer cancel()
+	for len(batch) > 0 {
+		round, rest := distinct(batch)
+		t.round(ctx, round)
+		batch = rest
+	}
+}
+
+// round serves asks of which no two concern the same key or cart.
+func (t *till) round(ctx context.Context, round []*ask) {
+	verdicts, err := t.write(ctx, round)
+	if err != nil && len(round) > 1 && !fault.Is(err, fault.Transient) {
+		for i := range round { // one that the database refuses must not fail the others
+			t.round(ctx, round[i:i+1])
+		}
+		return
+	}
+	for i, a := range round {
+		v := verdict{err: err}
+		if err == nil {
+			v = verdicts[i]
+			t.known.keep(a, v)
+		}
+		a.answer <- v
+	}
+}
+
+func (t *till) write(ctx context.Context, round []*ask) ([]verdict, error) {
+	need := sum(round)
+	if !t.left.scarce(need) {
+		verdicts, left, err := t.store.hope(ctx, round, need)
+		t.left.tell(left)
+		if err == nil || !objection(err) {
+			return verdicts, db.Classify("sales.till", err)
+		}
+	}
+	var err error
+	for range 3 {
+		var verdicts []verdict
+		var left []remaining
+		verdicts, left, err = t.store.exact(ctx, round)
+		t.left.tell(left)
+		if err == nil || !objection(err) {
+			return verdicts, db.Classify("sales.till", err)
+		}
+	}
+	return nil, fault.E("sales.till", fault.Transient, "too many buyers met on the same tickets", err)
+}
+
+// distinct takes asks, in order, before any repetition of a key or a cart; rest
+// must come after them.
+func distinct(batch []*ask) (round, rest []*ask) {
+	keys, carts := make(map[RepeatKey]bool, len(batch)), make(map[id.ID]bool, len(batch))
+	for _, a := range batch {
+		if a.sells() && keys[a.key] || a.cart != id.Nil && carts[a.cart] {
+			rest = append(rest, a)
+		} else {
+			round = append(round, a)
+		}
+		keys[a.key], carts[a.cart] = true, true
+	}
+	return round, rest
+}

@@ -1,0 +1,158 @@
+package sales
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// crowd runs n buyers at once.
+func crowd(n int, buy func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { buy(i) })
+	}
+	all.Wait()
+}
+
+func TestTheLastTicketIsSoldOnce(t *testing.T) {
+	h := newHouse(t)
+	for round := range 100 {
+		c := h.category(1)
+		var won, lost atomic.Int64
+		crowd(64, func(i int) {
+			_, _, err := h.Order(t.Context(), h.purchase(fmt.Sprintf("%d-%d", round, i), Line{Category: c, Qty: 1, UnitMinor: 100}))
+			switch {
+			case err == nil:
+				won.Add(1)
+			case fault.Is(err, fault.Conflict):
+				lost.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+		if won.Load() != 1 || lost.Load() != 63 {
+			t.Fatalf("%d bought the last ticket, %d were told it is gone", won.Load(), lost.Load())
+		}
+	}
+	h.audit()
+}
+
+func TestARepeatedOrderIsOneOrder(t *testing.T) {
+	h := newHouse(t)
+	plenty, few := h.category(1000), h.category(3)
+	for _, c := range []id.ID{plenty, few} {
+		var mu sync.Mutex
+		orders := map[id.ID]bool{}
+		crowd(40, func(int) {
+			o, _, err := h.Order(t.Context(), h.purchase("again "+c.String(), Line{Category: c, Qty: 2, UnitMinor: 100}))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if o.Qty != 2 || o.TotalMinor != 200 || len(o.Lines) != 1 || o.Lines[0].Qty != 2 {
+				t.Errorf("the order reads %+v", o)
+			}
+			mu.Lock()
+			orders[o.ID] = true
+			mu.Unlock()
+		})
+		if len(orders) != 1 {
+			t.Errorf("one key made %d orders", len(orders))
+		}
+		if _, _, err := h.Order(t.Context(), h.purchase("again "+c.String(), Line{Category: c, Qty: 1, UnitMinor: 100})); !fault.Is(err, fault.Invalid) {
+			t.Errorf("the key with another body: %v", err)
+		}
+	}
+	// Another process does not remember the order: the database does, also when all is sold.
+	other := houseOn(t, h.db)
+	h.exec(`UPDATE sales.stock SET capacity = sold`)
+	p := h.purchase("again "+few.String(), Line{Category: few, Qty: 2, UnitMinor: 100})
+	if o, replayed, err := other.Order(t.Context(), p); err != nil || !replayed || o.Qty != 2 || o.Lines[0].UnitMinor != 100 {
+		t.Errorf("repeated elsewhere: %+v, %v, %v", o, replayed, err)
+	}
+	h.audit()
+}
+
+func TestAHoldIsConfirmedOrExpires(t *testing.T) {
+	h := newHouse(t)
+	c := h.category(10)
+	lines := []Line{{Category: c, Qty: 6, UnitMinor: 500}}
+	cart, _, err := h.Hold(t.Context(), h.purchase("k", lines...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, replayed, err := h.Hold(t.Context(), h.purchase("k", lines...)); err != nil || !replayed || again.ID != cart.ID || !again.ExpiresAt.Equal(cart.ExpiresAt) {
+		t.Errorf("the same hold again: %+v, %v, %v", again, replayed, err)
+	}
+	if _, _, err := h.Hold(t.Context(), h.purchase("", Line{Category: c, Qty: 5})); !fault.Is(err, fault.Conflict) {
+		t.Errorf("what is held was held again: %v", err)
+	}
+	o, _, err := h.Confirm(t.Context(), cart.ID, h.purchase("", lines...))
+	if err != nil || o.Qty != 6 {
+		t.Fatalf("confirm: %+v, %v", o, err)
+	}
+	if again, replayed, err := h.Confirm(t.Context(), cart.ID, h.purchase("", lines...)); err != nil || !replayed || again.ID != o.ID {
+		t.Errorf("confirmed twice: %+v, %v, %v", again, replayed, err)
+	}
+	h.audit()
+
+	late, _, err := h.Hold(t.Context(), h.purchase("", Line{Category: c, Qty: 4}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE sales.hold SET expires_at = now() - interval '1 second'`)
+	if n, err := h.Expire(t.Context()); n != 4 || err != nil {
+		t.Errorf("%d tickets came back, want 4: %v", n, err)
+	}
+	if _, _, err := h.Confirm(t.Context(), late.ID, h.purchase("", Line{Category: c, Qty: 4})); !fault.Is(err, fault.Conflict) {
+		t.Errorf("an expired cart was confirmed: %v", err)
+	}
+	if err := h.Release(t.Context(), late.ID, []Line{{Category: c, Qty: 4}}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("an expired cart was released: %v", err)
+	}
+	if _, _, err := h.Order(t.Context(), h.purchase("", Line{Category: c, Qty: 4})); err != nil {
+		t.Errorf("what came back cannot be bought: %v", err)
+	}
+	h.audit()
+}
+
+func TestOneUnknownCategoryFailsAlone(t *testing.T) {
+	h := newHouse(t)
+	c := h.category(1000)
+	crowd(50, func(i int) {
+		line, want := Line{Category: c, Qty: 1}, error(nil)
+		if i%10 == 0 {
+			line.Category, want = id.New(), noCategory()
+		}
+		if _, _, err := h.Order(t.Context(), h.purchase("", line)); fault.CodeOf(err) != fault.CodeOf(want) && (err != nil) != (want != nil) {
+			t.Errorf("buyer %d: %v, want %v", i, err, want)
+		}
+	})
+	if n := h.number(`SELECT sold FROM sales.stock`); n != 45 {
+		t.Errorf("%d sold, want 45", n)
+	}
+	h.audit()
+}
+
+func TestSalesAreAnnounced(t *testing.T) {
+	h := newHouse(t)
+	c := h.category(1000)
+	crowd(200, func(int) {
+		if _, _, err := h.Order(t.Context(), h.purchase("", Line{Category: c, Qty: 3, UnitMinor: 7})); err != nil {
+			t.Error(err)
+		}
+	})
+	told := h.number(`SELECT coalesce(sum((l->>'qty')::int), 0) FROM stream.log, jsonb_array_elements(data->'orders') o, jsonb_array_elements(o->'lines') l
+		WHERE type = 'sales.orders_placed'`)
+	if told != 600 {
+		t.Errorf("the stream tells of %d tickets, 600 were sold", told)
+	}
+	if facts := h.number(`SELECT count(*) FROM stream.log`); facts >= 200 {
+		t.Errorf("%d facts for 200 orders: one a batch was meant", facts)
+	}
+}
