@@ -51,6 +51,9 @@ func (s *Service) ReplayParked(ctx context.Context, parked id.ID) error {
 	if _, err := s.stream.ParkedFact(ctx, parked); err != nil {
 		return err // it is gone, or the database is
 	}
+	if fault.Is(failure, fault.Conflict) {
+		return failure
+	}
 	return fault.E("analytics.ReplayParked", fault.Conflict, "the fact still cannot be handled and stays parked", failure).
 		WithFix("read its error on the page Stream, mend the cause, and try again")
 }

@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -107,6 +108,9 @@ func (s *Service) showParked(c echo.Context, status int, failure error) error {
 	p := parkedFactPage{parkedRow: parkedRow{one}, May: admin(c)}
 	if failure != nil {
 		p.Wrong = fault.Message(failure)
+		if f, ok := errors.AsType[*fault.Error](failure); ok && f.Fix != "" {
+			p.Wrong += ": " + f.Fix
+		}
 	}
 	return c.Render(status, "analytics/stream_parked_fact", p)
 }

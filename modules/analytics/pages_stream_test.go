@@ -140,6 +140,7 @@ func TestStreamAPI(t *testing.T) {
 		{"POST", "/v1/stream/listeners/test.tickets/replay", `{"from": "2026-06-01T12:00:00Z"}`, 409, "Tickets would be printed twice."},
 		{"POST", "/v1/stream/listeners/nobody/replay", `{"from": "2026-06-01T12:00:00Z"}`, 404, "no listener"},
 		{"POST", "/v1/stream/listeners/analytics.carts/replay", `{"from": "1999-06-01T12:00:00Z"}`, 400, "facts are kept from"},
+		{"POST", "/v1/stream/listeners/analytics.carts/replay", `{"from": "2026-06-01T12:00:01Z"}`, 400, "facts are kept from"},
 		{"POST", "/v1/stream/listeners/analytics.carts/replay", `{}`, 400, "from"},
 		{"POST", "/v1/stream/listeners/analytics.carts/replay", `{"from": "2026-06-01T12:00:00Z"}`, 202, `{"facts":3}`},
 	} {

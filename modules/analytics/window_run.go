@@ -22,8 +22,8 @@ const windowsListener = "analytics.windows"
 func (s *Service) Windows() stream.Listener {
 	return stream.Listener{
 		Name: windowsListener, Batch: 2000, Workers: 2, Handle: s.countWindows,
-		About: "counts facts in the windows of standing queries", Replayable: true,
-		ReplayNote: "A query passes over facts it has counted, so this changes no output. To count a query again, replay it on its own page.",
+		About: "counts facts in the windows of standing queries", Replayable: true, OnlyAhead: true,
+		ReplayNote: "A query passes over facts it has counted, so this changes no output. To count facts again, also parked ones, replay the query on its own page.",
 	}
 }
 

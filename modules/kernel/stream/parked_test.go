@@ -99,6 +99,27 @@ func TestParkedFactsAreListedPageByPageAndDiscarded(t *testing.T) {
 	}
 }
 
+// A listener that would pass over the fact must not make it vanish.
+func TestParkedFactStaysWhereItsListenerWouldPassOverIt(t *testing.T) {
+	h := newHouse(t)
+	s, mended := troubled(h, 1)
+	mended.Store(true)
+	s.reader("all").OnlyAhead = true
+	parked, err := s.Parked(t.Context(), "", 1, id.Nil)
+	if err != nil || len(parked) != 1 {
+		t.Fatal(parked, err)
+	}
+	if err := s.ReplayParked(t.Context(), parked[0].ID); !fault.Is(err, fault.Conflict) {
+		t.Errorf("one: %v", err)
+	}
+	if done, err := s.ReplayAllParked(t.Context(), "all"); !fault.Is(err, fault.Conflict) || done != (Replayed{}) {
+		t.Errorf("all: %+v, %v", done, err)
+	}
+	if n := h.number(`SELECT count(*) FROM stream.parked`); n != 1 {
+		t.Errorf("%d are parked", n)
+	}
+}
+
 // A listener whose effects would happen twice is not set back.
 func TestReplayIsRefusedWhereItWouldDoHarm(t *testing.T) {
 	h := newHouse(t)

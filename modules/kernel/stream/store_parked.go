@@ -87,8 +87,9 @@ func take(tx *db.Tx, op string, parked id.ID) (Parked, error) {
 
 // ReplayParked hands a parked fact to its listener again, out of order: later
 // facts of its key have been handled. The effect and the removal commit together.
-// Errors: fault.NotFound when it is not parked or its listener is unknown, and
-// what the listener returns; the fact stays parked with that error then.
+// Errors: fault.NotFound when it is not parked or its listener is unknown,
+// fault.Conflict when the listener handles facts OnlyAhead, and what the listener
+// returns; the fact stays parked with that error then.
 func (s *Stream) ReplayParked(ctx context.Context, parked id.ID) error {
 	const op = "stream.ReplayParked"
 	var failure error
@@ -101,6 +102,9 @@ func (s *Stream) ReplayParked(ctx context.Context, parked id.ID) error {
 		if err != nil {
 			return err
 		}
+		if err := r.takesLate(op); err != nil {
+			return err
+		}
 		failure = r.handle(ctx, tx, []Fact{p.Fact})
 		return failure
 	})
@@ -109,6 +113,15 @@ func (s *Stream) ReplayParked(ctx context.Context, parked id.ID) error {
 		return errors.Join(failure, db.Classify(op, noted))
 	}
 	return err
+}
+
+// takesLate refuses a listener that would pass over a parked fact, which would
+// vanish as if it had been handled.
+func (r *reader) takesLate(op string) error {
+	if !r.OnlyAhead {
+		return nil
+	}
+	return fault.E(op, fault.Conflict, "the listener "+r.Name+" passes over facts that come after later ones", nil).WithFix(r.ReplayNote)
 }
 
 // Replayed is what became of a listener's parked facts.
@@ -124,10 +137,15 @@ const replayAtOnce = 1000
 // ReplayAllParked hands a listener its parked facts again, in the order of the log,
 // each in a transaction of its own; at most 1,000 of them. One that still fails
 // does not stop the others. Errors: fault.NotFound when this process has no such
-// listener, and those of the database; what was handled before stays handled.
+// listener, fault.Conflict when it handles facts OnlyAhead, and those of the
+// database; what was handled before stays handled.
 func (s *Stream) ReplayAllParked(ctx context.Context, listener string) (done Replayed, err error) {
 	const op = "stream.ReplayAllParked"
-	if _, err := s.registered(op, listener); err != nil {
+	r, err := s.registered(op, listener)
+	if err == nil {
+		err = r.takesLate(op)
+	}
+	if err != nil {
 		return done, err
 	}
 	rows, err := s.store.db.Pool().Query(ctx, `SELECT id FROM stream.parked WHERE listener = $1 ORDER BY xid, log_id LIMIT $2`, listener, replayAtOnce)

@@ -95,6 +95,7 @@ type Listener struct {
 
 	About      string // what it does, for people: "counts facts in windows"
 	Replayable bool   // Replay may hand it facts again; otherwise their effects would happen twice
+	OnlyAhead  bool   // it passes over facts behind those it has handled: a parked one must not be replayed alone
 	ReplayNote string // what a replay does, or why there is none, for people who want one
 
 	// Handle applies facts of one partition, in order, inside tx. Its effect and
