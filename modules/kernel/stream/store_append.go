@@ -150,6 +150,9 @@ func findKnown(tx *db.Tx, all []outside, fresh []bool) error {
 		add(f.day, f)
 		if f.late {
 			add(f.day-1, f)
+			if tomorrow := civilOf(f.Time.Add(midnight)); tomorrow != f.day {
+				add(tomorrow, f) // whoever took a later time may have gone first
+			}
 		}
 	}
 	for day, l := range days {
