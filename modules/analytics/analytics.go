@@ -59,7 +59,7 @@ func New(cfg Config, d *db.DB, st *stream.Stream, log *slog.Logger) *Service {
 	s := &Service{
 		cfg: cfg, db: d, stream: st, log: log.With("module", "analytics"),
 		watched: watch(cfg.Detectors), fetch: newFetcher(cfg.DialGuard, cfg.SocialHosts),
-		door: newDoor(cfg.Ingest, st.Append),
+		door: newDoor(cfg.Ingest, d.Now, st.Append),
 	}
 	s.meter = newMeter(s.keep)
 	return s

@@ -58,12 +58,12 @@ func (s *Service) Ingest(ctx context.Context, events []Event) (Result, error) {
 	for i := range events {
 		size += int64(len(events[i].Data)) + eventOverhead
 	}
-	release, err := s.door.admit(size)
+	held, err := s.door.admit(size)
 	if err != nil {
 		return Result{}, err
 	}
-	defer release()
-	in := newAdmission(s, len(events))
+	defer held.release()
+	in := newAdmission(s, held, len(events))
 	for i := range events {
 		in.add(i, events[i], nil)
 	}
@@ -73,6 +73,7 @@ func (s *Service) Ingest(ctx context.Context, events []Event) (Result, error) {
 // admission is one list of events: what is wrong with some, and the rest as facts.
 type admission struct {
 	s        *Service
+	room     *room
 	now      time.Time // arrival
 	oldest   time.Time // retention drops what is older
 	facts    []stream.Fact
@@ -80,9 +81,9 @@ type admission struct {
 	rejected []Rejection
 }
 
-func newAdmission(s *Service, n int) *admission {
+func newAdmission(s *Service, held *room, n int) *admission {
 	now := s.db.Now()
-	return &admission{s: s, now: now, oldest: now.Add(-s.stream.Retention()), facts: make([]stream.Fact, 0, n), index: make([]int, 0, n), rejected: []Rejection{}}
+	return &admission{s: s, room: held, now: now, oldest: now.Add(-s.stream.Retention()), facts: make([]stream.Fact, 0, n), index: make([]int, 0, n), rejected: []Rejection{}}
 }
 
 // add takes the event at place i of the list, with what is known to be wrong with it.
@@ -154,7 +155,7 @@ func (in *admission) commit(ctx context.Context) (Result, error) {
 	if len(in.facts) == 0 {
 		return r, nil
 	}
-	a := &arrival{ctx: ctx, facts: in.facts, fates: make([]fate, len(in.facts)), answer: make(chan error, 1)}
+	a := &arrival{room: in.room, ctx: ctx, facts: in.facts, fates: make([]fate, len(in.facts)), answer: make(chan error, 1)}
 	if err := in.s.door.submit(ctx, a); err != nil {
 		return Result{}, err
 	}

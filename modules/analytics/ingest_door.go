@@ -36,10 +36,15 @@ type door struct {
 	queue  chan *arrival
 	closed chan struct{}
 	done   chan struct{} // closed when the last writer has left
+
+	now     func() time.Time
+	turned  atomic.Int64 // requests that found the door full
+	commits stopwatch
 }
 
 // arrival is one request's facts on their way into the log.
 type arrival struct {
+	room   *room
 	ctx    context.Context // of the caller: what it no longer waits for need not be written
 	facts  []stream.Fact
 	fates  []fate
@@ -52,8 +57,8 @@ type fate struct {
 	refused string // by PostgreSQL, with its reason
 }
 
-func newDoor(cfg Ingest, log func(context.Context, []stream.Fact) ([]bool, error)) *door {
-	d := &door{log: log, most: int64(cfg.QueueMB) << 20, queue: make(chan *arrival, doorQueue), closed: make(chan struct{}), done: make(chan struct{})}
+func newDoor(cfg Ingest, now func() time.Time, log func(context.Context, []stream.Fact) ([]bool, error)) *door {
+	d := &door{log: log, now: now, most: int64(cfg.QueueMB) << 20, queue: make(chan *arrival, doorQueue), closed: make(chan struct{}), done: make(chan struct{})}
 	var writers sync.WaitGroup
 	for range cfg.Writers {
 		writers.Go(d.write)
@@ -68,17 +73,44 @@ func (d *door) close() {
 	<-d.done
 }
 
-// admit reserves room for a request of so many bytes, before it is read. Errors:
-// fault.Limited.
-func (d *door) admit(size int64) (release func(), err error) {
-	if d.held.Add(size) > d.most {
-		d.held.Add(-size)
-		return nil, tooMuch()
-	}
-	return func() { d.held.Add(-size) }, nil
+// room is what a request may hold, from before it is read until its caller leaves
+// or, when the caller leaves first, until a writer has done with its facts.
+type room struct {
+	door *door
+	size int64
+	left bool // to the writer
 }
 
-func tooMuch() error {
+// admit reserves room for a request of so many bytes. Errors: fault.Limited.
+func (d *door) admit(size int64) (*room, error) {
+	if d.held.Add(size) > d.most {
+		d.held.Add(-size)
+		return nil, d.tooMuch()
+	}
+	return &room{door: d, size: size}, nil
+}
+
+// release gives the room back, unless facts in the queue still fill it.
+func (r *room) release() {
+	if !r.left {
+		r.door.held.Add(-r.size)
+	}
+}
+
+// leave gives the room back when a writer has done with a.
+func (r *room) leave(a *arrival) {
+	r.left = true
+	go func() {
+		select {
+		case <-a.answer:
+		case <-r.door.done:
+		}
+		r.door.held.Add(-r.size)
+	}()
+}
+
+func (d *door) tooMuch() error {
+	d.turned.Add(1)
 	return fault.E("analytics.Ingest", fault.Limited, "more events come in than can be written", nil).
 		WithFix("send the same request again after Retry-After").After(time.Second)
 }
@@ -94,12 +126,13 @@ func (d *door) submit(ctx context.Context, a *arrival) error {
 	select {
 	case d.queue <- a:
 	default:
-		return tooMuch()
+		return d.tooMuch()
 	}
 	select {
 	case err := <-a.answer:
 		return err
 	case <-ctx.Done():
+		a.room.leave(a)
 		return fault.E(op, fault.Transient, "the request took too long", ctx.Err())
 	case <-d.done:
 		select {
@@ -156,12 +189,17 @@ func (d *door) commit(batch []*arrival) {
 			a.answer <- a.ctx.Err()
 		}
 	}
+	if len(waiting) == 0 {
+		return
+	}
 	facts := make([]stream.Fact, 0, 2*doorBatch)
 	for _, a := range waiting {
 		facts = append(facts, a.facts...)
 	}
 	fates := make([]fate, len(facts))
+	begun := d.now()
 	err := d.settle(ctx, facts, fates)
+	d.commits.add(d.now().Sub(begun))
 	for _, a := range waiting {
 		n := copy(a.fates, fates)
 		fates = fates[n:]

@@ -41,6 +41,7 @@ type Refusal struct {
 // meter counts what comes in. It is for people: a crash loses five seconds of it.
 type meter struct {
 	mu       sync.Mutex
+	total    IngestStats // what was counted since the process began: events alone
 	counts   map[meterKey]*count
 	refusals []Refusal
 	stop     chan struct{}
@@ -49,7 +50,7 @@ type meter struct {
 
 // newMeter writes its counts with flush until it is closed.
 func newMeter(flush func(context.Context, map[meterKey]*count, []Refusal)) *meter {
-	t := &meter{counts: map[meterKey]*count{}, stop: make(chan struct{}), done: make(chan struct{})}
+	t := &meter{total: IngestStats{Rejected: map[string]int64{}}, counts: map[meterKey]*count{}, stop: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(t.done)
 		each := time.NewTicker(meterEach)
@@ -106,8 +107,10 @@ func (t *meter) taken(now time.Time, a *arrival) {
 		}
 		if f.fresh {
 			c.Accepted++
+			t.total.Accepted++
 		} else {
 			c.Duplicate++
+			t.total.Duplicate++
 		}
 	}
 }
@@ -121,6 +124,7 @@ func (t *meter) rejections(now time.Time, all []Rejection) {
 	defer t.mu.Unlock()
 	for _, r := range all {
 		t.of(now, r.typ).Rejected++
+		t.total.Rejected[r.reason()]++
 		if len(t.refusals) < refusalsTop {
 			t.refusals = append(t.refusals, Refusal{ID: id.New(), At: now, Type: storedText(r.typ), Source: storedText(r.source), SourceID: storedText(r.ID), Problem: r.words()})
 		}

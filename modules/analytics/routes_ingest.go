@@ -37,11 +37,11 @@ func (s *Service) postEvents(c echo.Context) error {
 	if size < 0 {
 		size = ingestLimit
 	}
-	release, err := s.door.admit(size)
+	held, err := s.door.admit(size)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer held.release()
 	body := bodies.Get().(*bytes.Buffer)
 	body.Reset()
 	if _, err := io.Copy(body, req.Body); err != nil {
@@ -52,7 +52,7 @@ func (s *Service) postEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	in := newAdmission(s, len(all))
+	in := newAdmission(s, held, len(all))
 	may := rights{c: c, held: map[web.Right]error{web.Listen: nil}}
 	for i := range all {
 		may.take(in, i, &all[i])
