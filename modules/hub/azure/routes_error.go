@@ -58,5 +58,5 @@ func detail(p web.Problem) string {
 			parts = append(parts, p.Fix)
 		}
 	}
-	return strings.Join(parts, "; ")
+	return strings.TrimSuffix(strings.Join(parts, "; "), ".")
 }
