@@ -51,6 +51,7 @@ var (
 	factsBehind = prometheus.NewDesc("usher_stream_behind", "Facts a listener has still to handle.", []string{"listener"}, nil)
 	factsOldest = prometheus.NewDesc("usher_stream_oldest_seconds", "Age of the oldest of them.", []string{"listener"}, nil)
 	factsHeld   = prometheus.NewDesc("usher_stream_held", "1 while an older open transaction holds the listener back.", []string{"listener"}, nil)
+	factsParked = prometheus.NewDesc("usher_stream_parked", "Facts that a listener could not handle, put aside for people.", []string{"listener"}, nil)
 )
 
 // NewStreamCollector watches s's listeners.
@@ -61,6 +62,7 @@ func (streamCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- factsBehind
 	ch <- factsOldest
 	ch <- factsHeld
+	ch <- factsParked
 }
 
 // Collect reads the lags. A database that does not answer leaves them out.
@@ -72,6 +74,11 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(factsBehind, err)
 		return
 	}
+	parked, err := c.stream.ParkedByListener(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(factsParked, err)
+		return
+	}
 	for _, l := range lags {
 		held := 0.0
 		if l.Held {
@@ -80,5 +87,6 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(factsBehind, prometheus.GaugeValue, float64(l.Behind), l.Listener)
 		ch <- prometheus.MustNewConstMetric(factsOldest, prometheus.GaugeValue, l.Oldest.Seconds(), l.Listener)
 		ch <- prometheus.MustNewConstMetric(factsHeld, prometheus.GaugeValue, held, l.Listener)
+		ch <- prometheus.MustNewConstMetric(factsParked, prometheus.GaugeValue, float64(parked[l.Listener]), l.Listener)
 	}
 }

@@ -103,7 +103,7 @@ func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *h
 		Pages:   slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), insights.Pages()),
 		Files:   web.Files,
 		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
-		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewQueryCollector(insights)),
+		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewIngestCollector(insights), NewQueryCollector(insights)),
 		Door:    u.people,
 		Clock:   clock.System{},
 	}

@@ -235,9 +235,10 @@ func TestUnknownKeysDoNotHammerTheIssuer(t *testing.T) {
 	}
 }
 
-// E-mail collision and pre-hijack: an address joins nobody, whoever came first.
+// E-mail collision and pre-hijack: neither an address nor another issuer's subject
+// joins anybody, whoever came first.
 func TestEMailAddressesJoinNobody(t *testing.T) {
-	for _, order := range [][2]string{{"one ana", "two mallory"}, {"two mallory", "one ana"}} {
+	for _, order := range [][2]string{{"one ana", "two mallory"}, {"two mallory", "one ana"}, {"one ana", "two ana"}} {
 		d := newDoorway(t)
 		seen := map[string]bool{}
 		for _, who := range order {

@@ -31,6 +31,9 @@ type doorway struct {
 
 var strangers = []oidctest.User{{Subject: "ana", Name: "Ana", Email: "ana@example.org"}, {Subject: "eve", Name: "Eve", Email: "eve@example.org"}}
 
+// namesakes are others who have the address, or the subject, of one of strangers.
+var namesakes = []oidctest.User{{Subject: "mallory", Name: "Mallory", Email: "ana@example.org"}, {Subject: "ana", Name: "Another Ana", Email: "another@example.org"}}
+
 // secretOf is long enough to sign with, for the attack that does.
 func secretOf(client string) string { return "secret-of-" + client + "-and-32-bytes-at-least" }
 
@@ -46,7 +49,7 @@ func newProvider(t *testing.T, clientID string, users []oidctest.User) *oidctest
 
 func newDoorway(t *testing.T) *doorway {
 	t.Helper()
-	d := &doorway{one: newProvider(t, "usher-1", strangers), two: newProvider(t, "usher-2", []oidctest.User{{Subject: "mallory", Name: "Mallory", Email: "ana@example.org"}})}
+	d := &doorway{one: newProvider(t, "usher-1", strangers), two: newProvider(t, "usher-2", namesakes)}
 	d.house = &house{t: t, clock: clock.At(clock.System{}.Now())} // the providers go by the machine's time
 	var err error
 	if d.key, err = seal.Parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="); err != nil {
