@@ -53,6 +53,7 @@ func TestTokensAreChecked(t *testing.T) {
 		{"expired", signed(now3, "https://push.example.org/", FullPolicy, noon), "ExpiredToken"},
 		{"another host", signed(now3, "https://push.example.com/", FullPolicy, later), "InvalidAudience"},
 		{"another hub", signed(now3, "https://push.example.org/mainland", FullPolicy, later), "InvalidAudience"},
+		{"the beginning of its name", signed(now3, "https://push.example.org/mai", FullPolicy, later), "InvalidAudience"},
 		{"another path", signed(now3, "https://push.example.org/main/jobs", FullPolicy, later), "InvalidAudience"},
 		{"another port", signed(now3, "https://push.example.org:9/", FullPolicy, later), "InvalidAudience"},
 		{"none", "", "MissingToken"},
@@ -99,7 +100,8 @@ func TestConnectionString(t *testing.T) {
 func FuzzParseToken(f *testing.F) {
 	keys := testKeys(f, 2)
 	good := signed(keys.key("main", FullPolicy, 2), "https://h/", FullPolicy, noon.Add(time.Hour))
-	for _, s := range []string{good, "", "SharedAccessSignature ", "SharedAccessSignature sr=%zz&sig=%&se=-1&skn=", strings.ToUpper(good)} {
+	forged := signed("made up", "https://h/", FullPolicy, noon.Add(time.Hour))
+	for _, s := range []string{good, forged, "", "SharedAccessSignature ", "SharedAccessSignature sr=%zz&sig=%&se=-1&skn=", strings.ToUpper(good)} {
 		f.Add(s)
 	}
 	sound, err := parseToken(good)
