@@ -397,3 +397,27 @@ func TestATrialNamesItsRows(t *testing.T) {
 		t.Errorf("deliveries %q, want %q", got, want)
 	}
 }
+
+// Of two registrations that came in one bulk, the first has the better claim to a handle,
+// wherever their first handles stood in the alphabet.
+func TestABulkKeepsTheOrderItCameIn(t *testing.T) {
+	r := newRig(t)
+	at := func(id, handle string) *Registration {
+		return &Registration{App: "festival", ID: id, Kind: "fcm_token", Handle: handle}
+	}
+	_, err := r.PutRegistrations(t.Context(), "festival", []*Registration{at("first", "tok:z"), at("second", "tok:a")}, Upsert)
+	r.must(err)
+	_, err = r.PutRegistration(t.Context(), at("second", "tok:z"), nil)
+	r.must(err)
+	phone := Installation{App: "festival", ID: "phone", Kind: "fcm_token", Handle: "tok:z"}
+	_, err = r.Put(t.Context(), &phone)
+	r.must(err)
+	r.must(r.DeleteInstallation(t.Context(), "festival", "phone"))
+	n := r.send(hello)
+	r.work()
+	list, _, err := r.Deliveries(t.Context(), n, deliveryPlace{No: noPlace}, 10)
+	r.must(err)
+	if len(list) != 1 || list[0].Registration != "first" {
+		t.Errorf("reached %+v, want the first of the bulk", list)
+	}
+}

@@ -1,12 +1,14 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -44,7 +46,9 @@ func asked(t *testing.T, r *rig, who, method, path, body string) (int, string) {
 		"another": {web.Caller{Name: "key:another", App: "another"}, true},
 	}
 	web.Mounter{Echo: e, Guard: guard}.Routes(r.Routes()...)
-	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // of a stream that should have been refused
+	defer cancel()
+	req := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	req.Header.Set("Who", who)
 	req.Header.Set("Content-Type", "application/json")
 	rec := httptest.NewRecorder()

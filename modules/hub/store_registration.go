@@ -41,7 +41,7 @@ const putRegistrationsSQL = `WITH n AS MATERIALIZED (
 	INSERT INTO hub.installation AS i (app_id, id, service, kind, handle, p256dh, auth, user_id, tags, templates, native, extra, expires_at,
 		registration, main, handle_at, created_at, updated_at)
 	SELECT app_id, id, service, kind, handle, p256dh, auth, user_id, tags, templates, templates IS NULL, extra, expires_at,
-		true, CASE WHEN holder IS NULL THEN turn = 1 ELSE coalesce(holder = no, false) END, $1, $1, $1 FROM o
+		true, CASE WHEN holder IS NULL THEN turn = 1 ELSE coalesce(holder = no, false) END, $1, $1, $1 FROM o ORDER BY ord -- numbers follow the caller's order: the first has the claim to its handle
 	ON CONFLICT (app_id, id) DO UPDATE SET service = EXCLUDED.service, kind = EXCLUDED.kind, handle = EXCLUDED.handle,
 		p256dh = EXCLUDED.p256dh, auth = EXCLUDED.auth, user_id = EXCLUDED.user_id, tags = EXCLUDED.tags, templates = EXCLUDED.templates,
 		native = EXCLUDED.native, extra = EXCLUDED.extra, expires_at = EXCLUDED.expires_at, main = EXCLUDED.main,
