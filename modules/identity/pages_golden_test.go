@@ -1,9 +1,6 @@
 package identity
 
 import (
-	"bytes"
-	"errors"
-	cmdline "flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,43 +10,15 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
-
-var update = cmdline.Bool("update", false, "write the golden files instead of comparing with them")
 
 // siteFiles are the templates and assets as they are on disk.
 func siteFiles() fs.FS { return os.DirFS("../../web") }
 
 // TestGoldenPages draws the main states of the pages from fixed data. To accept
 // a change: go test ./modules/identity -run Golden -update
-func TestGoldenPages(t *testing.T) {
-	renderer, err := web.NewRenderer(siteFiles(), map[string]any{"asset": func(name string) string { return "/assets/" + name }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, page := range goldenPages(t) {
-		t.Run(name, func(t *testing.T) {
-			template, _, _ := strings.Cut(name, "-")
-			var drawn bytes.Buffer
-			if err := renderer.Render(&drawn, "identity/"+template, page, nil); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join("testdata", "pages", name+".html")
-			if *update {
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, drawn.Bytes(), 0o644)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(drawn.Bytes(), want) {
-				t.Errorf("%s is not what is drawn:\n%s", path, drawn.Bytes())
-			}
-		})
-	}
-}
+func TestGoldenPages(t *testing.T) { webtest.Golden(t, "identity", goldenPages(t)) }
 
 var (
 	goldenNow   = time.Date(2026, 7, 10, 12, 0, 0, 0, time.UTC)

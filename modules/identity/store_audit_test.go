@@ -79,7 +79,9 @@ func TestAuditTellsTheFirstBadEntry(t *testing.T) {
 		{"a row put at the end", func(h *house) {
 			h.behind(`INSERT INTO identity.audit SELECT 6, at, actor, action, object, detail, hash FROM identity.audit WHERE no = 5`)
 		}, 6, "not what was written"},
-		{"a chain computed anew", func(h *house) { h.forge(5) }, 5, "seal"},
+		{"a row put well at the end", func(h *house) { h.append(6) }, 6, "past the sealed end"},
+		{"a chain computed anew", func(h *house) { h.forge(5) }, 5, "not the sealed one"},
+		{"a chain computed anew, and the head with it", func(h *house) { h.behind(`UPDATE identity.audit_head SET hash = $1`, h.forge(5)) }, 5, "seal"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newHouse(t)
@@ -92,9 +94,24 @@ func TestAuditTellsTheFirstBadEntry(t *testing.T) {
 	}
 }
 
+// append puts a line after the last, with a good hash, past the head.
+func (h *house) append(no int64) {
+	h.t.Helper()
+	l, err := scanAudit(h.db.Pool().QueryRow(h.t.Context(), `SELECT `+auditColumns+` FROM identity.audit WHERE no = $1`, no-1))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	l.No = no
+	hash, err := l.hashAfter(l.Hash)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.behind(`INSERT INTO identity.audit SELECT $1::bigint, at, actor, action, object, detail, $2 FROM identity.audit WHERE no = $1::bigint - 1`, no, []byte(hash))
+}
+
 // forge rewrites the whole chain with good hashes, as somebody can who has the
-// database and this source.
-func (h *house) forge(n int64) {
+// database and this source, and returns the last.
+func (h *house) forge(n int64) (end []byte) {
 	h.t.Helper()
 	before := make([]byte, 32)
 	for no := int64(1); no <= n; no++ {
@@ -108,7 +125,7 @@ func (h *house) forge(n int64) {
 		}
 		h.behind(`UPDATE identity.audit SET actor = $2, hash = $3 WHERE no = $1`, no, l.Actor, before)
 	}
-	h.behind(`UPDATE identity.audit_head SET hash = $1`, before)
+	return before
 }
 
 func TestAuditEntriesAtOnceMakeOneChain(t *testing.T) {

@@ -62,7 +62,11 @@ func TestKeyEndsByExpiryAndRevocation(t *testing.T) {
 	if err := h.db.Pool().QueryRow(t.Context(), `SELECT count(*) FROM identity.key_secret WHERE key_id = $1`, other.ID).Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d secrets of a revoked key are kept, %v", left, err)
 	}
-	h.newKey(KeyDraft{Name: "b", Right: web.Listen}) // the name is free again
+	again := h.newKey(KeyDraft{Name: "b", Right: web.Listen}) // the name is free again
+	h.behind(`UPDATE identity.key SET revoked_at = created_at WHERE id = $1`, again.ID)
+	if knows(h, again.Secret) {
+		t.Error("it is revoked and works, because its secret was left")
+	}
 	wantCode(t, "rotating a revoked key", h.as(web.Caller{}, func(tx *db.Tx) error { _, err := h.RotateKey(tx, other.ID, 0); return err }), fault.Conflict)
 	wantCode(t, "an unknown key", h.as(web.Caller{}, func(tx *db.Tx) error { return h.RevokeKey(tx, id.New(), machineRights...) }), fault.NotFound)
 }

@@ -44,6 +44,8 @@ func TestClaimMakesTheFirstOwnerOnce(t *testing.T) {
 	if h.roleOf(eve) != RoleCustomer {
 		t.Error("Eve became something")
 	}
+	h.behind(`UPDATE identity.person SET role = 'customer'`)
+	wantCode(t, "the same link again, and no owner any more", h.accept(secret, eve), fault.Forbidden)
 }
 
 func TestClaimLinkDies(t *testing.T) {
