@@ -83,7 +83,7 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 
 .PHONY: golden
 golden: ## write the golden files anew; look at the difference before you commit it
-	@set -euo pipefail; for dir in $$(grep -rlE --include='*_test.go' 'Bool\("update"' app modules | xargs -n1 dirname | sort -u); do \
+	@set -euo pipefail; for dir in $$(grep -rlE --include='*_test.go' 'webtest\.(Golden|Same)|Bool\("update"' app modules | xargs -n1 dirname | sort -u); do \
 	  go test -run Golden "./$$dir" -update; \
 	done
 

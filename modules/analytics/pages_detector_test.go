@@ -1,14 +1,11 @@
 package analytics
 
 import (
-	"bytes"
-	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 // siteOnDisk is the templates and assets as they are on disk.
@@ -51,34 +49,7 @@ func goldenDetectorPages() map[string]any {
 
 // TestGoldenDetectorPages draws the pages from fixed data. To accept a change:
 // go test ./modules/analytics -run Golden -update
-func TestGoldenDetectorPages(t *testing.T) {
-	renderer, err := web.NewRenderer(siteOnDisk(), map[string]any{"asset": func(name string) string { return "/assets/" + name }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, page := range goldenDetectorPages() {
-		t.Run(name, func(t *testing.T) {
-			template, _, _ := strings.Cut(name, "-")
-			var drawn bytes.Buffer
-			if err := renderer.Render(&drawn, "analytics/"+template, page, nil); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join("testdata", "pages", name+".html")
-			if *update {
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, drawn.Bytes(), 0o644)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(drawn.Bytes(), want) {
-				t.Errorf("%s is drawn otherwise; look at it with -update and git diff", path)
-			}
-		})
-	}
-}
+func TestGoldenDetectorPages(t *testing.T) { webtest.Golden(t, "analytics", goldenDetectorPages()) }
 
 func TestChartMarksAlarmsWhereTheyWere(t *testing.T) {
 	var m memory

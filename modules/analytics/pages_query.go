@@ -48,6 +48,12 @@ type queryRow struct {
 	Last  string // newest final value
 }
 
+// queriesPage lists the queries.
+type queriesPage struct {
+	Queries []queryRow
+	May     bool // change them
+}
+
 const (
 	sparkOutputs = 40
 	pageKeys     = 100 // offered to choose from
@@ -80,7 +86,7 @@ func (s *Service) pageQueries(c echo.Context) error {
 		}
 		rows[i].Key, rows[i].Spark, rows[i].Last = keys[0], sparkline(list), valueText(list[0].Value)
 	}
-	return c.Render(http.StatusOK, "analytics/queries", rows)
+	return c.Render(http.StatusOK, "analytics/queries", queriesPage{Queries: rows, May: admin(c)})
 }
 
 // queryPage is all that is told of one query.
@@ -94,6 +100,7 @@ type queryPage struct {
 	Points []outputRow // of Key, oldest first, then provisional
 	Open   []outputRow // provisional of all keys, newest first
 	Oldest string      // of the facts kept, for the replay
+	May    bool        // change it
 	Wrong  []fault.Field
 }
 
@@ -107,7 +114,7 @@ func (s *Service) pageQuery(c echo.Context) error {
 
 func (s *Service) showQuery(c echo.Context, status int, q Query, wrong []fault.Field) error {
 	ctx := c.Request().Context()
-	p := queryPage{Query: q, Says: q.says(), Wrong: wrong, Key: c.QueryParam("key")}
+	p := queryPage{Query: q, Says: q.says(), May: admin(c), Wrong: wrong, Key: c.QueryParam("key")}
 	stats, err := s.statsByName(ctx)
 	if err != nil {
 		return err

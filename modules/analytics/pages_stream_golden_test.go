@@ -1,18 +1,14 @@
 package analytics
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/stream"
-	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 func goldenStreamPages() map[string]any {
@@ -45,31 +41,4 @@ func goldenStreamPages() map[string]any {
 
 // TestGoldenStreamPages draws the pages from fixed data. To accept a change:
 // go test ./modules/analytics -run Golden -update
-func TestGoldenStreamPages(t *testing.T) {
-	renderer, err := web.NewRenderer(siteOnDisk(), map[string]any{"asset": func(name string) string { return "/assets/" + name }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, page := range goldenStreamPages() {
-		t.Run(name, func(t *testing.T) {
-			template, _, _ := strings.Cut(name, "-")
-			var drawn bytes.Buffer
-			if err := renderer.Render(&drawn, "analytics/"+template, page, nil); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join("testdata", "pages", name+".html")
-			if *update {
-				if err := os.WriteFile(path, drawn.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(drawn.Bytes(), want) {
-				t.Errorf("%s is drawn otherwise; look at it with -update and git diff", path)
-			}
-		})
-	}
-}
+func TestGoldenStreamPages(t *testing.T) { webtest.Golden(t, "analytics", goldenStreamPages()) }

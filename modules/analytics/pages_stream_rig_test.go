@@ -110,7 +110,7 @@ func streamSite(t *testing.T, s *Service, guard web.Guard) *echo.Echo {
 	site := echo.New()
 	site.Renderer, site.HTTPErrorHandler = e.Renderer, e.HTTPErrorHandler
 	m := web.Mounter{Echo: site, Guard: guard}
-	m.Pages(s.StreamPages()...)
+	m.Pages(s.Pages()...)
 	m.Routes(s.streamRoutes()...)
 	return site
 }

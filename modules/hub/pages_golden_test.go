@@ -1,12 +1,8 @@
 package hub
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	cmdline "flag"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,59 +11,12 @@ import (
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
-	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
-
-var update = cmdline.Bool("update", false, "write the golden files instead of comparing with them")
 
 // TestGoldenPages draws the main states of the pages from fixed data. To accept
 // a change: go test ./modules/hub -run Golden -update
-func TestGoldenPages(t *testing.T) {
-	renderer, err := web.NewRenderer(siteFiles(), map[string]any{"asset": func(name string) string { return "/assets/" + name }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, page := range goldenPages(t) {
-		t.Run(name, func(t *testing.T) {
-			template, _, _ := strings.Cut(name, "-")
-			var drawn bytes.Buffer
-			if err := renderer.Render(&drawn, "hub/"+template, page, nil); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join("testdata", "pages", name+".html")
-			if *update {
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, drawn.Bytes(), 0o644)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if line, got, expected := firstDifference(drawn.String(), string(want)); line > 0 {
-				t.Errorf("%s, line %d:\n got %s\nwant %s", path, line, got, expected)
-			}
-		})
-	}
-}
-
-// firstDifference is the number and both forms of the first line that differs; 0 for none.
-func firstDifference(a, b string) (line int, in, other string) {
-	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
-	for i := range max(len(as), len(bs)) {
-		var x, y string
-		if i < len(as) {
-			x = as[i]
-		}
-		if i < len(bs) {
-			y = bs[i]
-		}
-		if x != y || i >= len(as) || i >= len(bs) {
-			return i + 1, x, y
-		}
-	}
-	return 0, "", ""
-}
+func TestGoldenPages(t *testing.T) { webtest.Golden(t, "hub", goldenPages(t)) }
 
 var goldenID = id.ID{0x01, 0x98, 0x0c, 15: 7}
 

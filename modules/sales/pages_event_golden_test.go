@@ -9,6 +9,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 var (
@@ -55,14 +56,7 @@ func goldenEventPages() map[string]any {
 	}
 }
 
-func TestGoldenEventPages(t *testing.T) {
-	for name, page := range goldenEventPages() {
-		t.Run(name, func(t *testing.T) {
-			template, _, _ := strings.Cut(name, "-")
-			golden(t, "sales/"+template, name, page)
-		})
-	}
-}
+func TestGoldenEventPages(t *testing.T) { webtest.Golden(t, "sales", goldenEventPages()) }
 
 // The golden files hold what the templates draw, not what was forgotten.
 func TestEveryEventTemplateIsTried(t *testing.T) {

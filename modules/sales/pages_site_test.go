@@ -1,16 +1,12 @@
 package sales
 
 import (
-	"bytes"
-	"errors"
-	cmdline "flag"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,8 +14,6 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/web"
 )
-
-var update = cmdline.Bool("update", false, "write the golden files instead of comparing with them")
 
 // everyone lets any caller do anything, as "ana".
 type everyone struct{}
@@ -82,36 +76,6 @@ func shows(t *testing.T, rec *httptest.ResponseRecorder, status int, texts ...st
 	for _, text := range texts {
 		if !strings.Contains(rec.Body.String(), text) {
 			t.Errorf("the page does not show %q:\n%s", text, rec.Body)
-		}
-	}
-}
-
-// golden draws a page and compares it with its file under testdata/pages. To accept a
-// change: go test ./modules/sales -run Golden -update
-func golden(t *testing.T, template, name string, page any) {
-	t.Helper()
-	renderer, err := web.NewRenderer(siteFiles(), map[string]any{"asset": func(name string) string { return "/assets/" + name }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var drawn bytes.Buffer
-	if err := renderer.Render(&drawn, template, page, nil); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join("testdata", "pages", name+".html")
-	if *update {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, drawn.Bytes(), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, expected := strings.Split(drawn.String(), "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(got), len(expected)) {
-		if i >= len(got) || i >= len(expected) || got[i] != expected[i] {
-			t.Fatalf("%s differs from line %d on:\n%s", path, i+1, strings.Join(got[min(i, len(got)):min(i+1, len(got))], "\n"))
 		}
 	}
 }

@@ -1,10 +1,6 @@
 package ical
 
 import (
-	"bytes"
-	"errors"
-	cmdline "flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,9 +9,9 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
-)
 
-var update = cmdline.Bool("update", false, "write the golden files instead of comparing with them")
+	"github.com/usherhq/usher/modules/kernel/webtest"
+)
 
 func in(t testing.TB, zone, at string) time.Time {
 	t.Helper()
@@ -40,14 +36,7 @@ func TestGoldenEntries(t *testing.T) {
 		"universal":               {UID: "4@usher", Stamp: stamp, Start: in(t, "UTC", "2027-01-10 18:00"), Summary: "Stream"},
 	} {
 		path, got := filepath.Join("testdata", name+".ics"), Write(e)
-		if *update {
-			if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(path, got, 0o644)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s: %v\n%s", name, err, got)
-		}
+		webtest.Same(t, path, got)
 	}
 }
 

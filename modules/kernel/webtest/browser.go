@@ -1,0 +1,170 @@
+package webtest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// Browser is a tab of a real Chromium that remembers what went wrong in it.
+type Browser struct {
+	Ctx  context.Context // for chromedp's own calls
+	Base string          // of paths; "" takes whole URLs
+
+	t        testing.TB
+	mu       sync.Mutex
+	complain []string // console errors, exceptions, refusals of the content policy
+}
+
+// NewBrowser opens a tab. Chromium ends with the test, and after four minutes at the most.
+// more are further flags of chromedp, such as a camera that is played from a file.
+func NewBrowser(t testing.TB, base string, more ...chromedp.ExecAllocatorOption) *Browser {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(options, more...)...)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &Browser{t: t, Ctx: ctx, Base: base}
+	b.Do(chromedp.Steps()) // starts Chromium
+	console := chromedp.Console(ctx)
+	go func() {
+		for m, err := range console {
+			if err != nil {
+				return
+			}
+			if m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleException {
+				b.mu.Lock()
+				b.complain = append(b.complain, m.Text+" "+m.URL)
+				b.mu.Unlock()
+			}
+		}
+	}()
+	return b
+}
+
+// Do runs steps and fails the test when one fails.
+func (b *Browser) Do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.Ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Open goes to a path of Base.
+func (b *Browser) Open(path string) { b.t.Helper(); b.Do(chromedp.Navigate(b.Base + path)) }
+
+// Until waits for an expression to become true, over navigations too.
+func (b *Browser) Until(expression string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.Ctx, 20*time.Second)
+	defer cancel()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		if ok && err == nil {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			text, _ := chromedp.Run(b.Ctx, chromedp.Evaluate[string]("document.body.innerText"))
+			b.t.Fatalf("%s: %v; the page says:\n%s", expression, err, text)
+		}
+	}
+}
+
+// Text is what an expression gives.
+func (b *Browser) Text(expression string) string {
+	b.t.Helper()
+	text, err := chromedp.Run(b.Ctx, chromedp.Evaluate[string](expression))
+	if err != nil {
+		b.t.Fatal(expression, err)
+	}
+	return text
+}
+
+// Dress sets the width of the window and whether it is "light" or "dark".
+func (b *Browser) Dress(width int64, scheme string) {
+	b.t.Helper()
+	b.Do(chromedp.EmulateViewport(width, 900))
+	_, err := chromedp.Call(b.Ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+const axeRules = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations))`
+
+// Accessible fails when axe-core finds something on the page as it is now.
+func (b *Browser) Accessible(where string) {
+	b.t.Helper()
+	axe, err := os.ReadFile(filepath.Join("..", "..", "web", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		b.t.Fatalf("axe-core is missing, run make assets: %v", err)
+	}
+	b.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](string(axe) + ";void 0")))
+	report, err := chromedp.Run(b.Ctx, chromedp.Evaluate[string](axeRules, chromedp.EvalAwaitPromise))
+	if err != nil || report != "[]" {
+		b.t.Errorf("%s: %v %s", where, err, report)
+	}
+}
+
+// Look opens a page at phone and desktop width, light and dark, and fails when it is wider
+// than the window or axe-core finds something.
+func (b *Browser) Look(path string) {
+	b.t.Helper()
+	for _, width := range []int64{390, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.Dress(width, scheme)
+			b.Open(path)
+			over, err := chromedp.Run(b.Ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth - innerWidth`))
+			if err != nil || over > 0 {
+				b.t.Errorf("%s at %d: %v pixels too wide, %v", path, width, over, err)
+			}
+			b.Accessible(path + ", " + scheme)
+		}
+	}
+}
+
+// Quiet fails when the console complained since the last call, except of texts that hold
+// one of these.
+func (b *Browser) Quiet(except ...string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+complaints:
+	for _, c := range b.complain {
+		for _, e := range except {
+			if strings.Contains(c, e) {
+				continue complaints
+			}
+		}
+		b.t.Error("console: " + c)
+	}
+	b.complain = nil
+}
+
+// Picture writes what is seen to a PNG file, for people to look at.
+func (b *Browser) Picture(path string) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.Ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(path, png, 0o644)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
