@@ -41,11 +41,7 @@ test/clients/%/node_modules/.done: test/clients/%/package-lock.json
 	touch $@
 
 .PHONY: clients
-clients: test/clients/azure/node_modules/.done ## true clients of other services, for tests
-
-test/clients/azure/node_modules/.done: test/clients/azure/package-lock.json
-	cd test/clients/azure && npm ci --no-fund --no-audit
-	touch $@
+clients: $(CLIENTS) ## true clients of other services, for tests
 
 .PHONY: test
 test: need-test assets $(CLIENTS) ## every test (TESTFLAGS="-race" for the race detector)
