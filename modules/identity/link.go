@@ -21,6 +21,9 @@ func (s *Service) link(tx *db.Tx, session string, v Vouched) error {
 	if err != nil {
 		return err
 	}
+	if !v.ProvedAt.IsZero() && tx.Now().Sub(v.ProvedAt) >= freshFor {
+		return fault.E(op, fault.Forbidden, v.Provider+" did not ask who is there, it remembered", nil).WithFix("sign out there, and link it again")
+	}
 	if err := lockLogin(tx, v.Issuer, v.Subject); err != nil {
 		return err
 	}

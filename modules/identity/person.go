@@ -11,6 +11,7 @@ type Vouched struct {
 	Name     string
 	Email    string
 	Locale   string
+	ProvedAt time.Time // when the person proved to the provider who they are; zero: it does not tell
 }
 
 // Login is one way a person signs in.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -149,7 +150,8 @@ func (o *openID) address(ctx context.Context, r signInRequest) (string, error) {
 		options = append(options, oauth2.SetAuthURLParam("response_mode", "form_post"))
 	}
 	if r.again && o.kind.prompt != "" {
-		options = append(options, oauth2.SetAuthURLParam("prompt", o.kind.prompt))
+		options = append(options, oauth2.SetAuthURLParam("prompt", o.kind.prompt),
+			oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(freshFor.Seconds())))) // so that it must tell auth_time
 	}
 	return cfg.AuthCodeURL(r.state, options...), nil
 }
@@ -204,10 +206,15 @@ type claims struct {
 	Email           string `json:"email"`
 	Locale          string `json:"locale"`
 	Tenant          string `json:"tid"`
+	ProvedAt        int64  `json:"auth_time"` // seconds since 1970; 0: not told
 }
 
 func (c claims) vouched(provider string) Vouched {
-	return Vouched{Provider: provider, Issuer: c.Issuer, Subject: c.Subject, Name: told(c.Name), Email: told(c.Email), Locale: told(c.Locale)}
+	v := Vouched{Provider: provider, Issuer: c.Issuer, Subject: c.Subject, Name: told(c.Name), Email: told(c.Email), Locale: told(c.Locale)}
+	if c.ProvedAt > 0 {
+		v.ProvedAt = time.Unix(c.ProvedAt, 0).UTC()
+	}
+	return v
 }
 
 // told bounds what a provider says about somebody.

@@ -87,7 +87,7 @@ const sameOrigin = "same-origin"
 func (v *visitor) linked(provider, user string) int {
 	v.t.Helper()
 	to := v.begin("/auth/"+provider+"/link?return=/account", "Sec-Fetch-Site", sameOrigin)
-	if valueOf(to, "prompt") != "login" {
+	if valueOf(to, "prompt") != "login" || valueOf(to, "max_age") != "600" {
 		v.t.Errorf("the provider need not ask again: %s", to)
 	}
 	status, _, _ := v.ask(v.pick(to, user), nil)
@@ -144,6 +144,19 @@ func TestLinkingNeedsAFreshSignInOnBothSides(t *testing.T) {
 	v.refused("the session grew old on the way", v.pick(late, "mallory"))
 	v.refused("in another sign-in's cookie", back)
 	d.signedOutMeanwhile(v)
+}
+
+// A provider that lets a browser in because it was there yesterday proves nothing now.
+func TestLinkingNeedsAProviderThatAskedNow(t *testing.T) {
+	d := newDoorway(t)
+	v := d.visitor()
+	v.signIn("one", "ana")
+	for age, want := range map[time.Duration]int{freshFor + time.Second: http.StatusForbidden, freshFor - time.Minute: http.StatusSeeOther} {
+		d.two.Lie(map[string]any{"auth_time": d.clock.Now().Add(-age).Unix()})
+		if status := v.linked("two", "mallory"); status != want {
+			t.Errorf("asked %v ago: %d, want %d", age, status, want)
+		}
+	}
 }
 
 func (d *doorway) signedOutMeanwhile(v *visitor) {
