@@ -47,7 +47,9 @@ var unheard = []exemption{
 	{"SentimentShifted", "", "pricing will weigh it (issue 8); people see it on /alarms"},
 	{"CartAbandoned", "", "vouchers will be offered for carts left behind; webhooks will announce it"},
 	{"TicketRefunded", "", "analytics will take it off what was sold; webhooks will announce it"},
-	{"OrdersPlaced", "", "the detectors will count them once sales is wired; webhooks will announce it"},
+	{"OrdersPlaced", "", "the detector buying counts it by its type; webhooks will announce it"},
+	{"CartsOpened", "", "the detector carts counts it by its type; webhooks will announce it"},
+	{"CartsAbandoned", "", "reminders and vouchers for carts left behind; standing queries count it by its type; webhooks will announce it"},
 	{"CapacityReached", "", "followers will be told; webhooks will announce it"},
 }
 

@@ -28,6 +28,7 @@ type Detector struct {
 	Filter   string        `koanf:"filter" json:"filter"`     // "": all of them
 	Event    string        `koanf:"event" json:"event"`       // path of the event in the fact; "": $.event
 	Category string        `koanf:"category" json:"category"` // and of the category; "": not told apart
+	Count    string        `koanf:"count" json:"count"`       // path of how many things a fact tells of; "": each counts as one
 	Method   string        `koanf:"method" json:"method"`     // "": shift
 	Bin      time.Duration `koanf:"bin" json:"bin"`           // 0: 1m, 5m for sentiment
 	// Late is how much older than its arrival a fact may be; an older one counts at
@@ -43,7 +44,9 @@ type Detector struct {
 // DefaultDetectors watch what every promoter has. A type that never occurs costs nothing.
 func DefaultDetectors() []Detector {
 	return []Detector{
-		{Name: "buying", Types: []string{"sale.completed", "sales.order_placed"}},
+		// An external shop's sales come one by one, our own till tells of batches.
+		{Name: "buying", Types: []string{"sale.completed", "sales.orders_placed"}, Count: "$.count"},
+		{Name: "carts", Types: []string{"cart.opened", "sales.carts_opened"}, Count: "$.count"},
 		{Name: "views", Types: []string{"page.viewed"}},
 		// Feeds are polled, so posts are minutes old when they come.
 		{Name: "posts", Types: []string{"social.post"}, Bin: 5 * time.Minute, Late: 6 * time.Minute},
@@ -144,7 +147,7 @@ func (d Detector) check(bad func(field, problem, fix string)) {
 	if _, err := filter.Parse(d.Filter); d.Filter != "" && err != nil {
 		bad("filter", fault.Message(err), "such as $.channel == \"web\"")
 	}
-	for _, p := range [][2]string{{"event", d.Event}, {"category", d.Category}} {
+	for _, p := range [][2]string{{"event", d.Event}, {"category", d.Category}, {"count", d.Count}} {
 		if _, err := filter.ParsePath(p[1]); p[1] != "" && err != nil {
 			bad(p[0], fault.Message(err), "such as $."+p[0])
 		}
@@ -156,6 +159,7 @@ type watched struct {
 	Detector
 	filter          *filter.Expr // nil: everything
 	event, category filter.Path
+	count           *filter.Path // nil: each fact is one
 	text, lang      filter.Path
 }
 
@@ -171,6 +175,10 @@ func watch(all []Detector) []watched {
 		}
 		if d.Category != "" {
 			w.category = must(d.Category)
+		}
+		if d.Count != "" {
+			p := must(d.Count)
+			w.count = &p
 		}
 		out[i] = w
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -74,11 +75,27 @@ func tally(all []watched, judged map[string]time.Time, facts []stream.Fact) map[
 			at := latest(latest(f.Time, f.ReceivedAt.Add(-w.Late)), to.Add(time.Microsecond))
 			key := binKey{series{w.Name, event, category}, binEnd(at, w.Bin)}
 			b := bins[key]
-			bins[key] = binCount{b.N + 1, b.Total + score}
+			n := w.weigh(doc)
+			bins[key] = binCount{b.N + n, b.Total + score*float64(n)}
 		}
 	}
 	return bins
 }
+
+// weigh is how many things a fact tells of: one, unless it states a whole number of them.
+func (w *watched) weigh(doc filter.Document) int64 {
+	if w.count == nil {
+		return 1
+	}
+	n, ok := w.count.Number(doc)
+	if !ok || n < 0 || n > maxCount || n != math.Trunc(n) {
+		return 1
+	}
+	return int64(n)
+}
+
+// maxCount bounds what one fact may count for: what a sender claims must not drown everything else.
+const maxCount = 10_000
 
 // binEnd is the end of the bin (end − width, end] that t lies in.
 func binEnd(t time.Time, width time.Duration) time.Time {

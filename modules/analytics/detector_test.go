@@ -65,6 +65,22 @@ func TestTallyPutsFactsIntoTheirBins(t *testing.T) {
 	}
 }
 
+func TestAFactCountsForAsManyAsItTells(t *testing.T) {
+	noon := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	all := watch([]Detector{{Name: "buying", Types: []string{"sales.orders_placed"}, Count: "$.count"}})
+	for data, want := range map[string]int64{
+		`{"event": "gig", "count": 256}`: 256, `{"event": "gig", "count": 0}`: 0, `{"event": "gig"}`: 1, `{"event": "gig", "count": "7"}`: 1,
+		`{"event": "gig", "count": 1.5}`: 1, `{"event": "gig", "count": -3}`: 1, `{"event": "gig", "count": 1e9}`: 1,
+	} {
+		bins := tally(all, map[string]time.Time{"buying": noon}, []stream.Fact{{Type: "sales.orders_placed", Time: noon, ReceivedAt: noon, Data: json.RawMessage(data)}})
+		for _, got := range bins {
+			if got.N != want {
+				t.Errorf("%s counts for %d, want %d", data, got.N, want)
+			}
+		}
+	}
+}
+
 func TestDetectorsAreValidated(t *testing.T) {
 	if err := Defaults().Validate(); err != nil {
 		t.Error(err)

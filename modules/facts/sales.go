@@ -10,6 +10,7 @@ import (
 // batch: an on-sale places thousands of orders a second.
 type OrdersPlaced struct {
 	Event  id.ID         `json:"event"`
+	Count  int           `json:"count"` // of Orders
 	Orders []OrderPlaced `json:"orders"`
 	At     time.Time     `json:"at"`
 }
@@ -33,6 +34,42 @@ func (OrdersPlaced) FactType() string { return "sales.orders_placed" }
 
 // FactKey orders the facts of one event.
 func (f OrdersPlaced) FactKey() string { return f.Event.String() }
+
+// CartsOpened says that tickets were put into carts. One fact tells of a batch.
+type CartsOpened struct {
+	Event id.ID       `json:"event"`
+	Count int         `json:"count"` // of Carts
+	Carts []CartLines `json:"carts"`
+	At    time.Time   `json:"at"`
+}
+
+// CartLines is one cart, and what was put into it.
+type CartLines struct {
+	Cart  id.ID      `json:"cart"`
+	Lines []SoldLine `json:"lines"`
+}
+
+// FactType names the fact in the stream.
+func (CartsOpened) FactType() string { return "sales.carts_opened" }
+
+// FactKey orders the facts of one event.
+func (f CartsOpened) FactKey() string { return f.Event.String() }
+
+// CartsAbandoned says that the holds of carts ran out without an order, and that
+// their tickets are on sale again. A late payment may still buy them anew. A cart
+// whose lines were given back in two steps is told of twice, each time with other lines.
+type CartsAbandoned struct {
+	Event id.ID       `json:"event"`
+	Count int         `json:"count"` // of Carts
+	Carts []CartLines `json:"carts"`
+	At    time.Time   `json:"at"`
+}
+
+// FactType names the fact in the stream.
+func (CartsAbandoned) FactType() string { return "sales.carts_abandoned" }
+
+// FactKey orders the facts of one event.
+func (f CartsAbandoned) FactKey() string { return f.Event.String() }
 
 // CapacityReached says that the last ticket of a category is sold.
 type CapacityReached struct {

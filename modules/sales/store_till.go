@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
 )
@@ -282,32 +281,4 @@ func (s store) lockCarts(tx *db.Tx, round []*ask) (map[id.ID]held, error) {
 		return l, nil
 	})
 	return out, err
-}
-
-// announce puts the round's orders into the stream, a fact an event.
-func (s store) announce(tx *db.Tx, round []*ask) error {
-	var events []id.ID
-	by := map[id.ID]*facts.OrdersPlaced{}
-	for _, a := range round {
-		if !a.sells() {
-			continue
-		}
-		f := by[a.order.Event]
-		if f == nil {
-			f = &facts.OrdersPlaced{Event: a.order.Event, At: tx.Now()}
-			by[a.order.Event] = f
-			events = append(events, a.order.Event)
-		}
-		placed := facts.OrderPlaced{Order: a.order.ID, Currency: a.order.Currency, Lines: make([]facts.SoldLine, len(a.lines))}
-		for i, l := range a.lines {
-			placed.Lines[i] = facts.SoldLine{Category: l.Category, Qty: l.Qty, UnitMinor: l.UnitMinor}
-		}
-		f.Orders = append(f.Orders, placed)
-	}
-	for _, e := range events {
-		if err := tx.Emit(*by[e]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package sales
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
 )
@@ -144,7 +142,7 @@ func (s store) write(tx *db.Tx, round []*ask, verdicts []verdict, need []need) (
 	if len(round) == 0 {
 		return nil, nil
 	}
-	if err := s.announce(tx, round); err != nil {
+	if err := announce(tx, round); err != nil {
 		return nil, err
 	}
 	var c columns
@@ -177,29 +175,7 @@ func (s store) write(tx *db.Tx, round []*ask, verdicts []verdict, need []need) (
 	if err := tx.Conn().SendBatch(tx.Ctx(), b).Close(); err != nil {
 		return nil, err
 	}
-	return left, s.announceEnd(tx, round, left)
-}
-
-// announceEnd tells of the categories whose last ticket this round sold.
-func (s store) announceEnd(tx *db.Tx, round []*ask, left []remaining) error {
-	for _, r := range left {
-		if r.left > 0 || r.held > 0 || !sellsOf(round, r.stock) {
-			continue
-		}
-		if err := tx.Emit(facts.CapacityReached{Event: r.event, Category: r.stock, At: tx.Now()}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func sellsOf(round []*ask, category id.ID) bool {
-	for _, a := range round {
-		if a.sells() && slices.ContainsFunc(a.lines, func(l Line) bool { return l.Category == category }) {
-			return true
-		}
-	}
-	return false
+	return left, announceEnd(tx, round, left)
 }
 
 // queueChange queues the change of one stock, and notes what is left of it.

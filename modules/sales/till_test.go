@@ -147,12 +147,63 @@ func TestSalesAreAnnounced(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	told := h.number(`SELECT coalesce(sum((l->>'qty')::int), 0) FROM stream.log, jsonb_array_elements(data->'orders') o, jsonb_array_elements(o->'lines') l
-		WHERE type = 'sales.orders_placed'`)
-	if told != 600 {
-		t.Errorf("the stream tells of %d tickets, 600 were sold", told)
+	facts, orders, tickets := h.told("sales.orders_placed", "orders")
+	if orders != 200 || tickets != 600 || facts >= 200 {
+		t.Errorf("%d facts tell of %d orders and %d tickets; 200 and 600 were sold, a batch has one fact", facts, orders, tickets)
 	}
-	if facts := h.number(`SELECT count(*) FROM stream.log`); facts >= 200 {
-		t.Errorf("%d facts for 200 orders: one a batch was meant", facts)
+}
+
+func TestCartsAreAnnouncedWhenTheyOpenAndWhenTheyAreLeft(t *testing.T) {
+	h := newHouse(t)
+	a, b := h.category(1000), h.category(1000)
+	lines := []Line{{Category: a, Qty: 1, UnitMinor: 7}, {Category: b, Qty: 2, UnitMinor: 9}}
+	carts := make([]id.ID, 100)
+	crowd(len(carts), func(i int) {
+		cart, _, err := h.Hold(t.Context(), h.purchase("", lines...))
+		if err != nil {
+			t.Error(err)
+		}
+		carts[i] = cart.ID
+	})
+	if facts, opened, tickets := h.told("sales.carts_opened", "carts"); opened != 100 || tickets != 300 || facts >= 100 {
+		t.Errorf("%d facts tell of %d carts with %d tickets; 100 with 300 were opened", facts, opened, tickets)
 	}
+	crowd(40, func(i int) {
+		if _, _, err := h.Confirm(t.Context(), carts[i], h.purchase("", lines...)); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, cart := range carts[40:50] {
+		if err := h.Release(t.Context(), cart, lines); err != nil {
+			t.Error(err)
+		}
+	}
+	h.exec(`UPDATE sales.hold SET expires_at = now() - interval '1 second'`)
+	for range 2 {
+		if _, err := h.Expire(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	facts, left, tickets := h.told("sales.carts_abandoned", "carts")
+	if facts != 1 || left != 50 || tickets != 150 {
+		t.Errorf("%d facts tell of %d carts with %d tickets; 50 with 150 were left behind", facts, left, tickets)
+	}
+	if other := h.number(`SELECT count(*) FROM stream.log, jsonb_array_elements(data->'carts') c WHERE type = 'sales.carts_abandoned' AND (c->>'cart')::uuid = ANY($1)`, carts[:50]); other != 0 {
+		t.Errorf("%d carts are called abandoned that were bought or given back", other)
+	}
+	if n := h.number(`SELECT count(*) FROM stream.log WHERE type LIKE 'sales.%' AND key <> $1`, h.event.String()); n != 0 {
+		t.Errorf("%d facts are of another event", n)
+	}
+	h.audit()
+}
+
+// told adds up the facts of a type, what their list holds, and its tickets. What
+// count says must be the list's length.
+func (h *house) told(kind, list string) (facts, things, tickets int) {
+	h.t.Helper()
+	facts = h.number(`SELECT count(*) FROM stream.log WHERE type = $1`, kind)
+	things = h.number(`SELECT coalesce(sum((data->>'count')::int), 0) FROM stream.log WHERE type = $1 AND (data->>'count')::int = jsonb_array_length(data->$2)`, kind, list)
+	tickets = h.number(`SELECT coalesce(sum((l->>'qty')::int), 0) FROM stream.log, jsonb_array_elements(data->$2) o, jsonb_array_elements(o->'lines') l
+		WHERE type = $1`, kind, list)
+	return facts, things, tickets
 }

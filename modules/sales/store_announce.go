@@ -1,0 +1,97 @@
+package sales
+
+import (
+	"slices"
+
+	"github.com/usherhq/usher/modules/facts"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// announce puts the round's orders and new carts into the stream: a fact an event and sort.
+func announce(tx *db.Tx, round []*ask) error {
+	placed, opened := map[id.ID]*facts.OrdersPlaced{}, map[id.ID]*facts.CartsOpened{}
+	var all []db.Fact // in the order in which the events came
+	for _, a := range round {
+		event := a.order.Event
+		switch {
+		case a.sells():
+			f := placed[event]
+			if f == nil {
+				f = &facts.OrdersPlaced{Event: event, At: tx.Now(), Orders: make([]facts.OrderPlaced, 0, len(round))}
+				placed[event], all = f, append(all, f)
+			}
+			f.Count++
+			f.Orders = append(f.Orders, facts.OrderPlaced{Order: a.order.ID, Currency: a.order.Currency, Lines: soldLines(a.lines)})
+		case a.kind == askHold:
+			f := opened[event]
+			if f == nil {
+				f = &facts.CartsOpened{Event: event, At: tx.Now(), Carts: make([]facts.CartLines, 0, len(round))}
+				opened[event], all = f, append(all, f)
+			}
+			f.Count++
+			f.Carts = append(f.Carts, facts.CartLines{Cart: a.cart, Lines: soldLines(a.lines)})
+		}
+	}
+	return emit(tx, all)
+}
+
+func soldLines(lines []Line) []facts.SoldLine {
+	out := make([]facts.SoldLine, len(lines))
+	for i, l := range lines {
+		out[i] = facts.SoldLine{Category: l.Category, Qty: l.Qty, UnitMinor: l.UnitMinor}
+	}
+	return out
+}
+
+// announceAbandoned tells whose time was over; events says what each category belongs to.
+func announceAbandoned(tx *db.Tx, ended []endedHold, events map[id.ID]id.ID) error {
+	by, carts := map[id.ID]*facts.CartsAbandoned{}, map[id.ID]int{}
+	var all []db.Fact
+	for _, h := range ended {
+		event := events[h.Category]
+		f := by[event]
+		if f == nil {
+			f = &facts.CartsAbandoned{Event: event, At: tx.Now()}
+			by[event], all = f, append(all, f)
+		}
+		at, known := carts[h.cart]
+		if !known {
+			at, carts[h.cart] = f.Count, f.Count
+			f.Count, f.Carts = f.Count+1, append(f.Carts, facts.CartLines{Cart: h.cart})
+		}
+		f.Carts[at].Lines = append(f.Carts[at].Lines, soldLines([]Line{h.Line})...)
+	}
+	return emit(tx, all)
+}
+
+// announceEnd tells of the categories whose last ticket this round sold.
+func announceEnd(tx *db.Tx, round []*ask, left []remaining) error {
+	for _, r := range left {
+		if r.left > 0 || r.held > 0 || !sellsOf(round, r.stock) {
+			continue
+		}
+		if err := tx.Emit(facts.CapacityReached{Event: r.event, Category: r.stock, At: tx.Now()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sellsOf(round []*ask, category id.ID) bool {
+	for _, a := range round {
+		if a.sells() && slices.ContainsFunc(a.lines, func(l Line) bool { return l.Category == category }) {
+			return true
+		}
+	}
+	return false
+}
+
+func emit(tx *db.Tx, all []db.Fact) error {
+	for _, f := range all {
+		if err := tx.Emit(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
