@@ -16,6 +16,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales"
 )
 
 // Config is every setting of Usher: one section for each module that has any.
@@ -35,6 +36,7 @@ type Config struct {
 	Hub      hub.Config      `koanf:"hub"`
 	Azure    azure.Config    `koanf:"azure"`
 
+	Sales     sales.Config     `koanf:"sales"`
 	Analytics analytics.Config `koanf:"analytics"`
 }
 
@@ -101,6 +103,7 @@ func Defaults() Config {
 		Hub:      hub.Defaults(),
 		Azure:    azure.Defaults(),
 
+		Sales:     sales.Defaults(),
 		Analytics: analytics.Defaults(),
 	}
 }
@@ -109,7 +112,7 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Analytics.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Sales.Validate(), c.Analytics.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)

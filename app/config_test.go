@@ -101,7 +101,7 @@ access:
   keys:
     - {name: a, secret: short, rights: [send, fly]}
     - {name: a, secret: "0123456789012345678901", rights: []}
-zone: 1
+colour: 1
 log:
   level: loud
 `)
@@ -129,7 +129,7 @@ log:
 		"access.keys[0].secret must have at least 20 characters | ",
 		"access.keys[0].rights[1] must be one of listen, send, manage | ",
 		"access.keys[1].rights must have at least 1 entries | ",
-		"zone is not a known key (FILE:18) | remove it; `usher config print` lists every key",
+		"colour is not a known key (FILE:18) | remove it; `usher config print` lists every key",
 		"log is given twice (FILE:19 and line 13) | keep one",
 		"USHER_HTTP_LISTENN sets no known key (environment) | did you mean USHER_HTTP_LISTEN?",
 		"database.url cannot be read from the file that USHER_DATABASE_URL_FILE names | check the path and its permissions",

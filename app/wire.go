@@ -14,6 +14,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/queue"
 	"github.com/usherhq/usher/modules/kernel/stream"
+	"github.com/usherhq/usher/modules/sales"
 	"github.com/usherhq/usher/web"
 )
 
@@ -25,6 +26,7 @@ type Usher struct {
 	people *identity.Service
 	server *Server
 
+	selling func(context.Context) error
 	windows func(context.Context) error
 	azure   *azureServer // nil: the protocol is off
 	opened  []func()     // what Close undoes, the last first
@@ -57,7 +59,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 
-	// Modules. identity comes before hub; sales, analytics, pricing and proximity after it.
+	// Modules: identity, hub, sales, analytics, pricing, proximity.
 	cfg.Identity.Machines = cfg.Access.machines()
 	u.people = identity.New(cfg.Identity, d, key, cfg.HTTP.site(), log)
 	if cfg.Hub.Services.Roots, err = roots(cfg.Hub.Services.CAFile); err != nil {
@@ -68,6 +70,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	if err = notifications.Start(ctx); err != nil {
 		return u, err
 	}
+
+	cfg.Sales.Origin = cfg.HTTP.Origin()
+	tickets := sales.New(cfg.Sales, d, key, log)
+	u.onClose(tickets.Close)
 
 	cfg.Analytics.DialGuard = webpush.RefusePrivate
 	insights := analytics.New(cfg.Analytics, d, u.stream, log)
@@ -83,13 +89,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	if err = insights.Start(ctx); err != nil {
 		return u, err
 	}
-	u.windows = insights.RunWindows
+	u.selling, u.windows = tickets.Run, insights.RunWindows
 	u.people.Jobs(u.queue)
 	personal.Jobs(u.queue)
 	notifications.Jobs(u.queue)
+	tickets.Jobs(u.queue)
 	insights.DetectorJobs(u.queue)
 	houseJobs(u.queue, d)
-	site := u.site(d, personal, notifications, insights)
+	site := u.site(d, personal, notifications, tickets, insights)
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}
@@ -97,15 +104,16 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, insights *analytics.Service) Site {
+func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service) Site {
 	return Site{
-		Routes:  slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), insights.Routes()),
-		Pages:   slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), insights.Pages()),
-		Files:   web.Files,
-		Checks:  []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
-		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewIngestCollector(insights), NewQueryCollector(insights)),
-		Door:    u.people,
-		Clock:   clock.System{},
+		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes()),
+		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages()),
+		Files:  web.Files,
+		Checks: []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
+		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewTillCollector(tickets),
+			NewIngestCollector(insights), NewQueryCollector(insights)),
+		Door:  u.people,
+		Clock: clock.System{},
 	}
 }
 
@@ -114,7 +122,7 @@ func (u *Usher) URL() string { return u.server.URL() }
 
 // Run works until ctx ends. HTTP stops first, then the stream's readers, then the jobs.
 func (u *Usher) Run(ctx context.Context) error {
-	components := []Component{{"jobs", u.queue.Run}, {"stream", u.stream.Run}, {"windows", u.windows}, {"http", u.server.Run}}
+	components := []Component{{"jobs", u.queue.Run}, {"stream", u.stream.Run}, {"sales", u.selling}, {"windows", u.windows}, {"http", u.server.Run}}
 	if u.azure != nil {
 		components = append(components, Component{"azure", u.azure.Run})
 	}

@@ -22,15 +22,15 @@ type paymentJob struct {
 }
 
 func settleJob(payment id.ID) db.Job {
-	return db.Job{Name: jobSettle, Queue: "sales", Payload: paymentJob{payment}, Timeout: time.Minute, Retries: 10}
+	return db.Job{Name: jobSettle, Queue: laneSales, Payload: paymentJob{payment}, Timeout: time.Minute, Retries: 10}
 }
 
 func closeJob(payment id.ID) db.Job {
-	return db.Job{Name: jobClose, Queue: "sales", Payload: paymentJob{payment}, Timeout: time.Minute, Retries: 5}
+	return db.Job{Name: jobClose, Queue: laneSales, Payload: paymentJob{payment}, Timeout: time.Minute, Retries: 5}
 }
 
 func refundJob(refund id.ID) db.Job {
-	return db.Job{Name: jobRefund, Queue: "sales", Payload: paymentJob{refund}, Timeout: time.Minute, Retries: 10}
+	return db.Job{Name: jobRefund, Queue: laneSales, Payload: paymentJob{refund}, Timeout: time.Minute, Retries: 10}
 }
 
 // paymentJobs settle payments and send money back.
@@ -40,6 +40,6 @@ func (s *Service) paymentJobs(q *queue.Queue) {
 	queue.On(q, jobRefund, func(ctx context.Context, j paymentJob) error { return s.SendRefund(ctx, j.ID) })
 	queue.On(q, jobReconcile, func(ctx context.Context, _ struct{}) error { return s.Reconcile(ctx) })
 	q.Every(time.Minute, func(time.Time) db.Job {
-		return db.Job{Name: jobReconcile, Queue: "sales", Payload: struct{}{}, Timeout: 10 * time.Minute, Retries: -1}
+		return db.Job{Name: jobReconcile, Queue: laneSales, Payload: struct{}{}, Timeout: 10 * time.Minute, Retries: -1}
 	})
 }

@@ -16,6 +16,6 @@ const jobWaitlist = "sales:waitlist"
 func (s *Service) waitlistJobs(q *queue.Queue) {
 	queue.On(q, jobWaitlist, func(ctx context.Context, _ struct{}) error { return s.ServeWaitlists(ctx) })
 	q.Every(time.Minute, func(time.Time) db.Job {
-		return db.Job{Name: jobWaitlist, Queue: "sales", Payload: struct{}{}, Timeout: 5 * time.Minute, Retries: 2}
+		return db.Job{Name: jobWaitlist, Queue: laneSales, Payload: struct{}{}, Timeout: 5 * time.Minute, Retries: 2}
 	})
 }

@@ -224,7 +224,7 @@ func (s *Service) returnTickets(tx *db.Tx, order id.ID, back *returned, lines ma
 	s.till.left.tell(left) // a hint: the database decides
 	s.shelves.forget(back.event.ID)
 	if back.event.WaitingFirst {
-		return tx.Enqueue(db.Job{Name: jobWaitlist, Queue: "sales", Payload: struct{}{}, Timeout: 5 * time.Minute, Retries: 2})
+		return tx.Enqueue(db.Job{Name: jobWaitlist, Queue: laneSales, Payload: struct{}{}, Timeout: 5 * time.Minute, Retries: 2})
 	}
 	return nil
 }

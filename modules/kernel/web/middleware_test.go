@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,17 +62,47 @@ func TestLimiterPerCaller(t *testing.T) {
 func TestLimiterForgetsTheOldest(t *testing.T) {
 	l := web.NewLimiter(web.LimitConfig{PerSecond: 1, Burst: 1, Callers: 100}, clock.At(noon))
 	for i := range 100 {
-		l.Take(fmt.Sprint(i))
+		l.Take(fmt.Sprint(i), false)
 	}
-	if _, wait := l.Take("1"); wait == 0 {
+	if _, wait := l.Take("1", false); wait == 0 {
 		t.Error("a caller within the bound was forgotten")
 	}
-	l.Take("new") // 0 is the oldest now
-	if _, wait := l.Take("0"); wait != 0 {
+	l.Take("new", false) // 0 is the oldest now
+	if _, wait := l.Take("0", false); wait != 0 {
 		t.Error("more than 100 callers are held")
 	}
-	if _, wait := l.Take("1"); wait == 0 {
+	if _, wait := l.Take("1", false); wait == 0 {
 		t.Error("a caller seen lately was forgotten before an older one")
+	}
+}
+
+// Buyers behind one address have a measure of their own in the shop; a refused caller
+// has not, so that keys cannot be guessed there any faster.
+func TestTheShopHasItsOwnMeasure(t *testing.T) {
+	limits := web.LimitConfig{PerSecond: 1, Burst: 1, Callers: 100, Shop: web.Rate{PerSecond: 10, Burst: 5}}
+	buy, sell := ok("GET", "/buy"), ok("GET", "/sell")
+	buy.Shop, sell.Shop, sell.Right = true, true, web.Send
+	e := house(t, io.Discard, nil, web.NewLimiter(limits, clock.At(noon)), ok("GET", "/"), buy, sell)
+	codes := func(n int, path string, headers ...string) (all []int) {
+		for range n {
+			all = append(all, call(e, "GET", path, "", headers...).Code)
+		}
+		return all
+	}
+	if got := codes(6, "/buy"); !slices.Equal(got, []int{204, 204, 204, 204, 204, 429}) {
+		t.Errorf("in the shop: %v", got)
+	}
+	if got := codes(2, "/"); !slices.Equal(got, []int{204, 429}) {
+		t.Errorf("elsewhere: %v", got)
+	}
+	if got := codes(2, "/sell", "X-Actor", "till"); !slices.Equal(got, []int{204, 204}) {
+		t.Errorf("a till's key: %v", got)
+	}
+	if got := codes(1, "/sell"); !slices.Equal(got, []int{429}) {
+		t.Errorf("a guess after the address has spent its own measure: %v", got)
+	}
+	if rec := call(e, "GET", "/buy", ""); rec.Header().Get("RateLimit-Policy") != `"shop";q=5;w=1` {
+		t.Errorf("headers %v", rec.Header())
 	}
 }
 

@@ -45,6 +45,7 @@ type Route struct {
 	Right   Right  // must be stated; Public is a right too
 	Handler echo.HandlerFunc
 	Limit   int64         // bytes of body; 0: DefaultLimit
+	Shop    bool          // buyers call it: the limiter's wider measure
 	Timeout time.Duration // deadline of the request's context; 0: DefaultTimeout, < 0: none (live streams)
 }
 
@@ -112,7 +113,7 @@ func (m Mounter) shield(r Route) echo.HandlerFunc {
 		c.Set(guardKey, m.Guard)
 		refused := m.Guard.Allow(c, r.Right)
 		if m.Limiter != nil {
-			if err := m.Limiter.charge(c); err != nil {
+			if err := m.Limiter.charge(c, r.Shop && refused == nil); err != nil {
 				return err
 			}
 		}

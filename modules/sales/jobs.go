@@ -1,0 +1,15 @@
+package sales
+
+import "github.com/usherhq/usher/modules/kernel/queue"
+
+// laneSales runs sales' jobs.
+const laneSales = "sales"
+
+// QueueLanes are the job lanes sales wants.
+func QueueLanes() []queue.Lane { return []queue.Lane{{Name: laneSales, Concurrency: 4}} }
+
+// Jobs registers what sales does beside requests: money in and out, waiting lists.
+func (s *Service) Jobs(q *queue.Queue) {
+	s.paymentJobs(q)
+	s.waitlistJobs(q)
+}
