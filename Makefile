@@ -29,7 +29,11 @@ web/assets/vendor/.done: web/package-lock.json
 	rm -rf web/assets/vendor && mkdir -p web/assets/vendor
 	cp web/node_modules/htmx.org/dist/htmx.min.js web/assets/vendor/
 	cp web/node_modules/uplot/dist/uPlot.iife.min.js web/node_modules/uplot/dist/uPlot.esm.js web/node_modules/uplot/dist/uPlot.min.css web/assets/vendor/
+	mkdir web/assets/vendor/qr && cp web/node_modules/qr/index.js web/node_modules/qr/decode.js web/assets/vendor/qr/
+	cp web/node_modules/@noble/ed25519/index.js web/assets/vendor/ed25519.js
 	cp web/node_modules/htmx.org/LICENSE web/assets/vendor/htmx.LICENSE.txt
+	cp web/node_modules/qr/LICENSE-MIT web/assets/vendor/qr.LICENSE.txt
+	cp web/node_modules/@noble/ed25519/LICENSE web/assets/vendor/ed25519.LICENSE.txt
 	cp web/node_modules/uplot/LICENSE web/assets/vendor/uPlot.LICENSE.txt
 	touch $@
 

@@ -16,6 +16,8 @@ import (
 func (s *Service) scanRoutes() []web.Route {
 	return []web.Route{
 		{Method: "POST", Path: "/v1/scans", Right: web.Scan, Handler: s.postScans},
+		{Method: "GET", Path: "/v1/scans/door", Right: web.Scan, Handler: s.getDoor},
+		{Method: "GET", Path: "/v1/scans/guests", Right: web.Scan, Handler: s.getGuests},
 		{Method: "GET", Path: "/v1/scans/snapshot", Right: web.Scan, Handler: s.getDoorSnapshot, Timeout: time.Minute},
 		{Method: "GET", Path: "/v1/scans/counts", Right: web.Scan, Handler: s.getDoorCounts},
 		{Method: "GET", Path: "/v1/scans/doubles", Right: web.Scan, Handler: s.getDoubles},
@@ -110,4 +112,41 @@ func (s *Service) getDoubles(c echo.Context) error {
 		return err
 	}
 	return web.Fresh(c, web.Page[Double]{Items: out})
+}
+
+// getDoor tells a scanner for which event its key is.
+func (s *Service) getDoor(c echo.Context) error {
+	ctx := c.Request().Context()
+	scope := web.CallerOf(ctx).Event
+	if scope == "" {
+		if scope = c.QueryParam("event"); scope == "" {
+			return fault.BadField("sales.Door", "event", "is missing", "the event's id: your key is for no event in particular")
+		}
+	}
+	d, err := s.doorOf(ctx, scope)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, d)
+}
+
+func (s *Service) getGuests(c echo.Context) error {
+	event, err := s.doorAsked(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	limit, err := web.Limit(c, 50, 500)
+	if err != nil {
+		return err
+	}
+	e, err := s.Event(ctx, event)
+	if err != nil {
+		return err
+	}
+	found, next, err := s.Guests(ctx, &e, GuestQuery{Search: c.QueryParam("q"), Which: c.QueryParam("which"), By: c.QueryParam("by"), Cursor: c.QueryParam("cursor"), Limit: limit})
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, web.Page[Guest]{Items: found, Next: next})
 }

@@ -31,6 +31,9 @@ var kinds = map[string]string{
 	".png": "image/png", ".ico": "image/x-icon", ".webp": "image/webp", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8",
 }
 
+// workerSuffix marks our service workers, which serve pages outside /assets/.
+const workerSuffix = "-worker.js"
+
 // NewAssets reads and hashes every file under assets/ of files; none is fine.
 func NewAssets(files fs.FS) (*Assets, error) {
 	a := &Assets{files: map[string]asset{}}
@@ -82,6 +85,9 @@ func (a *Assets) serve(c echo.Context) error {
 	h.Set("ETag", f.tag)
 	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", "no-cache")
+	if strings.HasSuffix(c.Param("*"), workerSuffix) {
+		h.Set("Service-Worker-Allowed", "/")
+	}
 	if c.QueryParam("v") == strings.Trim(f.tag, `"`) {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}

@@ -97,7 +97,7 @@ func Recover(next echo.HandlerFunc) echo.HandlerFunc {
 
 // policy is the content security policy of every answer: nothing from
 // elsewhere, nothing inline.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // Secure sets the headers that keep browsers from harm.

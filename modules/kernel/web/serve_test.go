@@ -27,6 +27,7 @@ var site = fstest.MapFS{
 	"templates/hub/failing.html": {Data: []byte(`{{define "main"}}sent{{.Nothing.Here}}{{end}}`)},
 	"assets/a.css":               {Data: []byte("body{}")},
 	"assets/vendor/x.js":         {Data: []byte("export {}")},
+	"assets/door-worker.js":      {Data: []byte("self")},
 }
 
 func TestRender(t *testing.T) {
@@ -79,6 +80,10 @@ func TestAssets(t *testing.T) {
 	}
 	if again := call(e, "GET", "/assets/vendor/x.js", "", "If-None-Match", plain.Header().Get("ETag")); again.Code != 304 {
 		t.Errorf("known already: %d", again.Code)
+	}
+	worker := call(e, "GET", "/assets/door-worker.js", "")
+	if worker.Header().Get("Service-Worker-Allowed") != "/" || plain.Header().Get("Service-Worker-Allowed") != "" {
+		t.Errorf("only a worker may serve pages outside /assets/: %v", worker.Header())
 	}
 	if old := call(e, "GET", "/assets/a.css?v=older", ""); old.Header().Get("Cache-Control") != "no-cache" {
 		t.Errorf("an old hash must not pin the new content: %v", old.Header())

@@ -1,0 +1,169 @@
+package sales
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/webtest"
+	"github.com/usherhq/usher/modules/sales/admission"
+)
+
+// badCodes are codes that no door lets in: forged, of another event, cancelled, handed on.
+func badCodes(h *house, o Order) map[string]string {
+	h.t.Helper()
+	forger := admission.NewSigner(bytes.Repeat([]byte{9}, 32))
+	void, old := h.ticket(o.ID, 2), h.ticket(o.ID, 3)
+	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 2`, o.ID)
+	if _, err := h.handTo(o, 3, 1, "Ben"); err != nil {
+		h.t.Fatal(err)
+	}
+	return map[string]string{
+		forger.Code(admission.Ticket{Event: o.Event, Order: o.ID, N: 1, Version: 1}):   "Not a ticket of ours",
+		strings.Repeat("A", admission.CodeLength):                                      "Not a ticket of ours",
+		h.codes.Code(admission.Ticket{Event: id.New(), Order: o.ID, N: 1, Version: 1}): "another event",
+		h.Code(&void): "Refunded or cancelled",
+		h.Code(&old):  "an old one",
+	}
+}
+
+// Two phones at two gates, without a network: both let the same ticket in, as neither can
+// know of the other. When they are back, both show when and where it was used.
+func TestBrowserChecksInOfflineAndIsReconciled(t *testing.T) {
+	h, _, o := boughtTickets(t, 6)
+	bad := badCodes(h, o)
+	g := h.gate(o.Event)
+	north, south := g.scanner(t, "north", ""), g.scanner(t, "south", "")
+	twice, once, handed := h.ticket(o.ID, 1), h.ticket(o.ID, 4), h.ticket(o.ID, 3)
+
+	for _, p := range []phone{north, south} {
+		p.offline(true)
+	}
+	g.cut.Store(true)
+	for _, p := range []phone{north, south} {
+		p.Open("/scan/") // from what the phone keeps
+		p.Until(`document.getElementById("net").textContent === "Offline: checking here"`)
+		for code, why := range bad {
+			p.refuses(code, why)
+		}
+		p.admits(h.Code(&twice))
+		p.refuses(h.Code(&twice), "Already used at")
+	}
+	north.admits(strings.ToLower(h.Code(&once)))
+	south.admits(h.Code(&handed))
+	if n := h.number(`SELECT count(*) FROM sales.scan`); n != 0 {
+		t.Fatalf("%d scans reached the server without a network", n)
+	}
+	north.Until(`document.getElementById("in").textContent === "2"`)
+
+	g.cut.Store(false)
+	for _, p := range []phone{north, south} {
+		p.offline(false)
+		p.Until(`document.getElementById("net").textContent === "Online" && document.getElementById("kept").textContent === ""`)
+	}
+	all, err := h.Doubles(t.Context(), o.Event)
+	if err != nil || len(all) != 1 || all[0].N != 1 || len(all[0].Uses) != 2 || all[0].Uses[0].Device != "north" || all[0].Uses[1].Device != "south" {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 3 || c.Double != 1 {
+		t.Error(c, err)
+	}
+	for _, p := range []phone{north, south} {
+		p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`dispatchEvent(new Event("online")); void 0`))) // the north reported before the south had
+		p.Until(`!document.getElementById("doubles").hidden && document.getElementById("in").textContent === "3"`)
+		for _, u := range all[0].Uses {
+			p.Until(`document.getElementById("double-list").textContent.includes("` + u.At.In(berlin(t)).Format("15:04:05") + ` by ` + u.Device + `")`)
+		}
+		p.refuses(h.Code(&once), "Already used at")
+		p.Quiet("ERR_", "net::")
+	}
+	if n := h.number(`SELECT count(*) FROM sales.scan WHERE NOT offline AND let_in`); n != 0 {
+		t.Errorf("%d tickets went in again", n)
+	}
+}
+
+func TestBrowserReadsTheCodeBeforeItsCamera(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	ticket := h.ticket(o.ID, 1)
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", h.Code(&ticket))
+	p.Do(chromedp.Click("#camera", chromedp.NodeVisible))
+	p.Until(`!document.getElementById("verdict").hidden`)
+	if s := p.verdict(); s.Word != "Go in" {
+		t.Errorf("%+v", s)
+	}
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 1 {
+		t.Error(c, err)
+	}
+	p.Until(`document.getElementById("word").textContent === "Stop" && document.getElementById("why").textContent.includes("by north")`) // still in sight
+	p.Quiet()
+}
+
+func berlin(t *testing.T) *time.Location {
+	t.Helper()
+	place, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place
+}
+
+// A browser without Ed25519 checks with the library, and refuses what a door must.
+func TestBrowserWithoutEd25519ChecksSignaturesAllTheSame(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	ticket := h.ticket(o.ID, 1)
+	forged := admission.NewSigner(bytes.Repeat([]byte{9}, 32)).Code(admission.Ticket{Event: o.Event, Order: o.ID, N: 1, Version: 1})
+	changed := []byte(h.Code(&ticket))
+	changed[60]++
+	p := h.gate(o.Event).scanner(t, "north", "")
+	check := func(code string) string {
+		return `ring.then((r) => m.then((m) => m.open("` + code + `", r)))`
+	}
+	text, err := chromedp.Run(p.Ctx, chromedp.Evaluate[string](`(() => { crypto.subtle.importKey = () => Promise.reject(new Error("no Ed25519"));
+		const m = import("/assets/door-code.js"), ring = m.then((m) => m.keyring(["`+h.keyring.Texts()[0]+`"]));
+		return Promise.all([`+check(h.Code(&ticket))+`, `+check(forged)+`, `+check(string(changed))+`]).then(JSON.stringify); })()`, chromedp.EvalAwaitPromise))
+	want := `[{"event":"` + o.Event.String() + `","order":"` + o.ID.String() + `","n":1,"version":1},null,null]`
+	if err != nil || text != want {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
+}
+
+// TestBrowserFindsTheScannerAccessible looks at the scanner before it is enrolled, at its
+// door, and at both kinds of verdict.
+func TestBrowserFindsTheScannerAccessible(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	g := h.gate(o.Event)
+	fresh := phone{webtest.NewBrowser(t, g.URL), t}
+	fresh.Look("/scan/")
+	p := g.scanner(t, "north", "")
+	for i, width := range []int64{1280, 390} {
+		ticket := h.ticket(o.ID, i+1)
+		p.Dress(width, "dark")
+		p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("hand").value = "ana"; document.getElementById("hand-form").requestSubmit(); void 0`)))
+		p.Until(`document.querySelectorAll("#found li").length === 2`)
+		p.Accessible("the door")
+		p.keep("door")
+		for _, kind := range []string{"good", "bad"} {
+			p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("hand").value = "` + h.Code(&ticket) + `"; document.getElementById("hand-form").requestSubmit(); void 0`)))
+			p.Until(`!document.getElementById("verdict").hidden`)
+			p.keep("verdict-" + kind)
+			p.Accessible(kind)
+			p.verdict()
+		}
+	}
+}
+
+func TestGoldenScanPage(t *testing.T) { webtest.Golden(t, "sales", map[string]any{"scan": nil}) }
+
+// keep writes a picture to the folder $PICTURES, when there is one.
+func (p phone) keep(name string) {
+	if folder := os.Getenv("PICTURES"); folder != "" {
+		p.Picture(filepath.Join(folder, name+".png"))
+	}
+}

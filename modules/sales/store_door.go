@@ -1,0 +1,59 @@
+package sales
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// eventBySlug finds an event. Errors: fault.NotFound.
+func (s *Service) eventBySlug(ctx context.Context, slug string) (event id.ID, err error) {
+	const op = "sales.Door"
+	err = db.Classify(op, s.db.Pool().QueryRow(ctx, `SELECT id FROM sales.event WHERE slug = $1`, slug).Scan(&event))
+	if fault.Is(err, fault.NotFound) {
+		return event, fault.E(op, fault.NotFound, "there is no event "+slug, err).WithFix("enrol the scanner with the event's id or short name, as its page shows it")
+	}
+	return event, err
+}
+
+// guestsSQL lists tickets by a sort text, then order and number. $1 event, $2 search,
+// $3 which, $4 by, $5–$7 the place to go on after, $8 limit.
+const guestsSQL = `WITH use AS (
+	SELECT DISTINCT ON (order_id, n) order_id, n, scanned_at, device, count(*) OVER (PARTITION BY order_id, n) AS uses
+	FROM sales.scan WHERE event = $1 AND let_in ORDER BY order_id, n, scanned_at, id
+), guest AS (
+	SELECT t.order_id, t.n, coalesce(t.holder->>'name', o.buyer->>'name', '') AS name, t.category, p.seat_row, p.seat_column, t.voided_at IS NOT NULL AS void,
+		u.scanned_at, coalesce(u.device, '') AS device, coalesce(u.uses, 0) AS uses,
+		lower(coalesce(t.holder->>'email', o.buyer->>'email', '')) AS email
+	FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id LEFT JOIN sales.seat p ON p.id = t.seat
+	LEFT JOIN use u ON u.order_id = t.order_id AND u.n = t.n
+	WHERE o.event = $1
+), listed AS (
+	SELECT *, CASE WHEN $4 = 'order' THEN '' ELSE lower(name) END AS sort FROM guest
+	WHERE ($2 = '' OR position($2 IN lower(name)) > 0 OR position($2 IN email) > 0 OR position($2 IN order_id::text) > 0)
+	AND ($3 = '' OR ($3 = 'in') = (uses > 0)) AND ($3 <> 'out' OR NOT void)
+)
+SELECT order_id, n, name, category, seat_row, seat_column, void, scanned_at, device, uses, sort FROM listed
+WHERE (sort, order_id, n) > ($5, $6, $7) ORDER BY sort, order_id, n LIMIT $8`
+
+func (s *Service) guestsOf(ctx context.Context, event id.ID, q GuestQuery, from guestPlace) (out []Guest, last guestPlace, err error) {
+	const op = "sales.Guests"
+	rows, err := s.db.Pool().Query(ctx, guestsSQL, event, q.Search, q.Which, q.By, from.Name, from.Order, from.N, q.Limit)
+	if err != nil {
+		return nil, last, db.Classify(op, err)
+	}
+	out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (g Guest, err error) {
+		var seatRow, seatColumn *int
+		err = row.Scan(&g.Order, &g.N, &g.Name, &g.Category, &seatRow, &seatColumn, &g.Void, &g.InAt, &g.Device, &g.Uses, &last.Name)
+		if seatRow != nil && seatColumn != nil {
+			g.Seat = Seat{Row: *seatRow, Column: *seatColumn}.Name()
+		}
+		last.Order, last.N = g.Order, g.N
+		return g, err
+	})
+	return out, last, db.Classify(op, err)
+}

@@ -1,0 +1,173 @@
+// The scanner's link to the server, and what it does while there is none.
+import * as store from "./door-store.js";
+import { keyring, open } from "./door-code.js";
+import { judge, nameOf } from "./door-judge.js";
+
+const patience = 2500; // milliseconds until a scan is judged without the server
+const dayLong = 24 * 3600_000;
+const batch = 200;
+
+// Refused is an answer of the server that says no, in its own words.
+export class Refused extends Error {
+  constructor(status, problem) {
+    super([problem.detail ?? problem.title ?? `The server answered ${status}.`, problem.fix].filter(Boolean).join(" "));
+    this.status = status;
+  }
+}
+
+// ask sends a request; it throws Refused, or TypeError and TimeoutError without a network.
+export async function ask(path, { key, body, wait = 15_000 } = {}) {
+  const headers = { Accept: "application/json" };
+  if (key) headers.Authorization = `Bearer ${key}`;
+  if (body) headers["Content-Type"] = "application/json";
+  const answer = await fetch(path, { method: body ? "POST" : "GET", headers, credentials: "omit", cache: "no-store",
+    body: body && JSON.stringify(body), signal: AbortSignal.timeout(wait) });
+  if (answer.ok) return answer.json();
+  throw new Refused(answer.status, await answer.json().catch(() => ({})));
+}
+
+// away reports whether it is the network or a server in trouble, and not an answer.
+const away = (error) => !(error instanceof Refused) || error.status >= 500 || error.status === 429 || error.status === 408;
+
+// Link is one scanner at the door of one event. tell is called when something has changed.
+export class Link {
+  online = navigator.onLine;
+  counts = { valid: 0, in: 0 };
+  doubles = [];
+  trouble = ""; // what the server holds against this scanner
+  waiting = new Map(); // scans that the server has not got
+  recent = []; // the last ones, newest first
+
+  constructor(door, tell) {
+    this.door = door;
+    this.tell = tell;
+  }
+
+  // load reads what the device keeps.
+  async load() {
+    const about = await store.get("snapshot");
+    this.takenAt = about?.taken_at;
+    this.ahead = about?.ahead ?? 0;
+    this.ring = await keyring(about?.keys ?? []);
+    [this.changed, this.used] = [await store.map("changed"), await store.map("used")];
+    this.counts = await store.get("counts") ?? this.counts;
+    const rows = (await store.scans()).sort((a, b) => b.at.localeCompare(a.at));
+    for (const row of rows) if (!row.told) this.waiting.set(row.id, row);
+    await store.drop(rows.filter((row) => row.told && Date.now() - Date.parse(row.at) > dayLong).map((row) => row.id));
+    this.recent = rows.slice(0, 20);
+  }
+
+  // ready reports whether scans can be judged without a network.
+  get ready() { return this.ring?.size > 0; }
+
+  now() { return new Date(Date.now() - this.ahead); }
+
+  // check judges what was scanned: {code}, or {order, n} of one found in the list.
+  async check(what) {
+    const scan = { id: crypto.randomUUID(), at: this.now().toISOString(), ...what };
+    if (this.online && !this.trouble) {
+      try {
+        return await this.checkOnline(scan, what);
+      } catch (error) {
+        if (!away(error)) { this.refusedBy(error); throw error; }
+        this.setOnline(false);
+      }
+    }
+    if (this.trouble) throw new Error(this.trouble);
+    return this.checkHere(scan);
+  }
+
+  async checkOnline(scan, what) {
+    const { results: [r] } = await ask("/v1/scans", { key: this.door.key, wait: patience,
+      body: { event: this.door.event, device: this.door.device, scans: [{ id: scan.id, ...what }] } });
+    const first = r.uses?.[0];
+    if (first) {
+      this.used.set(nameOf(r.order, r.n), { d: first.device, t: first.at });
+      await store.markUsed(nameOf(r.order, r.n), { d: first.device, t: first.at });
+    }
+    if (r.verdict === "admitted") this.counts.in++;
+    Object.assign(scan, { order: r.order, n: r.n, verdict: r.verdict, uses: r.uses, told: true });
+    await this.remember(scan);
+    return { scan, before: r.verdict === "already_used" && first ? { d: first.device, t: first.at } : undefined };
+  }
+
+  // checkHere lets in by what the device knows, and keeps the scan before anybody goes in.
+  async checkHere(scan) {
+    if (!this.ready) throw new Error("This device has not seen the door yet. It needs the network once.");
+    const ticket = scan.code ? await open(scan.code, this.ring) : null;
+    if (!scan.code) throw new Error("Without a network only a ticket’s code is checked.");
+    const { verdict, before } = judge(ticket, this.door.event, this.changed, this.used);
+    Object.assign(scan, { order: ticket?.order, n: ticket?.n, verdict, offline: true, let_in: verdict === "admitted" });
+    this.waiting.set(scan.id, scan);
+    await this.remember(scan);
+    if (scan.let_in) {
+      const use = { d: this.door.device, t: scan.at };
+      this.used.set(nameOf(ticket.order, ticket.n), use);
+      await store.markUsed(nameOf(ticket.order, ticket.n), use);
+    }
+    return { scan, before };
+  }
+
+  async remember(scan) {
+    await store.keep(scan);
+    this.recent = [scan, ...this.recent].slice(0, 20);
+    this.tell();
+  }
+
+  // inHere counts those let in that the server has not heard of.
+  get inHere() { return [...this.waiting.values()].filter((scan) => scan.let_in).length; }
+
+  // meet reports what waits, then asks for news. It is called again and again; one at a time.
+  async meet() {
+    if (this.meeting) return;
+    this.meeting = true;
+    try {
+      await this.report();
+      await this.refresh();
+      this.setOnline(true);
+      this.trouble = "";
+    } catch (error) {
+      if (away(error)) this.setOnline(false); else this.refusedBy(error);
+    } finally {
+      this.meeting = false;
+      this.tell();
+    }
+  }
+
+  async report() {
+    while (this.waiting.size > 0) {
+      const rows = [...this.waiting.values()].slice(0, batch);
+      const { results } = await ask("/v1/scans", { key: this.door.key, body: { event: this.door.event, device: this.door.device,
+        scans: rows.map(({ id, code, at, let_in }) => ({ id, code, scanned_at: at, offline: true, let_in })) } });
+      for (const [i, r] of results.entries()) Object.assign(rows[i], { told: true, settled: r.verdict, uses: r.uses });
+      await store.keep(...rows);
+      for (const row of rows) this.waiting.delete(row.id);
+    }
+  }
+
+  async refresh() {
+    const query = `?event=${this.door.event}`, began = Date.now();
+    const since = this.takenAt ? `&since=${encodeURIComponent(this.takenAt)}` : "";
+    const snap = await ask(`/v1/scans/snapshot${query}${since}`, { key: this.door.key, wait: 60_000 });
+    const ahead = since ? this.ahead : Math.round((began + Date.now()) / 2 - Date.parse(snap.taken_at));
+    const changed = (snap.changed ?? []).map(({ o, n, v, x }) => [nameOf(o, n), { v, x }]);
+    const used = (snap.used ?? []).map(({ o, n, d, t }) => [nameOf(o, n), { d, t }]).filter(([name, { t }]) => !(this.used.get(name)?.t <= t));
+    await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead }, changed, used);
+    [this.changed, this.takenAt, this.ahead, this.ring] = [new Map(changed), snap.taken_at, ahead, await keyring(snap.keys)];
+    for (const [name, use] of used) this.used.set(name, use);
+    this.counts = await ask(`/v1/scans/counts${query}`, { key: this.door.key });
+    await store.put("counts", this.counts);
+    this.doubles = this.counts.double ? (await ask(`/v1/scans/doubles${query}`, { key: this.door.key })).items : [];
+  }
+
+  // guests searches the list of the door; only the server has it.
+  guests(text) {
+    return ask(`/v1/scans/guests?event=${this.door.event}&limit=8&q=${encodeURIComponent(text)}`, { key: this.door.key });
+  }
+
+  setOnline(yes) { this.online = yes; }
+
+  refusedBy(error) {
+    if (error.status === 401 || error.status === 403) this.trouble = `${error.message} What was scanned is kept here.`;
+  }
+}

@@ -1,0 +1,200 @@
+// The check-in page of a scanner: what is seen, heard and touched. What it knows and does is in
+// door-link.js.
+import * as store from "./door-store.js";
+import { Link, Refused, ask } from "./door-link.js";
+import { alarm, wake } from "./door-alarm.js";
+import { watch } from "./door-camera.js";
+
+const $ = (id) => document.getElementById(id);
+const rest = 10_000; // milliseconds between two meetings with the server
+const quickly = 1500; // how long a good verdict stays
+const again = 4000; // the same code in sight is not asked again for so long
+
+const words = {
+  admitted: ["Go in", ""],
+  already_used: ["Stop", "Already used"],
+  void: ["Stop", "Refunded or cancelled"],
+  wrong_version: ["Stop", "Handed on: this code is an old one"],
+  wrong_event: ["Stop", "A ticket of another event"],
+  unknown: ["Stop", "Not a ticket of ours"],
+};
+
+let door, link, clock;
+let shown = { code: "", at: 0, stays: false };
+let hide;
+
+const time = (at) => clock.format(new Date(at));
+
+async function enrol(code) {
+  $("refused").hidden = true;
+  try {
+    const key = await ask("/v1/scanners/enrol", { body: { code } });
+    const about = await ask(`/v1/scans/door?event=${encodeURIComponent(key.event)}`, { key: key.secret });
+    await store.forget();
+    await store.put("door", { key: key.secret, device: key.name, ...about });
+    await begin();
+  } catch (error) {
+    $("refused").textContent = error instanceof Refused ? error.message : "There is no network. Enrolling needs it.";
+    $("refused").hidden = false;
+    if (!link) $("enrol").hidden = false;
+  }
+}
+
+async function begin() {
+  door = await store.get("door");
+  if (!door) { $("enrol").hidden = false; return; }
+  clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: door.zone });
+  link = new Link(door, draw);
+  await link.load();
+  $("event").textContent = door.title;
+  $("device").textContent = door.device;
+  $("enrol").hidden = true;
+  $("work").hidden = false;
+  draw();
+  await link.meet();
+  setInterval(() => link.meet(), rest);
+}
+
+function draw() {
+  const { counts, waiting, inHere, online, trouble } = link;
+  $("in").textContent = counts.in + inHere;
+  $("valid").textContent = counts.valid;
+  $("net").textContent = online ? "Online" : link.ready ? "Offline: checking here" : "Offline";
+  $("net").dataset.state = online ? "on" : "off";
+  $("kept").textContent = waiting.size ? `${waiting.size} ${waiting.size === 1 ? "scan waits" : "scans wait"} to be reported` : "";
+  $("trouble").textContent = trouble;
+  $("trouble").hidden = !trouble;
+  $("doubles").hidden = link.doubles.length === 0;
+  fill($("double-list"), link.doubles, (d) => [strong(`Ticket ${d.n} of order ${ref(d.order)}`), ...d.uses.map((u, i) => line(`${i ? "again" : "first"} at ${time(u.at)} by ${u.device}`))]);
+  $("past").hidden = link.recent.length === 0;
+  fill($("past-list"), link.recent, (s) => [strong(words[s.verdict][1] || "Let in"), line(`${time(s.at)}${s.order ? ` · ticket ${s.n} of order ${ref(s.order)}` : ""}${s.told ? "" : " · not reported yet"}`)]);
+}
+
+const ref = (order) => order.slice(-8).toUpperCase();
+
+function fill(list, items, parts) {
+  list.replaceChildren(...items.map((item) => {
+    const li = document.createElement("li");
+    li.append(...parts(item));
+    return li;
+  }));
+}
+
+const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+const strong = (text) => element("strong", text);
+const line = (text) => element("span", text);
+
+// show puts a verdict over everything. A refusal stays until it is touched, so that nobody
+// slips by while the next one is scanned.
+function show(good, word, why, detail) {
+  clearTimeout(hide);
+  const box = $("verdict");
+  box.dataset.verdict = good ? "good" : "bad";
+  $("word").textContent = word;
+  $("why").textContent = why;
+  $("detail").textContent = detail;
+  $("next").textContent = good ? "Next" : "Seen: next";
+  box.hidden = false;
+  alarm(good);
+  shown.stays = !good;
+  if (good) hide = setTimeout(close, quickly); else $("next").focus();
+}
+
+function close() {
+  $("verdict").hidden = true;
+  shown.stays = false;
+  shown.at = Date.now();
+}
+
+let turn = Promise.resolve();
+
+// checkOne asks one after the other: two scans of one ticket must not both go in.
+function checkOne(what) {
+  turn = turn.then(async () => {
+    try {
+      const { scan, before } = await link.check(what);
+      const [word, why] = words[scan.verdict];
+      const ticket = scan.order ? `Ticket ${scan.n} of order ${ref(scan.order)}` : "";
+      show(scan.verdict === "admitted", word, before ? `${why} at ${time(before.t)} by ${before.d}` : why, scan.offline ? `${ticket} · checked offline` : ticket);
+    } catch (error) {
+      show(false, "Not checked", error.message, "");
+    }
+    draw();
+  });
+  return turn;
+}
+
+function seen(code) {
+  if (shown.stays || code === shown.code && Date.now() - shown.at < again) return undefined;
+  shown.code = code;
+  return checkOne({ code }).then(() => { shown.at = Date.now(); });
+}
+
+async function search(text) {
+  const note = $("found-note");
+  fill($("found"), [], () => []);
+  try {
+    const { items } = await link.guests(text);
+    note.textContent = items.length ? "" : "Nobody by that name or order.";
+    fill($("found"), items, (g) => {
+      const button = element("button", g.void ? "Void" : g.uses ? "Is in" : "Let in");
+      button.className = "button small";
+      button.disabled = g.void || g.uses > 0;
+      button.setAttribute("aria-label", `${button.textContent}: ${g.name}, ticket ${g.n}`);
+      button.addEventListener("click", () => checkOne({ order: g.order, n: g.n }).then(() => search(text)));
+      return [strong(g.name || "No name"), line(`${g.title}${g.seat ? `, ${g.seat}` : ""} · ticket ${g.n} of ${ref(g.order)}${g.in_at ? ` · in at ${time(g.in_at)}` : ""}`), button];
+    });
+  } catch (error) {
+    note.textContent = error instanceof Refused ? error.message : "Without a network the list cannot be searched. A ticket’s code is checked all the same.";
+  }
+}
+
+$("enrol-form").addEventListener("submit", (event) => { event.preventDefault(); enrol($("code").value.trim()); });
+$("next").addEventListener("click", close);
+$("hand-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  wake();
+  const text = $("hand").value.trim();
+  if (!text) return;
+  if (text.replace(/\s+/g, "").length < 60) { search(text); return; }
+  $("hand").value = "";
+  checkOne({ code: text });
+});
+
+$("camera").addEventListener("click", async () => {
+  wake();
+  try {
+    const track = await watch($("view"), seen);
+    $("camera").hidden = true;
+    $("view").hidden = false;
+    navigator.wakeLock?.request("screen").catch(() => {});
+    if (track.getCapabilities?.().torch) {
+      let lit = false;
+      $("light").hidden = false;
+      $("light").addEventListener("click", () => { lit = !lit; track.applyConstraints({ advanced: [{ torch: lit }] }); $("light").setAttribute("aria-pressed", lit); });
+    }
+  } catch (error) {
+    $("camera-note").textContent = error.name === "NotAllowedError" ? "The camera was not allowed. Allow it in the browser’s settings of this page." : "There is no camera. Type or paste the code below.";
+  }
+});
+
+$("leave").addEventListener("click", async () => {
+  if (link.waiting.size) { $("trouble").textContent = "Scans still wait to be reported: leave when they are."; $("trouble").hidden = false; return; }
+  await store.forget();
+  location.reload();
+});
+
+addEventListener("online", () => link?.meet());
+addEventListener("offline", () => { link?.setOnline(false); if (link) draw(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) link?.meet(); });
+
+const code = location.hash.slice(1);
+if (code) history.replaceState(null, "", location.pathname); // the code stays in no history
+await (code ? enrol(code).then(() => link || begin()) : begin());
+if (navigator.serviceWorker) {
+  const installed = await navigator.serviceWorker.register("/assets/door-worker.js", { scope: "/scan/" });
+  installed.active?.postMessage("renew");
+  await navigator.serviceWorker.ready;
+  document.documentElement.dataset.kept = "yes";
+}
+navigator.storage?.persist?.();
