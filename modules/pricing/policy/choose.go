@@ -1,0 +1,83 @@
+package policy
+
+import "math"
+
+// Outlook is what is still to come: the forecast of each remaining day at list
+// price, summed.
+type Outlook struct {
+	Sum     float64 // Σ of the days
+	Squares float64 // Σ of their squares
+}
+
+// OutlookOf sums days.
+func OutlookOf(forecast []float64) (o Outlook) {
+	for _, f := range forecast {
+		o.Sum += f
+		o.Squares += f * f
+	}
+	return o
+}
+
+// ExpectedSales is the mean of min(left, D) over the curves, where D is demand until
+// the end at a price that stays: normal with mean m and variance m + .2Σμ² + .02m²,
+// the last term the forecast's own error.
+//
+// E[min(x, D)] = m - s·(φ(z) - z·(1 - Φ(z))), z = (x - m)/s.
+func ExpectedSales(ratio float64, left int, o Outlook, curves *[Samples]Curve) float64 {
+	sum := 0.0
+	for _, c := range curves {
+		f := c.Factor(ratio)
+		m := o.Sum * f
+		if m <= 0 {
+			continue
+		}
+		s := math.Sqrt(m + dispersion*o.Squares*f*f + forecastError*m*m)
+		z := (float64(left) - m) / s
+		sum += clamp(m-s*(density(z)-z*tail(z)), 0, min(m, float64(left)))
+	}
+	return sum / Samples
+}
+
+// candidates is about how many prices are looked at; finer steps change nothing.
+const candidates = 64
+
+const forecastError = .02 // squared coefficient of variation of the forecast's sum
+
+func density(z float64) float64 { return math.Exp(-z*z/2) / math.Sqrt(2*math.Pi) }
+
+// tail is 1 - Φ(z).
+func tail(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }
+
+// Choice is the price that would earn most, and what it is worth.
+type Choice struct {
+	Price   int64   // minor units
+	Gain    float64 // expected takings to those at the price in force, less 1; 0: there is none better
+	Sales   float64 // expected tickets until the end, at Price
+	Takings float64 // minor units expected until the end, at Price
+	AtOnce  float64 // and at the price in force
+}
+
+// Choose looks for the price that earns most among those the limits allow now:
+// argmax of p · E[min(left, D(p))].
+func Choose(l Limits, m Moment, left int, o Outlook, b Belief) Choice {
+	curves := b.Curves()
+	sales := func(price int64) float64 {
+		return ExpectedSales(float64(price)/float64(l.List), left, o, &curves)
+	}
+	best := Choice{Price: m.Price, Sales: sales(m.Price)}
+	best.Takings = float64(m.Price) * best.Sales
+	now := best.Takings
+	low, high, ok := l.Range(m)
+	stride := l.Rounding * max((high-low)/max(l.Rounding, 1)/candidates, 1)
+	for price := low; ok && price <= high; price += stride {
+		if n := sales(price); float64(price)*n > best.Takings {
+			best.Price, best.Sales, best.Takings = price, n, float64(price)*n
+		}
+	}
+	if best.AtOnce = now; now > 0 {
+		best.Gain = best.Takings/now - 1
+	} else if best.Takings > 0 {
+		best.Gain = 1
+	}
+	return best
+}
