@@ -21,7 +21,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 COPY --from=assets /vendor web/assets/vendor
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /usher .
+RUN CGO_ENABLED=0 go build -tags disable_grpc_modules -trimpath -ldflags="-s -w" -o /usher .
 # The image from scratch has no shell to make these with.
 RUN mkdir -p /root-fs/etc/ssl/certs /root-fs/var/lib/usher /root-fs/tmp \
  && echo 'usher:x:10001:10001:Usher:/var/lib/usher:/sbin/nologin' > /root-fs/etc/passwd \
