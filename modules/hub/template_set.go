@@ -113,6 +113,14 @@ var builtIn = map[string]map[push.Service]Body{
 		push.FCM:     `{"notification":{"title":"$(title)","body":"$(body)"},"data":{"url":"$(url)","image":"$(image)","badge":"$(badge)"}}`,
 		push.WebPush: `{"title":"$(title)","body":"$(body)","url":"$(url)","image":"$(image)","badge":"#(badge:{0})"}`,
 	},
+	// What a venue gives a person for some minutes; the app shows the code as a QR code.
+	"voucher": {
+		push.APNs: `{"aps":{"alert":{"title":"$(title)","body":"$(body)"},"sound":"default","interruption-level":"time-sensitive","mutable-content":1},` +
+			`"voucher":"$(voucher)","code":"$(code)","stall":"$(stall)","valid_until":"$(valid_until)"}`,
+		push.FCM: `{"notification":{"title":"$(title)","body":"$(body)"},` +
+			`"data":{"voucher":"$(voucher)","code":"$(code)","stall":"$(stall)","valid_until":"$(valid_until)"}}`,
+		push.WebPush: `{"title":"$(title)","body":"$(body)","voucher":"$(voucher)","code":"$(code)","stall":"$(stall)","valid_until":"$(valid_until)"}`,
+	},
 }
 
 // PutTemplate makes or replaces a template with all its bodies.
