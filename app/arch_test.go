@@ -51,6 +51,13 @@ var unheard = []exemption{
 	{"CartsOpened", "", "the detector carts counts it by its type; webhooks will announce it"},
 	{"CartsAbandoned", "", "reminders and vouchers for carts left behind; standing queries count it by its type; webhooks will announce it"},
 	{"CapacityReached", "", "followers will be told; webhooks will announce it"},
+	{"ZonesEntered", "", "offers are decided in the transaction that emits it; webhooks will announce it"},
+	{"ZonesExited", "", "forecasts and clusters will learn from it; webhooks will announce it"},
+	{"ZonesDwelled", "", "offers are decided in the transaction that emits it; webhooks will announce it"},
+	{"QueueLong", "", "webhooks will announce it"},
+	{"QueueCleared", "", "webhooks will announce it"},
+	{"VoucherIssued", "", "webhooks will announce it"},
+	{"VoucherRedeemed", "", "webhooks will announce it"},
 }
 
 // kernelSchemas belong to packages of the kernel; every other schema is a module's.
