@@ -110,4 +110,3 @@ func (o *Offer) checkGrant(bad complaint) {
 		bad("limits", "are missing", "a running offer has a total or a budget")
 	}
 }
-

@@ -70,7 +70,6 @@ func deleteEvent(tx *db.Tx, event id.ID) error {
 	return db.Classify("proximity.DeleteEvent", err)
 }
 
-
 // venueVersions reads the versions of the events' venues.
 func venueVersions(ctx context.Context, q reader, all []Event) (map[id.ID]int64, error) {
 	venues := make([]id.ID, len(all))
