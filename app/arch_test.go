@@ -50,6 +50,7 @@ var unheard = []exemption{
 	{"OrdersPlaced", "", "the detector buying counts it by its type; webhooks will announce it"},
 	{"CartsOpened", "", "the detector carts counts it by its type; webhooks will announce it"},
 	{"CartsAbandoned", "", "reminders and vouchers for carts left behind; standing queries count it by its type; webhooks will announce it"},
+	{"PriceSet", "", "webhooks announce it; pages read the price itself"},
 	{"CapacityReached", "", "followers will be told; webhooks will announce it"},
 	{"ZonesEntered", "", "offers are decided in the transaction that emits it; webhooks will announce it"},
 	{"ZonesExited", "", "forecasts and clusters will learn from it; webhooks will announce it"},

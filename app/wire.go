@@ -74,6 +74,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	cfg.Sales.Origin = cfg.HTTP.Origin()
 	tickets := sales.New(cfg.Sales, d, key, log)
 	u.onClose(tickets.Close)
+	for _, l := range tickets.Listeners() {
+		u.stream.Listen(l)
+	}
 
 	cfg.Analytics.DialGuard = webpush.RefusePrivate
 	insights := analytics.New(cfg.Analytics, d, u.stream, log)

@@ -64,6 +64,11 @@ var schemas = map[string]schema{
 		{name: "amount", kind: whole, required: true, most: 1e15}, {name: "currency", kind: text, required: true, length: 3},
 		{name: "till", kind: text}, {name: "customer", kind: text},
 	}},
+	"sale.refunded": {web.Send, []field{
+		{name: "event", kind: text, required: true}, {name: "category", kind: text}, {name: "order", kind: text, required: true},
+		{name: "quantity", kind: whole, required: true, least: 1, most: 100_000},
+		{name: "amount", kind: whole, required: true, most: 1e15}, {name: "currency", kind: text, required: true, length: 3},
+	}},
 	"cart.opened": {web.Send, []field{
 		{name: "cart", kind: text, required: true}, {name: "event", kind: text}, {name: "customer", kind: text}, {name: "hold_until", kind: instant},
 	}},

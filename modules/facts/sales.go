@@ -108,3 +108,25 @@ func (TicketRefunded) FactType() string { return "sales.ticket_refunded" }
 
 // FactKey orders the facts of one event.
 func (f TicketRefunded) FactKey() string { return f.Event.String() }
+
+// PriceSet says that a category costs something else from now on, whoever decided
+// it, or that it has its first price. Carts keep what they were quoted.
+type PriceSet struct {
+	Event      id.ID     `json:"event"`
+	Category   id.ID     `json:"category"`
+	Version    int64     `json:"version"` // 1: its first price
+	PriceMinor int64     `json:"price_minor"`
+	FeeMinor   int64     `json:"fee_minor,omitempty"` // on top
+	Currency   string    `json:"currency"`
+	Reason     string    `json:"reason"`
+	Slug       string    `json:"slug"`                // of the event
+	Shop       string    `json:"shop,omitempty"`      // of an event sold elsewhere: what that shop calls it …
+	ShopName   string    `json:"shop_name,omitempty"` // … and the category
+	At         time.Time `json:"at"`
+}
+
+// FactType names the fact in the stream.
+func (PriceSet) FactType() string { return "sales.price_set" }
+
+// FactKey orders the facts of one event.
+func (f PriceSet) FactKey() string { return f.Event.String() }

@@ -28,6 +28,7 @@ type Event struct {
 	Secret       bool            `json:"secret,omitempty"`        // only by its link, in no list
 	Sandbox      bool            `json:"sandbox,omitempty"`       // never real money
 	WaitingFirst bool            `json:"waiting_first,omitempty"` // tickets that come back go to the waiting list
+	Shop         string          `json:"shop,omitempty"`          // what the shop that sells it calls it; "": it is sold here
 	StartsAt     time.Time       `json:"starts_at"`
 	EndsAt       *time.Time      `json:"ends_at,omitempty"`
 	DoorsAt      *time.Time      `json:"doors_at,omitempty"`
@@ -61,11 +62,12 @@ type Category struct {
 	MaxPerOrder  int             `json:"max_per_order"`
 	SaleFrom     *time.Time      `json:"sale_from,omitempty"`
 	SaleUntil    *time.Time      `json:"sale_until,omitempty"`
-	Pool         *id.ID          `json:"pool,omitempty"`    // capacity shared with others
-	Class        int             `json:"class,omitempty"`   // in the pool: 1 may take all of it
-	Hidden       bool            `json:"hidden,omitempty"`  // only with an access code
-	Rows         int             `json:"rows,omitempty"`    // numbered seats: rows × columns; 0: general admission
-	Columns      int             `json:"columns,omitempty"` //
+	Pool         *id.ID          `json:"pool,omitempty"`      // capacity shared with others
+	Class        int             `json:"class,omitempty"`     // in the pool: 1 may take all of it
+	Hidden       bool            `json:"hidden,omitempty"`    // only with an access code
+	Rows         int             `json:"rows,omitempty"`      // numbered seats: rows × columns; 0: general admission
+	Columns      int             `json:"columns,omitempty"`   //
+	ShopName     string          `json:"shop_name,omitempty"` // of an event sold elsewhere: what that shop calls the category
 
 	// As the stock says; told apart from the definition, which has a version.
 	Sold int `json:"-"`

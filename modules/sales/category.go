@@ -28,7 +28,7 @@ func (s *Service) AddCategory(tx *db.Tx, c Category, actor string, cond Conditio
 		if err := s.insertCategory(tx, c); err != nil {
 			return err
 		}
-		return s.notePrice(tx, &c, "first price", actor)
+		return s.notePrice(tx, e, &c, "first price", actor)
 	})
 	if err != nil {
 		return Category{}, err
@@ -55,7 +55,7 @@ func (s *Service) ChangeCategory(ctx context.Context, c Category, actor string, 
 		}
 		before := *was
 		*was = c
-		return s.replaceCategory(tx, before, was, actor)
+		return s.replaceCategory(tx, e, before, was, actor)
 	})
 	if err != nil {
 		return Category{}, err
@@ -80,10 +80,10 @@ func samePool(a, b *Category) bool {
 	return *a.Pool == *b.Pool && a.Class == b.Class
 }
 
-func (s *Service) replaceCategory(tx *db.Tx, before Category, c *Category, actor string) error {
+func (s *Service) replaceCategory(tx *db.Tx, e *Event, before Category, c *Category, actor string) error {
 	if c.PriceMinor != before.PriceMinor || c.FeeMinor != before.FeeMinor {
 		c.PriceVersion++
-		if err := s.notePrice(tx, c, "set by hand", actor); err != nil {
+		if err := s.notePrice(tx, e, c, "set by hand", actor); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (s *Service) SetPrice(tx *db.Tx, category id.ID, minor int64, reason, actor
 			return err
 		}
 		c.PriceVersion++
-		if err := s.notePrice(tx, c, tidy(reason), actor); err != nil {
+		if err := s.notePrice(tx, e, c, tidy(reason), actor); err != nil {
 			return err
 		}
 		return s.updateCategory(tx, *c)

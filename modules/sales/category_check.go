@@ -38,6 +38,7 @@ func (c *Category) check(bad complaint, e *Event) {
 	checkWindow(bad, c.SaleFrom, c.SaleUntil)
 	c.checkSeats(bad, e)
 	c.checkPool(bad, e)
+	c.checkShop(bad, e)
 }
 
 func (c *Category) checkSeats(bad complaint, e *Event) {

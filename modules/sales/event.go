@@ -41,6 +41,10 @@ func (s *Service) ChangeEvent(ctx context.Context, given Event, cond Condition) 
 			return fault.E("sales.ChangeEvent", fault.Conflict, "tickets are sold or in carts: the currency and the sandbox stay as they are", nil).
 				WithFix("copy the event and change the copy")
 		}
+		if (given.Shop == "") != (e.Shop == "") && e.touched() {
+			return fault.E("sales.ChangeEvent", fault.Conflict, "tickets are sold or in carts: who sells the event stays as it is", nil).
+				WithFix("copy the event and change the copy")
+		}
 		*e = given
 		return nil
 	})

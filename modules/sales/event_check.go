@@ -39,6 +39,7 @@ func (e *Event) check(bad complaint) {
 	}
 	e.Series = checkLine(bad, "series", e.Series)
 	e.Venue = checkLine(bad, "venue", e.Venue)
+	e.checkShop(bad)
 	checkLocales(bad, e)
 	checkTexts(bad, "names", e.Names, e.Locales)
 	if _, err := time.LoadLocation(e.Zone); err != nil || e.Zone == "" || e.Zone == "Local" || len(e.Zone) > 64 {

@@ -29,6 +29,9 @@ func (s *Service) CopyEvent(tx *db.Tx, event id.ID, how Copy, actor string) (Eve
 	}
 	to := from
 	to.Slug, to.StartsAt = how.Slug, how.StartsAt
+	if to.Shop != "" { // the shop gives the copy a name of its own
+		to.Shop = how.Slug
+	}
 	move := mover(from.StartsAt, how.StartsAt, from.Zone)
 	for _, t := range []**time.Time{&to.EndsAt, &to.DoorsAt, &to.SaleFrom, &to.SaleUntil} {
 		*t = move(*t)

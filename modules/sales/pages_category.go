@@ -132,22 +132,23 @@ func formNumber(bad complaint, field, text string) int {
 type categoryForm struct {
 	Title, Price, Fee, Tax, Capacity, Min, Max, Position string
 	SaleFrom, SaleUntil, Pool, Class, Rows, Columns      string
+	ShopName                                             string
 	Hidden                                               bool
 	Version                                              string
 }
 
-var categoryInputs = []string{"names", "price_minor", "fee_minor", "tax_permille", "capacity", "min_per_order", "max_per_order", "position", "sale_from", "sale_until", "pool", "class", "rows"}
+var categoryInputs = []string{"names", "price_minor", "fee_minor", "tax_permille", "capacity", "min_per_order", "max_per_order", "position", "sale_from", "sale_until", "pool", "class", "rows", "shop_name"}
 
 func readCategoryForm(v url.Values) categoryForm {
 	return categoryForm{Title: v.Get("title"), Price: v.Get("price"), Fee: v.Get("fee"), Tax: v.Get("tax"), Capacity: v.Get("capacity"), Min: v.Get("min"), Max: v.Get("max"), Position: v.Get("position"),
 		SaleFrom: v.Get("sale_from"), SaleUntil: v.Get("sale_until"), Pool: v.Get("pool"), Class: v.Get("class"), Rows: v.Get("rows"), Columns: v.Get("columns"),
-		Hidden: v.Get("hidden") != "", Version: v.Get("version")}
+		Hidden: v.Get("hidden") != "", ShopName: v.Get("shop_name"), Version: v.Get("version")}
 }
 
 func formOfCategory(c *Category, e *Event) categoryForm {
 	f := categoryForm{Title: TextIn(c.Names, e.Locales, "").Title, Price: priceText(c.PriceMinor, e.Currency), Fee: priceText(c.FeeMinor, e.Currency), Tax: permilleText(c.TaxPermille),
 		Capacity: strconv.Itoa(c.Capacity), Min: strconv.Itoa(c.MinPerOrder), Max: strconv.Itoa(c.MaxPerOrder), Position: strconv.Itoa(c.Position), SaleFrom: e.on(c.SaleFrom).Input(), SaleUntil: e.on(c.SaleUntil).Input(),
-		Class: strconv.Itoa(max(c.Class, 1)), Rows: strconv.Itoa(c.Rows), Columns: strconv.Itoa(c.Columns), Hidden: c.Hidden, Version: versionText(e.Version)}
+		Class: strconv.Itoa(max(c.Class, 1)), Rows: strconv.Itoa(c.Rows), Columns: strconv.Itoa(c.Columns), Hidden: c.Hidden, ShopName: c.ShopName, Version: versionText(e.Version)}
 	if c.Pool != nil {
 		f.Pool = c.Pool.String()
 	}
@@ -174,7 +175,7 @@ func formPermille(bad complaint, field, text string) int {
 
 func (f *categoryForm) category(was Category, e *Event) (Category, error) {
 	c := was
-	c.Event, c.Hidden = e.ID, f.Hidden
+	c.Event, c.Hidden, c.ShopName = e.ID, f.Hidden, f.ShopName
 	c.Names = map[string]Text{}
 	for locale, t := range was.Names {
 		c.Names[locale] = t
@@ -221,6 +222,7 @@ type categoryPage struct {
 	ID        string // "new" for a new one
 	Form      categoryForm
 	Currency  string
+	Shop      string // sells the event; "": we do
 	Pools     []Pool
 	Prices    []priceView
 	Taken     int // sold or in carts: seats and pool are fixed
@@ -263,7 +265,7 @@ func categoryOf(c echo.Context, e *Event) (Category, error) {
 }
 
 func (s *Service) showCategory(c echo.Context, status int, e *Event, was *Category, f categoryForm, wrong error) error {
-	p := categoryPage{Head: s.head(e, "categories"), ID: "new", Form: f, Currency: e.Currency, Pools: e.Pools, Taken: was.Sold + was.Held}
+	p := categoryPage{Head: s.head(e, "categories"), ID: "new", Form: f, Currency: e.Currency, Shop: e.Shop, Pools: e.Pools, Taken: was.Sold + was.Held}
 	if was.ID != id.Nil {
 		p.ID = was.ID.String()
 		list, err := s.PriceHistory(c.Request().Context(), was.ID)

@@ -50,10 +50,11 @@ type eventHead struct {
 	When    moment
 	Zone    string
 	Sandbox bool
+	Shop    string // that sells it; "": we do
 }
 
 func (s *Service) head(e *Event, tab string) eventHead {
-	h := eventHead{ID: e.ID, Title: e.Title(), Slug: e.Slug, State: e.State, Tab: tab, Version: e.Version, When: e.on(&e.StartsAt), Zone: e.Zone, Sandbox: e.Sandbox}
+	h := eventHead{ID: e.ID, Title: e.Title(), Slug: e.Slug, State: e.State, Tab: tab, Version: e.Version, When: e.on(&e.StartsAt), Zone: e.Zone, Sandbox: e.Sandbox, Shop: e.Shop}
 	if h.Title == "" {
 		h.Title = e.Slug
 	}
@@ -211,6 +212,7 @@ type eventPage struct {
 	CopyAt     string
 	Wrong      []fault.Field
 	Missing    []fault.Field // what publishing asks for
+	Strays     []Stray       // sales elsewhere of categories that we do not know
 }
 
 // stateAction is a button that changes the event's state.
@@ -250,6 +252,9 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 		return err
 	}
 	p.Waiting = grouped(waiting)
+	if p.Strays, err = s.strays(c.Request().Context(), &e); err != nil {
+		return err
+	}
 	if e.State == EventDraft {
 		p.Missing = fieldsOfFault(collect("", func(bad complaint) { e.checkComplete(bad); e.checkTimely(bad, s.db.Now()) }))
 	}

@@ -15,17 +15,17 @@ import (
 
 // eventForm is what the promoter typed about an event, kept as it was typed.
 type eventForm struct {
-	Title, Slug, Series, Venue, Zone, Currency, Locales string
-	StartsAt, EndsAt, DoorsAt, SaleFrom, SaleUntil      string
-	Secret, Sandbox, WaitingFirst                       bool
-	Version                                             string
+	Title, Slug, Series, Venue, Zone, Currency, Locales, Shop string
+	StartsAt, EndsAt, DoorsAt, SaleFrom, SaleUntil            string
+	Secret, Sandbox, WaitingFirst                             bool
+	Version                                                   string
 }
 
-var eventInputs = []string{"title", "slug", "series", "venue", "zone", "currency", "locales", "starts_at", "ends_at", "doors_at", "sale_from", "sale_until"}
+var eventInputs = []string{"title", "slug", "series", "venue", "zone", "currency", "locales", "shop", "starts_at", "ends_at", "doors_at", "sale_from", "sale_until"}
 
 func readEventForm(v url.Values) eventForm {
 	return eventForm{
-		Title: v.Get("title"), Slug: v.Get("slug"), Series: v.Get("series"), Venue: v.Get("venue"), Zone: v.Get("zone"), Currency: v.Get("currency"), Locales: v.Get("locales"),
+		Title: v.Get("title"), Slug: v.Get("slug"), Series: v.Get("series"), Venue: v.Get("venue"), Zone: v.Get("zone"), Currency: v.Get("currency"), Locales: v.Get("locales"), Shop: v.Get("shop"),
 		StartsAt: v.Get("starts_at"), EndsAt: v.Get("ends_at"), DoorsAt: v.Get("doors_at"), SaleFrom: v.Get("sale_from"), SaleUntil: v.Get("sale_until"),
 		Secret: v.Get("secret") != "", Sandbox: v.Get("sandbox") != "", WaitingFirst: v.Get("waiting_first") != "", Version: v.Get("version"),
 	}
@@ -33,7 +33,7 @@ func readEventForm(v url.Values) eventForm {
 
 func formOfEvent(e *Event) eventForm {
 	return eventForm{
-		Title: e.Title(), Slug: e.Slug, Series: e.Series, Venue: e.Venue, Zone: e.Zone, Currency: e.Currency, Locales: strings.Join(e.Locales, ", "),
+		Title: e.Title(), Slug: e.Slug, Series: e.Series, Venue: e.Venue, Zone: e.Zone, Currency: e.Currency, Locales: strings.Join(e.Locales, ", "), Shop: e.Shop,
 		StartsAt: e.on(&e.StartsAt).Input(), EndsAt: e.on(e.EndsAt).Input(), DoorsAt: e.on(e.DoorsAt).Input(), SaleFrom: e.on(e.SaleFrom).Input(), SaleUntil: e.on(e.SaleUntil).Input(),
 		Secret: e.Secret, Sandbox: e.Sandbox, WaitingFirst: e.WaitingFirst, Version: versionText(e.Version),
 	}
@@ -43,7 +43,7 @@ func formOfEvent(e *Event) eventForm {
 func (f *eventForm) event(was Event) (Event, error) {
 	e := was
 	e.Slug, e.Series, e.Venue, e.Zone, e.Currency = f.Slug, f.Series, f.Venue, strings.TrimSpace(f.Zone), strings.ToUpper(strings.TrimSpace(f.Currency))
-	e.Secret, e.Sandbox, e.WaitingFirst = f.Secret, f.Sandbox, f.WaitingFirst
+	e.Secret, e.Sandbox, e.WaitingFirst, e.Shop = f.Secret, f.Sandbox, f.WaitingFirst, f.Shop
 	e.Locales = strings.FieldsFunc(f.Locales, func(r rune) bool { return r == ',' || r == ' ' })
 	e.Names = map[string]Text{}
 	for locale, t := range was.Names {

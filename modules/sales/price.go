@@ -63,6 +63,8 @@ func (e *Event) onSale(now time.Time) error {
 		return noEvent(nil)
 	case e.State == EventCancelled:
 		return fault.E(op, fault.Conflict, "the event is cancelled", nil)
+	case e.Shop != "":
+		return fault.E(op, fault.Conflict, "this event is not sold here", nil).WithFix("buy from the shop that sells it")
 	case e.State == EventPaused:
 		return fault.E(op, fault.Conflict, "the sale is paused", nil).WithFix("try again later")
 	case e.SaleFrom != nil && now.Before(*e.SaleFrom):

@@ -136,10 +136,10 @@ func (s *Service) getShopEvents(c echo.Context) error {
 	return web.Fresh(c, page)
 }
 
-// shopEvent finds an event that people may see. Errors: fault.NotFound.
+// shopEvent finds an event that people may see and that is sold here. Errors: fault.NotFound.
 func (s *Service) shopEvent(c echo.Context) (Event, error) {
 	e, err := s.EventBySlug(c.Request().Context(), c.Param("slug"))
-	if err == nil && e.State == EventDraft {
+	if err == nil && (e.State == EventDraft || e.Shop != "") {
 		return Event{}, noEvent(nil)
 	}
 	return e, err

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
@@ -33,25 +34,26 @@ type categoryRow struct {
 	Hidden       bool
 	SeatRows     int
 	SeatColumns  int
+	ShopName     string
 }
 
 func (categoryRow) TableName() string { return "sales.category" }
 
 var categoryColumns = []string{"id", "event", "names", "position", "price_minor", "price_version", "fee_minor", "tax_permille",
-	"min_per_order", "max_per_order", "sale_from", "sale_until", "pool", "class", "hidden", "seat_rows", "seat_columns"}
+	"min_per_order", "max_per_order", "sale_from", "sale_until", "pool", "class", "hidden", "seat_rows", "seat_columns", "shop_name"}
 
 func rowOfCategory(c Category) categoryRow {
 	if c.Names == nil {
 		c.Names = map[string]Text{}
 	}
 	return categoryRow{c.ID, c.Event, c.Names, c.Position, c.PriceMinor, c.PriceVersion, c.FeeMinor, c.TaxPermille, c.MinPerOrder, c.MaxPerOrder,
-		c.SaleFrom, c.SaleUntil, c.Pool, c.Class, c.Hidden, c.Rows, c.Columns}
+		c.SaleFrom, c.SaleUntil, c.Pool, c.Class, c.Hidden, c.Rows, c.Columns, c.ShopName}
 }
 
 func (r categoryRow) category() Category {
 	return Category{ID: r.ID, Event: r.Event, Names: r.Names, Position: r.Position, PriceMinor: r.PriceMinor, PriceVersion: r.PriceVersion, FeeMinor: r.FeeMinor,
 		TaxPermille: r.TaxPermille, MinPerOrder: r.MinPerOrder, MaxPerOrder: r.MaxPerOrder, SaleFrom: utcOrNil(r.SaleFrom), SaleUntil: utcOrNil(r.SaleUntil),
-		Pool: r.Pool, Class: r.Class, Hidden: r.Hidden, Rows: r.SeatRows, Columns: r.SeatColumns}
+		Pool: r.Pool, Class: r.Class, Hidden: r.Hidden, Rows: r.SeatRows, Columns: r.SeatColumns, ShopName: r.ShopName}
 }
 
 // stockRow is a row of sales.stock. The catalogue makes and resizes it; sold and
@@ -168,9 +170,14 @@ func (PriceChange) TableName() string { return "sales.price_history" }
 
 var priceColumns = []string{"category", "version", "price_minor", "fee_minor", "reason", "actor", "at"}
 
-func (s *Service) notePrice(tx *db.Tx, c *Category, reason, actor string) error {
+// notePrice writes down what a category of e costs from now on, and announces it.
+func (s *Service) notePrice(tx *db.Tx, e *Event, c *Category, reason, actor string) error {
 	row := PriceChange{c.ID, c.PriceVersion, c.PriceMinor, c.FeeMinor, reason, actor, tx.Now()}
-	return db.Classify("sales.notePrice", tx.ORM().Select(priceColumns).Create(&row).Error)
+	if err := tx.ORM().Select(priceColumns).Create(&row).Error; err != nil {
+		return db.Classify("sales.notePrice", err)
+	}
+	return tx.Emit(facts.PriceSet{Event: e.ID, Category: c.ID, Version: c.PriceVersion, PriceMinor: c.PriceMinor, FeeMinor: c.FeeMinor, Currency: e.Currency,
+		Reason: reason, Slug: e.Slug, Shop: e.Shop, ShopName: c.ShopName, At: tx.Now()})
 }
 
 // PriceHistory lists what a category has cost, the latest first, at most 500 changes.

@@ -28,6 +28,7 @@ type eventRow struct {
 	Secret       bool
 	Sandbox      bool
 	WaitingFirst bool
+	Shop         string
 	StartsAt     time.Time
 	EndsAt       *time.Time
 	DoorsAt      *time.Time
@@ -39,20 +40,20 @@ type eventRow struct {
 
 func (eventRow) TableName() string { return "sales.event" }
 
-var eventColumns = []string{"id", "slug", "series", "names", "locales", "venue", "zone", "currency", "state", "secret", "sandbox", "waiting_first",
+var eventColumns = []string{"id", "slug", "series", "names", "locales", "venue", "zone", "currency", "state", "secret", "sandbox", "waiting_first", "shop",
 	"starts_at", "ends_at", "doors_at", "sale_from", "sale_until", "version", "created_at"}
 
 func rowOfEvent(e Event) eventRow {
 	if e.Names == nil {
 		e.Names = map[string]Text{}
 	}
-	return eventRow{e.ID, e.Slug, e.Series, e.Names, e.Locales, e.Venue, e.Zone, e.Currency, e.State, e.Secret, e.Sandbox, e.WaitingFirst,
+	return eventRow{e.ID, e.Slug, e.Series, e.Names, e.Locales, e.Venue, e.Zone, e.Currency, e.State, e.Secret, e.Sandbox, e.WaitingFirst, e.Shop,
 		e.StartsAt, e.EndsAt, e.DoorsAt, e.SaleFrom, e.SaleUntil, e.Version, e.CreatedAt}
 }
 
 func (r eventRow) event() Event {
 	return Event{ID: r.ID, Slug: r.Slug, Series: r.Series, Names: r.Names, Locales: r.Locales, Venue: r.Venue, Zone: r.Zone, Currency: r.Currency,
-		State: r.State, Secret: r.Secret, Sandbox: r.Sandbox, WaitingFirst: r.WaitingFirst, StartsAt: r.StartsAt.UTC(), EndsAt: utcOrNil(r.EndsAt),
+		State: r.State, Secret: r.Secret, Sandbox: r.Sandbox, WaitingFirst: r.WaitingFirst, Shop: r.Shop, StartsAt: r.StartsAt.UTC(), EndsAt: utcOrNil(r.EndsAt),
 		DoorsAt: utcOrNil(r.DoorsAt), SaleFrom: utcOrNil(r.SaleFrom), SaleUntil: utcOrNil(r.SaleUntil), Version: r.Version, CreatedAt: r.CreatedAt.UTC()}
 }
 
@@ -77,12 +78,31 @@ func slugTaken(err error, slug string) error {
 	return f
 }
 
+// shopFree refuses a shop's name that another event has.
+func shopFree(tx *db.Tx, e *Event) error {
+	if e.Shop == "" {
+		return nil
+	}
+	var n int64
+	err := tx.ORM().Model(&eventRow{}).Where("shop = ? AND id <> ?", e.Shop, e.ID).Count(&n).Error
+	if n > 0 {
+		return fault.BadField("sales.Event", "shop", "is what the shop calls another event", "each of its events once")
+	}
+	return db.Classify("sales.Event", err)
+}
+
 func (s *Service) insertEvent(tx *db.Tx, e Event) error {
+	if err := shopFree(tx, &e); err != nil {
+		return err
+	}
 	row := rowOfEvent(e)
 	return slugTaken(db.Classify("sales.CreateEvent", tx.ORM().Select(eventColumns).Create(&row).Error), e.Slug)
 }
 
 func (s *Service) updateEvent(tx *db.Tx, e Event) error {
+	if err := shopFree(tx, &e); err != nil {
+		return err
+	}
 	row := rowOfEvent(e)
 	kept := slices.DeleteFunc(slices.Clone(eventColumns), func(c string) bool { return c == "id" || c == "created_at" })
 	err := tx.ORM().Model(&eventRow{}).Where("id = ?", e.ID).Select(kept).Updates(&row).Error
@@ -117,7 +137,7 @@ func oneEvent(q, where *gorm.DB) (Event, error) {
 type EventQuery struct {
 	States []string   // none: every state
 	Series string     // "": of any and of none
-	Open   bool       // without those only their link leads to
+	Open   bool       // without those only their link leads to, or that are sold elsewhere
 	From   *time.Time // starting at this moment or later
 	Until  *time.Time // starting before
 	Latest bool       // the latest first
@@ -172,7 +192,7 @@ func narrow(find *gorm.DB, q EventQuery) *gorm.DB {
 		find = find.Where("series = ?", q.Series)
 	}
 	if q.Open {
-		find = find.Where("NOT secret")
+		find = find.Where("NOT secret AND shop = ''")
 	}
 	if q.From != nil {
 		find = find.Where("starts_at >= ?", *q.From)
@@ -195,7 +215,8 @@ func (s *Service) EventBySlug(ctx context.Context, slug string) (Event, error) {
 
 // takings is what an event's orders came to, refunds aside.
 func (s *Service) takings(ctx context.Context, event id.ID) (minor int64, err error) {
-	err = s.db.Pool().QueryRow(ctx, `SELECT coalesce(sum(total_minor), 0)::bigint FROM sales.orders WHERE event = $1`, event).Scan(&minor)
+	err = s.db.Pool().QueryRow(ctx, `SELECT (SELECT coalesce(sum(total_minor), 0) FROM sales.orders WHERE event = $1)::bigint
+		+ (SELECT coalesce(sum(d.amount_minor), 0) FROM sales.external_day d JOIN sales.category c ON c.id = d.category WHERE c.event = $1)::bigint`, event).Scan(&minor)
 	return minor, db.Classify("sales.takings", err)
 }
 

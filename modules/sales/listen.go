@@ -1,0 +1,11 @@
+package sales
+
+import "github.com/usherhq/usher/modules/kernel/stream"
+
+// Listeners are what sales does when a fact arrives.
+func (s *Service) Listeners() []stream.Listener {
+	return []stream.Listener{{
+		Name: "sales.external", Types: []string{typeSale, typeRefund}, Handle: s.countElsewhere,
+		About: "counts the tickets that another shop sells", ReplayNote: "They would be counted twice.",
+	}}
+}
