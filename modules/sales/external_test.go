@@ -81,7 +81,7 @@ func TestSalesElsewhereAreCountedOnce(t *testing.T) {
 	h := newHouse(t)
 	e := h.elsewhere(Category{Capacity: 100})
 	h.life(func() bool { return true }) // the cursors begin here
-	for i := range 20 { // of an event with one category, sales need not name it
+	for i := range 20 {                 // of an event with one category, sales need not name it
 		h.in(func(tx *db.Tx) error { return tx.Emit(saleFact{"gig-9", fmt.Sprint(i), 2}) })
 	}
 	for range 2 {
