@@ -42,6 +42,10 @@ func main() {
 		exit(runServices(os.Args[2:], os.Stdin, os.Stdout))
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == shopCommand {
+		exit(runShop(os.Args[2:], os.Stdin, os.Stdout))
+		return
+	}
 	var o options
 	flag.IntVar(&o.n, "n", 1_000_000, "`installations` to send to")
 	quick := flag.Bool("quick", false, "100,000 installations, result on stdout")

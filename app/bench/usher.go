@@ -40,10 +40,10 @@ func buildUsher(ctx context.Context, into string) (string, error) {
 	return path, nil
 }
 
-// settings of the measured usher, beside its defaults: where the services are, no
-// rate limit for the one caller there is, no line of log a request, and time to read
-// an import and to write a list of outcomes of any size.
-func settings(near *services, apns *services, data, listen, roots, key string) []string {
+// common settings of a measured usher, beside its defaults: no rate limit for the one
+// caller there is, no line of log a request, and time to read an import and to write a
+// list of outcomes of any size.
+func common(data, listen, key string) []string {
 	return []string{
 		"USHER_DATA_DIR=" + data,
 		"USHER_ACCESS_KEYS=[{name: bench, secret: " + key + ", rights: [manage]}]",
@@ -51,11 +51,19 @@ func settings(near *services, apns *services, data, listen, roots, key string) [
 		"USHER_LOG_LEVEL=warn",
 		"USHER_LIMITS_PER_SECOND=1000000",
 		"USHER_LIMITS_BURST=1000000",
-		"USHER_HUB_SERVICES_APNS_ENDPOINT=" + apns.APNsURL,
-		"USHER_HUB_SERVICES_FCM_ENDPOINT=" + near.FCMURL,
-		"USHER_HUB_SERVICES_WEBPUSH_HOSTS=" + near.WebPushHost,
-		"USHER_HUB_SERVICES_CA_FILE=" + roots,
+		"USHER_LIMITS_SHOP_PER_SECOND=1000000",
+		"USHER_LIMITS_SHOP_BURST=1000000",
 	}
+}
+
+// settings are common, and where the services are.
+func settings(near *services, apns *services, data, listen, roots, key string) []string {
+	return append(common(data, listen, key),
+		"USHER_HUB_SERVICES_APNS_ENDPOINT="+apns.APNsURL,
+		"USHER_HUB_SERVICES_FCM_ENDPOINT="+near.FCMURL,
+		"USHER_HUB_SERVICES_WEBPUSH_HOSTS="+near.WebPushHost,
+		"USHER_HUB_SERVICES_CA_FILE="+roots,
+	)
 }
 
 // startUsher runs the binary until stop. apns may be other services than near's.
@@ -64,16 +72,21 @@ func startUsher(ctx context.Context, binary, dir string, near, apns *services) (
 	if err := os.WriteFile(roots, []byte(near.CAPEM+apns.CAPEM), 0o600); err != nil {
 		return nil, err
 	}
+	key := identity.NewKeySecret()
+	return launch(ctx, binary, dir, key, settings(near, apns, filepath.Join(dir, "data"), "127.0.0.1:0", roots, key))
+}
+
+// launch runs the binary in dir, its data directory dir/data, until its first page is there.
+func launch(ctx context.Context, binary, dir, key string, env []string) (*usher, error) {
 	log, err := os.OpenFile(filepath.Join(dir, "usher.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	u := &usher{data: filepath.Join(dir, "data"), ended: make(chan struct{})}
-	u.key = identity.NewKeySecret()
+	u := &usher{api: api{key: key}, data: filepath.Join(dir, "data"), ended: make(chan struct{})}
 	u.cmd = exec.Command(binary, "serve")
 	u.cmd.Dir, u.cmd.Stderr = dir, log // no config.yaml lies there
-	u.cmd.Env = append(os.Environ(), settings(near, apns, u.data, "127.0.0.1:0", roots, u.key)...)
+	u.cmd.Env = append(os.Environ(), env...)
 	stdout, err := u.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

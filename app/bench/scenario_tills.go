@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/usherhq/usher/app/embedded"
+	"github.com/usherhq/usher/modules/identity"
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/seal"
+	"github.com/usherhq/usher/modules/sales"
+)
+
+const (
+	tillOrders   = 100_000
+	tillQty      = 4
+	tillClients  = 256
+	tillShare    = 0.60
+	replicaOrder = 60_000
+	slower       = 0.95 // what still counts as no slower, on a machine that is not equally fast all the time
+)
+
+// tills is scenario U. It has a PostgreSQL of its own, as built in, that several
+// processes may use.
+func (b *bench) tills(ctx context.Context) error {
+	dir := filepath.Join(b.work, "tills")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	pg, err := embedded.Start(ctx, embedded.Options{Dir: filepath.Join(dir, "postgres"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pg.Stop(context.WithoutCancel(ctx)) }()
+	redis, err := startRedis(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer redis.stop()
+	settings := []string{"USHER_DATABASE_URL=" + pg.URL(), "USHER_DATABASE_MAX_CONNS=20", "USHER_REDIS_URL=redis-socket://" + redis.socket, "USHER_SEAL_KEY=" + strings.Repeat("A", 43) + "="}
+	if err := b.replicas(ctx, dir, pg.URL(), settings); err != nil {
+		return err
+	}
+	return b.batchPath(ctx, pg.URL())
+}
+
+// replicas sells through 1, 2 and 4 processes.
+func (b *bench) replicas(ctx context.Context, dir, database string, settings []string) error {
+	var all []*usher
+	defer func() {
+		for _, u := range all {
+			_ = u.stop()
+		}
+	}()
+	key := identity.NewKeySecret()
+	first, orders := 0.0, b.part(replicaOrder)
+	for _, n := range []int{1, 2, 4} {
+		for len(all) < n {
+			home := filepath.Join(dir, fmt.Sprint(len(all)))
+			if err := os.Mkdir(home, 0o755); err != nil {
+				return err
+			}
+			u, err := launch(ctx, b.options.usher, home, key, append(common(filepath.Join(home, "data"), "127.0.0.1:0", key), settings...))
+			if err != nil {
+				return err
+			}
+			all = append(all, u)
+		}
+		c, err := all[0].concert(ctx, orders)
+		if err != nil {
+			return err
+		}
+		l := load{key: key, clients: saleClients, n: orders, do: c.order("/v1/orders", 1)}
+		for _, u := range all {
+			l.doors = append(l.doors, strings.TrimPrefix(u.url, "http://"))
+		}
+		say("  %d processes", n)
+		took, waits, err := l.run(ctx)
+		if err == nil {
+			err = auditSale(ctx, database, "sales", c, orders, 1)
+		}
+		if err != nil {
+			return err
+		}
+		rate := float64(orders) / took.Seconds()
+		value := fmt.Sprintf("%.0f/s, p50 %.1f ms, p99 %.1f ms", rate, ms(quantile(waits, 0.5)), ms(quantile(waits, 0.99)))
+		if n == 1 {
+			first = rate
+			b.result.tell("single tickets through 1 process", "%s", value)
+			continue
+		}
+		b.result.add(fmt.Sprintf("through %d processes", n), fmt.Sprintf("%s; %.0f %% of one", value, 100*rate/first), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(rate >= slower*first))
+	}
+	return nil
+}
+
+// batchPath sells without HTTP, in this process, against COPY of the same rows before and after.
+func (b *bench) batchPath(ctx context.Context, database string) error {
+	cfg := db.Defaults()
+	cfg.URL = database
+	d, err := db.Open(ctx, cfg, clock.System{})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	key, err := seal.Parse(strings.Repeat("A", 43) + "=")
+	if err != nil {
+		return err
+	}
+	house := sales.New(sales.Defaults(), d, key, slog.New(slog.DiscardHandler))
+	defer house.Close()
+	n := b.part(tillOrders)
+	c, err := stockOf(ctx, database, n*tillQty)
+	if err != nil {
+		return err
+	}
+	say("  COPY, the till, COPY")
+	before, err := copyOrders(ctx, database, concert{c.Event, id.New().String()}, n/2, tillQty)
+	if err != nil {
+		return err
+	}
+	took, err := throughTheTill(ctx, house, c, n)
+	if err != nil {
+		return err
+	}
+	after, err := copyOrders(ctx, database, concert{id.New().String(), id.New().String()}, n/2, tillQty)
+	if err != nil {
+		return err
+	}
+	rate, raw := float64(n)/took.Seconds(), (before+after)/2
+	b.result.add(fmt.Sprintf("the batch path: orders of %d tickets, %d clients, no HTTP", tillQty, tillClients), fmt.Sprintf("%.0f orders/s; %.0f %% of COPY of the same rows into the same tables in transactions of %d orders on two connections (%.0f orders/s)",
+		rate, 100*rate/raw, copyLot, raw), fmt.Sprintf("≥ %.0f %%", 100*tillShare), verdictOf(rate >= tillShare*raw))
+	return nil
+}
+
+func throughTheTill(ctx context.Context, house *sales.Service, c concert, n int) (time.Duration, error) {
+	event, err := id.Parse(c.Event)
+	if err != nil {
+		return 0, err
+	}
+	category, err := id.Parse(c.Category)
+	if err != nil {
+		return 0, err
+	}
+	return inTurn(ctx, tillClients, n, func(i int) error {
+		_, _, err := house.Order(ctx, sales.Purchase{Event: event, Lines: []sales.Line{{Category: category, Qty: tillQty, UnitMinor: 4900}}, Currency: "EUR",
+			Buyer: fmt.Appendf(nil, `{"email":"guest-%d@festival.example"}`, i), Caller: "bench", Key: fmt.Sprintf("%s-%d", c.Category, i)})
+		return err
+	})
+}
+
+// redisServer is a private one, on a socket.
+type redisServer struct {
+	cmd    *exec.Cmd
+	socket string
+}
+
+func startRedis(ctx context.Context, dir string) (*redisServer, error) {
+	r := &redisServer{socket: filepath.Join(dir, "redis")}
+	r.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", r.socket, "--save", "", "--dir", dir)
+	if err := r.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("redis-server does not start: %w", err)
+	}
+	for range 500 {
+		if c, err := net.Dial("unix", r.socket); err == nil {
+			return r, c.Close()
+		}
+		if err := wait(ctx, 10*time.Millisecond); err != nil {
+			break
+		}
+	}
+	r.stop()
+	return nil, fmt.Errorf("redis-server does not answer")
+}
+
+func (r *redisServer) stop() { _ = r.cmd.Process.Kill(); _ = r.cmd.Wait() }
