@@ -1,0 +1,203 @@
+package sales
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/admission"
+)
+
+// doorPages are for who stands at a door, and what staff looks at afterwards.
+func (s *Service) doorPages() []web.Route {
+	return []web.Route{
+		{Method: "GET", Path: "/events/:event/door", Right: web.Scan, Handler: s.pageDoor},
+		{Method: "POST", Path: "/events/:event/door/:order/:n", Right: web.Scan, Handler: s.pageAdmitted},
+		{Method: "GET", Path: "/events/:event/door/print", Right: web.Scan, Handler: s.pageDoorPrint},
+		{Method: "GET", Path: "/events/:event/doubles", Right: web.Staff, Handler: s.pageDoubles},
+	}
+}
+
+const (
+	guestsShown   = 50
+	guestsPrinted = 2000 // on one sheet of the list; the next follows
+)
+
+// doorPage is the list of a door.
+type doorPage struct {
+	Head    eventHead
+	Counts  DoorCounts
+	Guests  []guestView
+	Search  string
+	Which   string
+	By      string
+	Next    string      // address of the next page; "": none
+	Print   string      // address of the list to print
+	Done    *doneByHand // what became of who was let in by hand just now
+	Staff   bool
+	Exports map[string]string // what can be exported, by name; nil: the caller may not
+	First   bool              // of a printed list: the first sheet
+}
+
+// guestView is a guest in words. A ticket that is not in and not void can be let in.
+type guestView struct {
+	Guest
+	In moment
+}
+
+// Waits reports whether somebody may still come with it.
+func (g guestView) Waits() bool { return !g.Void && g.Uses == 0 }
+
+// Clock is when somebody went in, on the venue's clock.
+func (g guestView) Clock() string { return g.In.local().Format("15:04") }
+
+type doneByHand struct {
+	Good bool
+	Text string
+}
+
+// doorEvent is the event of a page of a door, checked against the caller's key.
+func (s *Service) doorEvent(c echo.Context) (Event, error) {
+	e, err := s.pageOf(c)
+	if err != nil {
+		return e, err
+	}
+	return e, s.atDoor(c, e.ID)
+}
+
+func (s *Service) pageDoor(c echo.Context) error { return s.showDoor(c, http.StatusOK, nil) }
+
+func (s *Service) showDoor(c echo.Context, status int, done *doneByHand) error {
+	e, err := s.doorEvent(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	p, err := s.doorList(c, &e, guestsShown)
+	if err != nil {
+		return err
+	}
+	if p.Counts, err = s.DoorCounts(ctx, e.ID); err != nil {
+		return err
+	}
+	p.Done, p.Staff = done, web.Require(c, web.Staff) == nil
+	if web.Require(c, web.Manage) == nil {
+		p.Exports = exportsOffered()
+	}
+	return c.Render(status, "sales/door", p)
+}
+
+// doorList is a page of the list as the address asks for it.
+func (s *Service) doorList(c echo.Context, e *Event, limit int) (doorPage, error) {
+	p := doorPage{Head: s.head(e, "door"), Search: c.FormValue("q"), Which: c.FormValue("which"), By: c.FormValue("by"), First: c.FormValue("cursor") == ""}
+	found, next, err := s.Guests(c.Request().Context(), e, GuestQuery{Search: p.Search, Which: p.Which, By: p.By, Cursor: c.FormValue("cursor"), Limit: limit})
+	if err != nil {
+		return p, err
+	}
+	for _, g := range found {
+		p.Guests = append(p.Guests, guestView{g, e.on(g.InAt)})
+	}
+	there := "/events/" + e.ID.String() + "/door"
+	asked := url.Values{"q": {p.Search}, "which": {p.Which}, "by": {p.By}}
+	p.Print = there + "/print?" + asked.Encode()
+	if next != "" {
+		asked.Set("cursor", next)
+		p.Next = "?" + asked.Encode()
+	}
+	return p, nil
+}
+
+// pageAdmitted lets somebody in by hand and shows the list again, as it was searched.
+func (s *Service) pageAdmitted(c echo.Context) error {
+	e, err := s.doorEvent(c)
+	if err != nil {
+		return err
+	}
+	order, err := id.Parse(c.Param("order"))
+	n, wrong := strconv.Atoi(c.Param("n"))
+	if err != nil || wrong != nil || n < 1 || n > maxQty {
+		return fault.E("sales.AdmitByHand", fault.NotFound, "there is no such ticket", err)
+	}
+	ctx := c.Request().Context()
+	got, err := s.AdmitByHand(ctx, e.ID, order, n, deviceOf(web.CallerOf(ctx)))
+	if err != nil {
+		return err
+	}
+	done := &doneByHand{Good: got.Verdict == admission.Admitted, Text: "Ticket " + strconv.Itoa(n) + " of " + orderRef(order) + ": " + verdictText(got, &e)}
+	return s.showDoor(c, http.StatusOK, done)
+}
+
+// verdictText says what became of a scan.
+func verdictText(got Scanned, e *Event) string {
+	switch got.Verdict {
+	case admission.Admitted:
+		return "let in."
+	case admission.AlreadyUsed:
+		if len(got.Uses) > 0 {
+			return "was used already, at " + e.on(&got.Uses[0].At).local().Format("15:04:05") + " by " + got.Uses[0].Device + "."
+		}
+		return "was used already."
+	case admission.Void:
+		return "is void: it was refunded or cancelled."
+	case admission.WrongEvent:
+		return "is for another event."
+	}
+	return "is not known here."
+}
+
+func (s *Service) pageDoorPrint(c echo.Context) error {
+	e, err := s.doorEvent(c)
+	if err != nil {
+		return err
+	}
+	p, err := s.doorList(c, &e, guestsPrinted)
+	if err != nil {
+		return err
+	}
+	return c.Render(http.StatusOK, "sales/door_print", p)
+}
+
+// doublesPage is which tickets let in more than one.
+type doublesPage struct {
+	Head eventHead
+	Rows []doubleView
+}
+
+type doubleView struct {
+	N    int
+	Ref  string
+	Uses []useView
+}
+
+type useView struct {
+	At      moment
+	Device  string
+	Offline bool
+	Exactly string // on the venue's clock, to the second
+}
+
+func (s *Service) pageDoubles(c echo.Context) error {
+	e, err := s.doorEvent(c)
+	if err != nil {
+		return err
+	}
+	found, err := s.Doubles(c.Request().Context(), e.ID)
+	if err != nil {
+		return err
+	}
+	p := doublesPage{Head: s.head(&e, "door")}
+	for _, d := range found {
+		v := doubleView{N: d.N, Ref: orderRef(d.Order)}
+		for _, u := range d.Uses {
+			at := e.on(&u.At)
+			v.Uses = append(v.Uses, useView{at, u.Device, u.Offline, at.local().Format("2 Jan 15:04:05")})
+		}
+		p.Rows = append(p.Rows, v)
+	}
+	return c.Render(http.StatusOK, "sales/doubles", p)
+}

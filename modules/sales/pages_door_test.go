@@ -1,0 +1,175 @@
+package sales
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
+)
+
+// buyAs sells tickets to somebody by name.
+func (h *house) buyAs(e Event, name string, qty int) Order {
+	h.t.Helper()
+	lines, err := h.price(h.t.Context(), e.ID, []Wanted{{Category: e.Categories[0].ID, Qty: qty}}, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	buyer, err := json.Marshal(Buyer{Name: name, Email: strings.ToLower(name) + "@example.org", Locale: "en"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	o, _, err := h.Order(h.t.Context(), Purchase{Event: e.ID, Lines: lines, Currency: "EUR", Buyer: buyer})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return o
+}
+
+// names are those on a page of the list.
+func names(found []Guest) string {
+	var out []string
+	for _, g := range found {
+		out = append(out, fmt.Sprintf("%s/%d", g.Name, g.N))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestDoorListIsSearchedSortedAndPaged(t *testing.T) {
+	h := newHouse(t)
+	e := h.concert(Category{PriceMinor: 1250, Capacity: 100})
+	e, err := h.Event(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cleo, ana, ben := h.buyAs(e, "Cleo", 1), h.buyAs(e, "Ana", 2), h.buyAs(e, "Ben%_", 1)
+	if _, err := h.handTo(ana, 2, 1, "Dora"); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1`, ben.ID)
+	h.report(e.ID, "north", Scan{ID: id.New(), Order: &cleo.ID, N: 1})
+	for want, q := range map[string]GuestQuery{
+		"Ana/1 Ben%_/1 Cleo/1 Dora/2": {},
+		"Cleo/1 Ana/1 Dora/2 Ben%_/1": {By: "order"},
+		"Cleo/1":                      {Which: "in"},
+		"Ana/1 Dora/2":                {Which: "out"},
+		"Ben%_/1":                     {Search: " %_ "},
+		"Dora/2":                      {Search: "ben@EXAMPLE"}, // to whom it was handed
+		"Ana/1 Dora/2 ":               {Search: strings.ToLower(orderRef(ana.ID))},
+		"":                            {Search: "nobody"},
+	} {
+		q.Limit = 10
+		found, next, err := h.Guests(t.Context(), &e, q)
+		if err != nil || next != "" || names(found) != strings.TrimSpace(want) {
+			t.Errorf("%+v: %s, %v; want %s", q, names(found), err, want)
+		}
+	}
+	for _, by := range []string{"name", "order"} {
+		q, all := GuestQuery{By: by, Limit: 1}, []Guest{}
+		for range 6 {
+			found, next, err := h.Guests(t.Context(), &e, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, q.Cursor = append(all, found...), next
+			if next == "" {
+				break
+			}
+		}
+		if want := map[string]string{"name": "Ana/1 Ben%_/1 Cleo/1 Dora/2", "order": "Cleo/1 Ana/1 Dora/2 Ben%_/1"}[by]; names(all) != want {
+			t.Errorf("page by page, by %s: %s", by, names(all))
+		}
+	}
+}
+
+func TestDoorLetsInByHandWithoutJavaScript(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	site := newSite(t, nil, h.doorPages())
+	there := "/events/" + o.Event.String() + "/door"
+	shows(t, visit(site, there, nil), 200, "Ana", "Let in", "of 2", orderRef(o.ID))
+	admit := there + "/" + o.ID.String() + "/1"
+	shows(t, visit(site, admit, url.Values{"q": {"ana"}}), 200, "✓ Ticket 1 of "+orderRef(o.ID)+": let in.", `value="ana"`)
+	shows(t, visit(site, admit, url.Values{}), 200, "✕ Ticket 1", "was used already, at ", "by ana.")
+	shows(t, visit(site, there+"/"+o.ID.String()+"/x", url.Values{}), 404)
+	shows(t, visit(site, there+"/"+id.New().String()+"/1", url.Values{}), 200, "is not known here")
+	shows(t, visit(site, there+"/print", nil), 200, "✓", "☐", "Ana")
+	shows(t, visit(site, there+"?which=nobody", nil), 400)
+	shows(t, visit(site, "/events/"+o.Event.String()+"/doubles", nil), 200, "one person at most")
+}
+
+func TestDoublesPageTellsBothUses(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	ticket := h.ticket(o.ID, 1)
+	at := h.db.Now().Add(-time.Hour).Truncate(time.Second)
+	late := at.Add(time.Minute)
+	h.report(o.Event, "north", Scan{ID: id.New(), Code: h.Code(&ticket), Offline: true, LetIn: true, ScannedAt: &late})
+	h.report(o.Event, "south", Scan{ID: id.New(), Code: h.Code(&ticket), Offline: true, LetIn: true, ScannedAt: &at})
+	site := newSite(t, nil, h.doorPages())
+	in := at.In(berlin(t)).Format("2 Jan 15:04:05")
+	shows(t, visit(site, "/events/"+o.Event.String()+"/doubles", nil), 200, in+" by <bdi>south</bdi>", late.In(berlin(t)).Format("15:04:05")+" by <bdi>north</bdi>", "offline")
+	shows(t, visit(site, "/events/"+o.Event.String()+"/door", nil), 200, "2 times", "/doubles")
+}
+
+// A scanner's key opens its own door's list alone.
+func TestDoorOfAnotherEventIsClosedToAScanner(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	other := h.concert(Category{Capacity: 1})
+	site := newSite(t, nil, nil)
+	m := web.Mounter{Echo: site, Guard: doorkeeper{o.Event}}
+	m.Pages(h.doorPages()...)
+	m.Routes(h.scanRoutes()...)
+	for path, code := range map[string]int{"/events/" + o.Event.String() + "/door": 200, "/events/" + other.ID.String() + "/door": 403, "/v1/scans/guests?event=" + other.ID.String(): 403,
+		"/v1/scans/guests?event=" + o.Event.String(): 200, "/v1/scans/door": 200, "/events/" + o.Event.String() + "/doubles": 401} {
+		req := httptest.NewRequest(http.MethodGet, path, nil)
+		req.Header.Set("Authorization", "Bearer key-of-north")
+		rec := httptest.NewRecorder()
+		site.ServeHTTP(rec, req)
+		if rec.Code != code {
+			t.Errorf("%s: %d, want %d", path, rec.Code, code)
+		}
+		if strings.HasPrefix(path, "/v1/") && strings.Contains(rec.Body.String(), "@example.org") {
+			t.Errorf("%s tells an address: %s", path, rec.Body)
+		}
+	}
+}
+
+func TestGoldenDoorPages(t *testing.T) {
+	e := Event{ID: goldenID, Slug: "jazz", Names: map[string]Text{"en": {Title: "Jazz <night>"}}, Locales: []string{"en"}, Zone: "Europe/Berlin", StartsAt: goldenStart, State: EventPublished}
+	head := eventHead{ID: e.ID, Title: e.Title(), State: "published", Tab: "door", When: e.on(&e.StartsAt), Zone: e.Zone}
+	guests := []guestView{{Guest{Order: id.ID{15: 9}, N: 1, Name: "Ana <b>", Title: "Floor", Seat: "C12"}, moment{}}, {Guest{Order: id.ID{15: 9}, N: 2, Title: "Floor", Uses: 2, Device: "north"}, e.on(&goldenStart)}, {Guest{Order: id.ID{15: 8}, N: 1, Name: "Ben", Void: true}, moment{}}}
+	p := doorPage{Head: head, Counts: DoorCounts{Valid: 2, In: 1, Refused: 3, Double: 1}, Guests: guests, Search: "a", Which: "out", By: "order", Next: "?cursor=x", Print: "/print", Staff: true, Exports: exportsOffered(), First: true, Done: &doneByHand{true, "let in."}}
+	none := doorPage{Head: head, Print: "/print", Done: &doneByHand{false, "is void."}}
+	doubles := doublesPage{Head: head, Rows: []doubleView{{N: 1, Ref: "00000009", Uses: []useView{{Device: "north", Offline: true, Exactly: "1 Jun 20:00:00"}, {Device: "south", Exactly: "1 Jun 20:01:00"}}}}}
+	webtest.Golden(t, "sales", map[string]any{"door-some": p, "door-none": none, "door_print-some": p, "doubles-some": doubles, "doubles-none": doublesPage{Head: head}})
+}
+
+func TestBrowserFindsDoorPagesAccessible(t *testing.T) {
+	h, _, o := boughtTickets(t, 3)
+	e, err := h.Event(t.Context(), o.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.buyAs(e, "Benedikt-Maximilian von und zu Hohenlohe-Waldenburg", 1)
+	ticket, at := h.ticket(o.ID, 1), h.db.Now().Add(-time.Hour)
+	for _, device := range []string{"north", "south"} {
+		at = at.Add(time.Minute)
+		h.report(o.Event, device, Scan{ID: id.New(), Code: h.Code(&ticket), Offline: true, LetIn: true, ScannedAt: &at})
+	}
+	server := httptest.NewServer(newSite(t, nil, h.doorPages()))
+	t.Cleanup(server.Close)
+	p := phone{webtest.NewBrowser(t, server.URL), t}
+	for _, path := range []string{"/door", "/door/print", "/doubles"} {
+		p.Look("/events/" + o.Event.String() + path)
+		p.keep(strings.Trim(strings.ReplaceAll(path, "/", "-"), "-") + "-page-wide")
+		p.Dress(390, "light")
+		p.keep(strings.Trim(strings.ReplaceAll(path, "/", "-"), "-") + "-page")
+	}
+	p.Quiet()
+}
