@@ -24,7 +24,8 @@ type Frame struct {
 //
 // A page is named "<module>/<page>" and defines the blocks that the layout asks
 // for. "<module>/<page>#<block>" draws that block alone, for partial updates.
-// Files whose name begins with "_" are parts that every page may use.
+// Files whose name begins with "_" are parts that every page may use. A folder with a
+// layout.html of its own has its pages drawn in that one instead.
 type Renderer struct{ pages map[string]*template.Template }
 
 // NewRenderer parses everything at once, so that a bad template stops the start
@@ -36,10 +37,14 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 		return nil, fault.E(op, fault.Internal, "cannot list the templates", err)
 	}
 	var parts, pages []string
+	own := map[string]string{} // the layouts of folders that have one
 	for _, name := range names {
-		if strings.HasPrefix(path.Base(name), "_") {
+		switch {
+		case strings.HasPrefix(path.Base(name), "_"):
 			parts = append(parts, name)
-		} else {
+		case path.Base(name) == "layout.html":
+			own[path.Dir(name)] = name
+		default:
 			pages = append(pages, name)
 		}
 	}
@@ -50,7 +55,11 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	}
 	r := &Renderer{pages: map[string]*template.Template{}}
 	for _, name := range pages {
-		page, err := template.Must(layout.Clone()).ParseFS(files, name)
+		drawn := []string{name}
+		if around, ok := own[path.Dir(name)]; ok {
+			drawn = []string{around, name}
+		}
+		page, err := template.Must(layout.Clone()).ParseFS(files, drawn...)
 		if err != nil {
 			return nil, fault.E(op, fault.Internal, "cannot read "+name, err)
 		}

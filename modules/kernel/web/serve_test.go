@@ -25,6 +25,8 @@ var site = fstest.MapFS{
 	"templates/hub/list.html":    {Data: []byte(`{{define "title"}}List{{end}}{{define "main"}}<ul>{{template "rows" .}}</ul>{{end}}{{define "rows"}}{{range .}}{{template "row" .}}{{end}}{{end}}`)},
 	"templates/hub/empty.html":   {Data: []byte(`{{define "main"}}<img src="{{asset "a.css"}}">{{end}}`)},
 	"templates/hub/failing.html": {Data: []byte(`{{define "main"}}sent{{.Nothing.Here}}{{end}}`)},
+	"templates/shop/layout.html": {Data: []byte(`<b>{{block "title" .Page}}Shop{{end}}</b>{{template "main" .Page}}`)},
+	"templates/shop/list.html":   {Data: []byte(`{{define "title"}}List{{end}}{{define "main"}}{{range .}}{{template "row" .}}{{end}}{{end}}`)},
 	"assets/a.css":               {Data: []byte("body{}")},
 	"assets/vendor/x.js":         {Data: []byte("export {}")},
 	"assets/door-worker.js":      {Data: []byte("self")},
@@ -42,6 +44,7 @@ func TestRender(t *testing.T) {
 	for name, want := range map[string]string{
 		"hub/list":      "<title>List</title><ul><li>&lt;b&gt;</li></ul>",
 		"hub/list#rows": "<li>&lt;b&gt;</li>",
+		"shop/list":     "<b>List</b><li>&lt;b&gt;</li>",
 		"hub/empty":     `<title>Usher</title><img src="` + assets.URL("a.css") + `">`,
 	} {
 		var b bytes.Buffer
