@@ -17,26 +17,10 @@ import (
 // paymentPages are where a buyer waits for his payment, and invoices to print.
 func (s *Service) paymentPages() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/pay/:token", Right: web.Public, Handler: s.pagePayment},
+		{Method: "GET", Path: "/pay/:token", Right: web.Public, Handler: s.portal(s.shopPayment)},
 		{Method: "GET", Path: "/invoice/:token", Right: web.Public, Handler: s.pageInvoice},
 		{Method: "GET", Path: "/invoices/:id", Right: web.Staff, Handler: s.pageInvoiceOfStaff},
 	}
-}
-
-// paymentPage is how a payment stands, for its buyer.
-type paymentPage struct {
-	Title    string // of the event
-	State    PaymentState
-	Reason   string
-	Waits    bool // the page looks again by itself
-	Bill     billView
-	Due      string
-	Until    moment
-	Redirect string
-	Account  []string // lines
-	Ref      string
-	Sandbox  bool
-	Invoices []invoiceLink
 }
 
 type invoiceLink struct{ Name, URL string }
@@ -68,36 +52,6 @@ func (b *Bill) view() billView {
 		}
 	}
 	return v
-}
-
-// pagePayment is where Stripe sends the buyer back to. His coming says nothing about
-// money: the page shows what the provider has told us, and looks again until it has.
-func (s *Service) pagePayment(c echo.Context) error {
-	ctx := c.Request().Context()
-	p, err := s.PaymentByToken(ctx, c.Param("token"))
-	if err != nil {
-		return err
-	}
-	e, err := s.Event(ctx, p.Event)
-	if err != nil {
-		return err
-	}
-	v := paymentPage{Title: e.Title(), State: p.State, Reason: p.Reason, Bill: p.Bill.view(), Due: p.amount().String(), Until: e.on(p.Until), Sandbox: p.Mode == pay.Sandbox,
-		Waits: p.open() && p.Method != pay.Transfer || p.State == PaymentPaid}
-	if p.State == PaymentPending {
-		v.Redirect = p.Redirect
-		if p.Method == pay.Transfer {
-			v.Account, v.Ref = strings.Split(s.cfg.Payment.Transfer.Account, "\n"), p.Session
-		}
-	}
-	if v.Invoices, err = s.invoiceLinks(ctx, &p); err != nil {
-		return err
-	}
-	if v.Waits {
-		c.Response().Header().Set("Refresh", "5")
-	}
-	c.Response().Header().Set("Referrer-Policy", "no-referrer")
-	return c.Render(http.StatusOK, "sales/payment", v)
 }
 
 func (s *Service) invoiceLinks(ctx context.Context, p *Payment) (links []invoiceLink, err error) {

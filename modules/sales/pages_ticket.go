@@ -38,6 +38,8 @@ const ticketsShown = 20
 
 // ticketPage is an order's tickets, or one that was handed on.
 type ticketPage struct {
+	frame
+	Notice    *said // what happened just now
 	W         ticketWords
 	Lang      string
 	Title     string
@@ -108,7 +110,9 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 	if err != nil {
 		return err
 	}
-	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), localeOf(o), c.Request().Header.Get("Accept-Language")))
+	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), recalled(c, langCookie), localeOf(o), c.Request().Header.Get("Accept-Language")))
+	p.frame = s.privateFrame(c, p.Lang, p.Title)
+	p.Notice = s.orderNotice(c, p.Tongue, &o)
 	p.Base, p.Total, p.Count = "/o/"+c.Param("token"), p.W.amount(o.TotalMinor, o.Currency), len(tickets)
 	more(&p)
 	from, _ := strconv.Atoi(c.QueryParam("from"))
@@ -124,7 +128,7 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 	if last := from - 1 + len(p.Tickets); last < len(tickets) {
 		p.Next = last + 1
 	}
-	return c.Render(status, "sales/ticket", p)
+	return c.Render(status, "portal/ticket", p)
 }
 
 // localeOf is the language the buyer stated; "" when he did not.
@@ -224,7 +228,8 @@ func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine
 	if err != nil {
 		return err
 	}
-	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), c.Request().Header.Get("Accept-Language")))
+	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), recalled(c, langCookie), c.Request().Header.Get("Accept-Language")))
+	p.frame = s.privateFrame(c, p.Lang, p.Title)
 	v, err := s.ticketView(&e, &t, mine, p.Lang)
 	if err != nil {
 		return err
@@ -235,7 +240,7 @@ func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine
 	}
 	p.Tickets = []ticketView{v}
 	more(&p)
-	return c.Render(status, "sales/ticket", p)
+	return c.Render(status, "portal/ticket", p)
 }
 
 // pagePassedOn hands on a ticket that was handed on before. The giver's link ends

@@ -76,6 +76,7 @@ type Service struct {
 	codes               *admission.Signer
 	keyring             admission.Keyring // whose codes are good at the door
 	orderKey, holderKey []byte            // of the links to orders, and to tickets that were handed on
+	cartKey             []byte            // of the links to carts
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
@@ -86,7 +87,8 @@ func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
 		shelves: newShelves(), offerKey: key.Derive("sales/offer-link"),
 		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link"),
-		codes: codes, keyring: admission.NewKeyring(codes.Public()), orderKey: key.Derive("sales/order-link"), holderKey: key.Derive("sales/ticket-link")}
+		codes: codes, keyring: admission.NewKeyring(codes.Public()), orderKey: key.Derive("sales/order-link"), holderKey: key.Derive("sales/ticket-link"),
+		cartKey: key.Derive("sales/cart-link")}
 }
 
 // Close answers what waits at the till and shuts it.

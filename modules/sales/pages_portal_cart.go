@@ -1,0 +1,211 @@
+package sales
+
+import (
+	"cmp"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/sales/pay"
+	"github.com/usherhq/usher/modules/sales/words"
+)
+
+// cartPage is a cart, and all that is asked to buy it.
+type cartPage struct {
+	frame
+	E       shownEvent
+	Self    string // its own address
+	Seconds int
+	Left    string
+	Notice  *said
+	Lines   []lineView
+	Taxes   []string
+	Total   string
+	Free    bool
+	Methods []methodView
+	Form    buyerForm
+	Wrong   map[string]string
+}
+
+type lineView struct {
+	Qty                     int
+	Title, Unit, Sum, Seats string
+}
+
+type methodView struct{ Value, Name, About string }
+
+type buyerForm struct{ Name, Email, Method string }
+
+// cartOverPage says that a cart is no more.
+type cartOverPage struct {
+	frame
+	E                    shownEvent
+	Heading, Text, Text2 string
+	Link                 link
+}
+
+// openedCart finds the cart of the address; done: the visitor was sent to where it has led.
+func (s *Service) openedCart(c echo.Context, t *words.Tongue) (h heldCart, e *shelfEvent, done bool, err error) {
+	ctx := c.Request().Context()
+	if h, err = s.cart(ctx, c.Param("token")); err != nil {
+		return h, nil, false, err
+	}
+	if e, err = s.snapshot(ctx, h.Event); err != nil {
+		return h, nil, false, err
+	}
+	switch {
+	case h.Order != nil:
+		s.remember(c, cartCookie, "", "/", 0)
+		return h, e, true, c.Redirect(http.StatusSeeOther, "/o/"+s.OrderToken(*h.Order))
+	case h.Paid != nil:
+		return h, e, true, c.Redirect(http.StatusSeeOther, "/pay/"+s.PaymentToken(*h.Paid))
+	case len(h.Lines) == 0:
+		return h, e, true, s.showOver(c, t, e)
+	}
+	return h, e, false, nil
+}
+
+// showOver says that the hold has ended, and where to begin again.
+func (s *Service) showOver(c echo.Context, t *words.Tongue, e *shelfEvent) error {
+	s.remember(c, cartCookie, "", "/", 0)
+	p := cartOverPage{frame: s.frame(c, t, t.Say("over.title")), E: e.shown(t, s.db.Now()), Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again")}
+	p.Unlisted, p.Cart, p.Link = true, "", link{p.E.URL, t.Say("over.choose")}
+	return c.Render(http.StatusGone, "portal/cart-over", p)
+}
+
+func (s *Service) shopCart(c echo.Context, t *words.Tongue) error {
+	h, e, done, err := s.openedCart(c, t)
+	if err != nil || done {
+		return err
+	}
+	return s.showCart(c, http.StatusOK, t, h, e, func(p *cartPage) { p.Form.Name = p.Person })
+}
+
+func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCart, e *shelfEvent, more func(p *cartPage)) error {
+	q := h.quote(e.Currency)
+	p := cartPage{frame: s.frame(c, t, t.Say("cart.title")), E: e.shown(t, s.db.Now()), Self: "/shop/cart/" + c.Param("token"), Seconds: int(math.Ceil(max(h.Left, 0).Seconds())),
+		Left: t.Span(h.Left), Total: priceWords(t, q.Total(), e.Currency), Free: q.Total() == 0}
+	p.Unlisted = true
+	bill := BillOf(&e.Event, q.Lines, t.Lang)
+	for i := range q.Lines {
+		p.Lines = append(p.Lines, e.line(t, &q.Lines[i]))
+	}
+	for _, tax := range bill.Taxes {
+		if tax.Permille > 0 && tax.TaxMinor > 0 {
+			p.Taxes = append(p.Taxes, t.Say("cart.tax", strings.ReplaceAll(permilleText(tax.Permille), ".", t.Say("number.point")), t.Money(tax.TaxMinor, e.Currency)))
+		}
+	}
+	for _, m := range s.pays.Methods(pay.ModeOf(e.Sandbox)) {
+		p.Methods = append(p.Methods, methodView{string(m), t.Say("pay." + string(m)), t.Say("pay." + string(m) + ".about")})
+	}
+	if more(&p); p.Form.Method == "" && len(p.Methods) == 1 {
+		p.Form.Method = p.Methods[0].Value
+	}
+	c.Response().Header().Set("Referrer-Policy", "no-referrer")
+	return c.Render(status, "portal/cart", p)
+}
+
+// line is a line of the cart in words.
+func (e *shelfEvent) line(t *words.Tongue, l *Line) lineView {
+	v := lineView{Qty: l.Qty, Unit: t.Say("cart.each", priceWords(t, l.UnitMinor, e.Currency)), Sum: priceWords(t, int64(l.Qty)*l.UnitMinor, e.Currency)}
+	if k := e.Category(l.Category); k != nil {
+		v.Title = TextIn(k.Names, e.Locales, t.Lang).Title
+	}
+	var names []string
+	for _, seat := range e.seats[l.Category] {
+		for _, mine := range l.Seats {
+			if seat.ID == mine {
+				names = append(names, seat.Name())
+			}
+		}
+	}
+	if names != nil {
+		v.Seats = t.Say("cart.seats", strings.Join(names, ", "))
+	}
+	return v
+}
+
+// shopReleased gives back what the cart holds, to choose otherwise or not at all.
+func (s *Service) shopReleased(c echo.Context, t *words.Tongue) error {
+	h, e, done, err := s.openedCart(c, t)
+	if err != nil || done {
+		return err
+	}
+	if err := s.Release(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	s.remember(c, cartCookie, "", "/", 0)
+	if c.FormValue("then") == "change" {
+		return c.Redirect(http.StatusSeeOther, e.again(h.Lines))
+	}
+	return c.Redirect(http.StatusSeeOther, "/shop/events/"+e.Slug+"?said=back")
+}
+
+// shopOffer turns the link of a waiting list's offer into a cart like any other.
+func (s *Service) shopOffer(c echo.Context, t *words.Tongue) error {
+	o, err := s.OfferOf(c.Request().Context(), c.Param("token"))
+	if fault.Is(err, fault.Conflict) {
+		entry, err := s.offerID(c.Param("token"))
+		if err != nil {
+			return err
+		}
+		return s.offerOver(c, t, entry)
+	}
+	if err != nil {
+		return err
+	}
+	return s.toCart(c, cartRef{o.Cart.ID, o.Event, o.Cart.ExpiresAt})
+}
+
+// offerOver answers for an offer that was bought, or has passed on.
+func (s *Service) offerOver(c echo.Context, t *words.Tongue, entry id.ID) error {
+	ctx := c.Request().Context()
+	order, err := s.orderOfCart(ctx, entry)
+	if err != nil {
+		return err
+	}
+	if order != nil {
+		return c.Redirect(http.StatusSeeOther, "/o/"+s.OrderToken(*order))
+	}
+	w, err := s.findWaiting(ctx, entry)
+	if err != nil {
+		return err
+	}
+	e, err := s.snapshot(ctx, w.Event)
+	if err != nil {
+		return err
+	}
+	return s.showOver(c, t, e)
+}
+
+// buyerSaid reads the form of the checkout; wrong says what is missing.
+func buyerSaid(c echo.Context, t *words.Tongue) (f buyerForm, wrong map[string]string) {
+	f = buyerForm{strings.TrimSpace(c.FormValue("name")), strings.TrimSpace(c.FormValue("email")), c.FormValue("method")}
+	wrong = map[string]string{}
+	if f.Name == "" || len(f.Name) > 200 || strings.ContainsFunc(f.Name, func(r rune) bool { return r < ' ' }) {
+		wrong["name"] = t.Say("form.name.wrong")
+	}
+	if !isAddress(f.Email) {
+		wrong["email"] = t.Say("form.email.wrong")
+	}
+	return f, wrong
+}
+
+// refreshIn tells a browser without scripts when to look again.
+func refreshIn(c echo.Context, d time.Duration) {
+	c.Response().Header().Set("Refresh", strconv.Itoa(max(int(math.Ceil(d.Seconds())), 1)))
+}
+
+// sayOr is a text whose key may be unknown.
+func sayOr(t *words.Tongue, key, or string) string {
+	if t.Has(key) {
+		return t.Say(key)
+	}
+	return t.Say(cmp.Or(or, key))
+}

@@ -1,0 +1,180 @@
+package sales
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/sales/words"
+)
+
+type eventShopPage struct {
+	frame
+	E           shownEvent
+	Notice      *said
+	Room        bool // buyers pass the waiting room first
+	Sellable    bool // something can be bought now
+	Key         string
+	Codes       []string
+	CodeWrong   string
+	Rows        []priceRow
+	HoldMinutes int
+	Live        string // where prices come from while they are looked at
+	Waiting     *waitingForm
+}
+
+// waitingForm is the sign-up to the waiting list.
+type waitingForm struct {
+	Categories []priceRow
+	Category   id.ID
+	Qty        int
+	Email      string
+	Wrong      map[string][]string
+}
+
+// visitor is a request for an event's page: what is there, and what the visitor brought.
+type visitor struct {
+	t      *words.Tongue
+	now    time.Time
+	e      *shelfEvent
+	codes  []Code
+	wrong  string // what is wrong with the last code
+	chosen map[id.ID]int
+}
+
+// visited reads the event, the codes and the choice of a request's address or form.
+// Errors: fault.NotFound.
+func (s *Service) visited(c echo.Context, t *words.Tongue) (v visitor, err error) {
+	ctx := c.Request().Context()
+	found, err := s.shopEvent(c)
+	if err != nil {
+		return v, err
+	}
+	v = visitor{t: t, now: s.db.Now(), chosen: map[id.ID]int{}}
+	if v.e, err = s.snapshot(ctx, found.ID); err != nil {
+		return v, err
+	}
+	values, err := c.FormParams()
+	if err != nil {
+		return v, fault.BadField("sales.shop", "form", "cannot be read", "send it again")
+	}
+	for i := range v.e.Categories {
+		category := v.e.Categories[i].ID
+		if n, err := strconv.Atoi(values.Get("qty_" + category.String())); err == nil && n > 0 {
+			v.chosen[category] = n
+		}
+	}
+	v.codes, v.wrong, err = s.codesBrought(ctx, v, values["code"])
+	return v, err
+}
+
+// codesBrought keeps the codes that are good, and says what is wrong with the last that is not.
+func (s *Service) codesBrought(ctx context.Context, v visitor, typed []string) (good []Code, wrong string, err error) {
+	for _, text := range typed {
+		if len(good) == maxCodes {
+			return good, v.t.Say("code.many", maxCodes), nil
+		}
+		found, err := s.validCodes(ctx, v.e, []string{text}, v.now)
+		switch {
+		case fault.Is(err, fault.Invalid):
+			if wrong, err = s.codeFault(ctx, v, text); err != nil {
+				return nil, "", err
+			}
+		case err != nil:
+			return nil, "", err
+		case len(found) > 0 && !slices.ContainsFunc(good, func(c Code) bool { return c.ID == found[0].ID }):
+			good = append(good, found[0])
+		}
+	}
+	return good, wrong, nil
+}
+
+// codeFault says in the visitor's language why a code is not taken.
+func (s *Service) codeFault(ctx context.Context, v visitor, text string) (string, error) {
+	code, err := s.codeOf(ctx, v.e, CodeText(text))
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return v.t.Say("code.unknown"), nil
+	case err != nil:
+		return "", err
+	case code.ValidFrom != nil && v.now.Before(*code.ValidFrom):
+		return v.t.Say("code.early"), nil
+	case code.ValidUntil != nil && !v.now.Before(*code.ValidUntil):
+		return v.t.Say("code.late"), nil
+	}
+	return v.t.Say("code.gone"), nil
+}
+
+// texts are the codes as they are typed.
+func (v *visitor) texts() []string {
+	out := make([]string, len(v.codes))
+	for i := range v.codes {
+		out[i] = v.codes[i].Code
+	}
+	return out
+}
+
+func (s *Service) shopEventPage(c echo.Context, t *words.Tongue) error {
+	v, err := s.visited(c, t)
+	if err != nil {
+		return err
+	}
+	return s.showEvent(c, http.StatusOK, v, s.welcome(c, v))
+}
+
+// welcome is what a visitor is told who comes from somewhere in the shop.
+func (s *Service) welcome(c echo.Context, v visitor) *said {
+	t := v.t
+	switch c.QueryParam("said") {
+	case "back":
+		return &said{Kind: "good", Title: t.Say("back.title"), Text: t.Say("back.text")}
+	case "in":
+		if left := s.passLeft(c, v.e.ID); left > 0 {
+			return &said{Kind: "good", Title: t.Say("said.in"), Text: t.Say("said.in.fix", t.Span(left))}
+		}
+	case "waiting":
+		ahead, err := strconv.Atoi(c.QueryParam("ahead"))
+		if err == nil && ahead >= 0 {
+			return &said{Kind: "good", Title: t.Say("wait.joined"), Text: t.Say("wait.ahead", ahead)}
+		}
+	}
+	return nil
+}
+
+// showEvent draws the event's page with what there is to say about the last step.
+func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said, more ...func(p *eventShopPage)) error {
+	p := eventShopPage{frame: s.frame(c, v.t, ""), E: v.e.shown(v.t, v.now), Notice: notice, Key: id.New().String(), Codes: v.texts(), CodeWrong: v.wrong,
+		Rows: v.e.rows(v.t, v.codes, v.chosen, v.now), HoldMinutes: int(s.cfg.Hold.Minutes())}
+	p.Title, p.About, p.Canonical = p.E.Title, cmp.Or(p.E.Summary, p.E.When), s.origin(c)+p.E.URL
+	p.Unlisted = v.e.Secret || v.e.Past(v.now) || status != http.StatusOK
+	p.Data = v.e.schema(v.t, p.Canonical, v.now)
+	var err error
+	if p.Room, err = s.mustWait(c, v.e.ID); err != nil {
+		return err
+	}
+	form := waitingForm{Qty: 1}
+	for _, r := range p.Rows {
+		p.Sellable = p.Sellable || r.Open
+		if r.Waits {
+			form.Categories = append(form.Categories, r)
+		}
+	}
+	if len(form.Categories) > 0 {
+		p.Waiting = &form
+	}
+	if v.e.status(v.now) == "on_sale" || v.e.status(v.now) == "sold_out" {
+		p.Live = p.E.URL + "/live?" + url.Values{"code": p.Codes, "lang": {v.t.Lang}}.Encode()
+	}
+	for _, do := range more {
+		do(&p)
+	}
+	return c.Render(status, "portal/event", p)
+}

@@ -1,0 +1,230 @@
+package sales
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/words"
+)
+
+// shopHold puts what was chosen into a cart. Sent twice it finds the same cart; another
+// choice of the same visitor replaces the one before.
+func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
+	ctx := c.Request().Context()
+	v, err := s.visited(c, t)
+	if err != nil {
+		return err
+	}
+	wanted, unfit := v.wanted(c)
+	if unfit != nil {
+		return s.refuse(c, v, http.StatusUnprocessableEntity, unfit)
+	}
+	if wait, err := s.mustWait(c, v.e.ID); err != nil || wait {
+		if err != nil {
+			return err
+		}
+		return s.shopRoomJoined(c, t)
+	}
+	p := Purchase{Event: v.e.ID, Currency: v.e.Currency, Caller: web.Actor(ctx), Person: web.CallerOf(ctx).Person}
+	if p.Asked, err = json.Marshal(choice{Event: v.e.ID, Lines: wanted, Codes: v.texts()}); err != nil {
+		return err
+	}
+	p.Key = formKey(c.FormValue("key"), p.Asked)
+	if done, err := s.heldBefore(c, &p); err != nil || done {
+		return err
+	}
+	if moved := v.moved(c, wanted); moved != nil {
+		return s.refuse(c, v, http.StatusConflict, moved)
+	}
+	if p.Lines, err = s.price(ctx, v.e.ID, wanted, v.texts()); err == nil {
+		var cart Cart
+		if cart, _, err = s.Hold(ctx, p); err == nil {
+			s.replaceCart(c, cart)
+			return s.toCart(c, cartRef{cart.ID, v.e.ID, cart.ExpiresAt})
+		}
+	}
+	if notice := v.refused(err); notice != nil {
+		s.shelves.forget(v.e.ID)
+		if v.e, err = s.snapshot(ctx, v.e.ID); err != nil {
+			return err
+		}
+		return s.refuse(c, v, http.StatusConflict, notice)
+	}
+	return err
+}
+
+// formKey makes of a form's key one for what it asks: a visitor who goes back and
+// chooses otherwise asks for another cart.
+func formKey(given string, asked []byte) string {
+	if len(given) < 20 || len(given) > 100 {
+		return "" // it was not ours: each time is a new one
+	}
+	sum := sha256.Sum256(append([]byte(given), asked...))
+	return "shop-" + hex.EncodeToString(sum[:16])
+}
+
+// heldBefore answers a form that was sent before.
+func (s *Service) heldBefore(c echo.Context, p *Purchase) (done bool, err error) {
+	if p.Key == "" {
+		return false, nil
+	}
+	ctx, cart := c.Request().Context(), cartOf(NewRepeatKey("hold", p.Caller, p.Key))
+	order, err := s.orderOfCart(ctx, cart)
+	if err != nil {
+		return false, err
+	}
+	if order != nil {
+		return true, c.Redirect(http.StatusSeeOther, "/o/"+s.OrderToken(*order)+"?said=bought")
+	}
+	lines, until, err := s.heldLines(ctx, cart)
+	if err != nil || len(lines) == 0 {
+		return false, err
+	}
+	if old, ok := s.openCart(recalled(c, cartCookie)); ok && old.Cart == cart {
+		until = old.Until
+	} else if latest := s.db.Now().Add(s.cfg.Hold); until.After(latest) {
+		until = latest // a payment has made it hold for longer than its prices are promised
+	}
+	return true, s.toCart(c, cartRef{cart, p.Event, until})
+}
+
+func (s *Service) toCart(c echo.Context, ref cartRef) error {
+	token := s.CartToken(ref)
+	s.remember(c, cartCookie, token, "/", ref.Until.Sub(s.db.Now()))
+	return c.Redirect(http.StatusSeeOther, "/shop/cart/"+token)
+}
+
+// replaceCart gives back what the visitor held of the same event before: nobody fills
+// two carts by going back and forth. It is a courtesy; the hold would end by itself.
+func (s *Service) replaceCart(c echo.Context, fresh Cart) {
+	old, ok := s.openCart(recalled(c, cartCookie))
+	if !ok || old.Event != fresh.Event || old.Cart == fresh.ID {
+		return
+	}
+	ctx := c.Request().Context()
+	if lines, _, err := s.heldLines(ctx, old.Cart); err == nil && len(lines) > 0 {
+		if paid, err := s.paymentUnderWay(ctx, old.Cart); err != nil || paid != nil {
+			return
+		}
+		if err := s.Release(ctx, old.Cart, lines); err != nil {
+			s.log.Debug("a replaced cart ends by itself", "error", err)
+		}
+	}
+}
+
+// refuse shows the event's page again with what was chosen, or the plan of seats when
+// it was chosen from there.
+func (s *Service) refuse(c echo.Context, v visitor, status int, notice *said) error {
+	if category, err := id.Parse(c.FormValue("seated")); err == nil {
+		return s.showSeats(c, status, v, category, notice)
+	}
+	return s.showEvent(c, status, v, notice)
+}
+
+// wanted is what the form asks for. unfit says why it cannot be asked for.
+func (v *visitor) wanted(c echo.Context) (wanted []Wanted, unfit *said) {
+	t := v.t
+	if seated, err := id.Parse(c.FormValue("seated")); err == nil {
+		w := Wanted{Category: seated}
+		for _, text := range c.Request().Form["seat"] {
+			if seat, err := id.Parse(text); err == nil && len(w.Seats) <= maxQty {
+				w.Seats = append(w.Seats, seat)
+			}
+		}
+		if w.Qty = len(w.Seats); w.Qty > 0 {
+			wanted = append(wanted, w)
+		}
+	} else {
+		for i := range v.e.Categories {
+			if k := v.e.Categories[i].ID; v.chosen[k] > 0 {
+				wanted = append(wanted, Wanted{Category: k, Qty: v.chosen[k]})
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, &said{Kind: "warn", Title: t.Say("said.nothing"), Text: t.Say("said.nothing.fix")}
+	}
+	for _, w := range wanted {
+		k := v.e.Category(w.Category)
+		if k == nil {
+			return nil, &said{Kind: "bad", Title: t.Say("said.closed"), Text: t.Say("said.closed.fix")}
+		}
+		if w.Qty < k.MinPerOrder || w.Qty > k.MaxPerOrder {
+			return nil, &said{Kind: "warn", Title: t.Say("said.limits"), Text: t.Say("said.limits.line", TextIn(k.Names, v.e.Locales, t.Lang).Title, k.MinPerOrder, k.MaxPerOrder)}
+		}
+	}
+	return wanted, nil
+}
+
+// moved compares what the visitor saw with what it costs now. Who saw more than it
+// costs simply pays less.
+func (v *visitor) moved(c echo.Context, wanted []Wanted) *said {
+	notice := said{Kind: "warn", Title: v.t.Say("said.moved"), Text: v.t.Say("said.moved.fix")}
+	for _, r := range v.e.rows(v.t, v.codes, nil, v.now) {
+		for _, w := range wanted {
+			seen, err := strconv.ParseInt(c.FormValue("seen_"+r.ID.String()), 10, 64)
+			if w.Category == r.ID && err == nil && r.Unit > seen {
+				notice.More = append(notice.More, v.t.Say("said.moved.line", r.Title, priceWords(v.t, seen, v.e.Currency), r.Price))
+			}
+		}
+	}
+	if notice.More == nil {
+		return nil
+	}
+	return &notice
+}
+
+// refused says kindly why there is no cart; nil: it is not for the visitor to mend.
+func (v *visitor) refused(err error) *said {
+	t, key := v.t, ""
+	switch {
+	case fault.Is(err, fault.Limited) || fault.Is(err, fault.Transient):
+		key = "said.crowd"
+	case fault.Is(err, fault.Invalid):
+		key = "said.code"
+		for _, f := range fieldsOfFault(err) {
+			if len(f.Name) < 5 || f.Name[:5] != "codes" {
+				key = "said.closed"
+			}
+		}
+	case fault.Is(err, fault.Conflict):
+		key = v.conflict()
+	default:
+		return nil
+	}
+	return &said{Kind: "bad", Title: t.Say(key), Text: t.Say(key + ".fix")}
+}
+
+// conflict tells the reasons apart by what is for sale.
+func (v *visitor) conflict() string {
+	if v.e.onSale(v.now) != nil {
+		return "said.closed"
+	}
+	for category := range v.chosen {
+		if v.e.queues[category] {
+			return "said.waited"
+		}
+		if k := v.e.Category(category); k != nil && !k.open(v.now) {
+			return "said.closed"
+		}
+	}
+	return "said.short"
+}
+
+// again is the event's address with a choice filled in.
+func (e *Event) again(lines []Line) string {
+	q := url.Values{}
+	for _, l := range lines {
+		q.Set("qty_"+l.Category.String(), strconv.Itoa(l.Qty))
+	}
+	return "/shop/events/" + e.Slug + "?" + q.Encode()
+}

@@ -1,0 +1,144 @@
+package sales
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/sales/pay"
+	"github.com/usherhq/usher/modules/sales/words"
+)
+
+// paymentPage is how a payment stands, for its buyer.
+type paymentPage struct {
+	frame
+	E             shownEvent
+	Good          bool // the tickets are his
+	Heading, Text string
+	Link, Other   *link
+	Account       []string // of a transfer, in lines
+	Ref           string
+	Until, Due    string
+	Lines         []lineView
+	Invoices      []invoiceLink
+}
+
+// lookAgain is when the page of a payment looks again by itself.
+const lookAgain = 5 * time.Second
+
+// shopPayment is where Stripe sends the buyer back to. His coming says nothing about
+// money: the page shows what the provider has told us, and looks again until it has.
+func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
+	ctx := c.Request().Context()
+	p, err := s.PaymentByToken(ctx, c.Param("token"))
+	if err != nil {
+		return err
+	}
+	e, err := s.Event(ctx, p.Event)
+	if err != nil {
+		return err
+	}
+	v := paymentPage{frame: s.privateFrame(c, t.Lang, ""), E: e.shown(t, s.db.Now()), Due: t.Money(p.AmountMinor, p.Currency), Lines: p.Bill.shown(t)}
+	s.tellPayment(&v, t, &p, &e)
+	v.Title = v.Heading + " · " + v.E.Title
+	if v.Invoices, err = s.invoiceLinks(ctx, &p); err != nil {
+		return err
+	}
+	switch waits := p.open() && p.Method != pay.Transfer || p.State == PaymentPaid; {
+	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "":
+		v.Heading, v.Text = t.Say("pay.going"), t.Say("pay.going.text")
+		c.Response().Header().Set("Refresh", "0;url="+p.Redirect)
+	case waits:
+		refreshIn(c, lookAgain)
+	}
+	return c.Render(http.StatusOK, "portal/payment", v)
+}
+
+// tellPayment says what a payment's state means to its buyer, and what he can do.
+func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Event) {
+	key := "pay." + string(p.State)
+	switch p.State {
+	case PaymentCreated, PaymentProcessing:
+		key = "pay.pending"
+	case PaymentExpired:
+		if p.Reason == reasonReplaced {
+			key = "pay.replaced"
+		}
+	}
+	if v.Heading = t.Say(key); p.State == PaymentDue {
+		v.Text = t.Say("pay.due.text", v.Due)
+	} else {
+		v.Text = t.Say(key + ".text")
+	}
+	if p.Order != nil {
+		v.Good, v.Link = true, &link{"/o/" + s.OrderToken(*p.Order), t.Say("pay.tickets")}
+	}
+	again := &link{"/shop/cart/" + s.CartToken(s.refOf(p)), t.Say("pay.other")}
+	switch p.State {
+	case PaymentPending:
+		if p.Redirect != "" {
+			v.Link = &link{p.Redirect, t.Say("pay.go")}
+		}
+		if v.Other = again; p.Method == pay.Transfer {
+			v.Heading, v.Text = t.Say("pay.transfer.title", v.Due), t.Say("pay.transfer.text")
+			v.Account, v.Ref, v.Until = strings.Split(s.cfg.Payment.Transfer.Account, "\n"), p.Session, t.Moment(e.on(p.Until).local())
+		}
+	case PaymentFailed, PaymentCreated:
+		v.Link = again
+	case PaymentExpired:
+		if v.Link = again; p.Reason != reasonReplaced {
+			v.Link = &link{v.E.URL, t.Say("over.choose")}
+		}
+	case PaymentRefunded:
+		reason, _, _ := strings.Cut(p.Reason, ":")
+		v.Text = sayOr(t, "pay.reason."+reason, "pay.reason.other") + " " + v.Text
+	}
+}
+
+// refOf names the cart of a payment, as its quote promised.
+func (s *Service) refOf(p *Payment) cartRef {
+	ref := cartRef{Cart: p.Cart, Event: p.Event, Until: p.CreatedAt}
+	if q, err := s.quotes.open(p.Quote); err == nil {
+		ref.Until = q.Expires
+	}
+	return ref
+}
+
+// shown is a bill's lines in words.
+func (b *Bill) shown(t *words.Tongue) []lineView {
+	out := make([]lineView, len(b.Lines))
+	for i, l := range b.Lines {
+		title := l.Title
+		if l.Kind == billFee {
+			title = t.Say("pay.fee", cmp.Or(l.Title, t.Say("cart.what")))
+		}
+		out[i] = lineView{Qty: l.Qty, Title: title, Unit: t.Say("cart.each", priceWords(t, l.UnitMinor, b.Currency)), Sum: priceWords(t, l.GrossMinor, b.Currency)}
+	}
+	return out
+}
+
+// privateFrame is for pages whose address is a secret: it leaves with nobody.
+func (s *Service) privateFrame(c echo.Context, lang, title string) frame {
+	f := s.frame(c, words.In(lang), title)
+	f.Unlisted = true
+	c.Response().Header().Set("Referrer-Policy", "no-referrer")
+	return f
+}
+
+// orderNotice is what the buyer reads first when he comes from the checkout.
+func (s *Service) orderNotice(c echo.Context, t *words.Tongue, o *Order) *said {
+	switch c.QueryParam("said") {
+	case "thanks":
+		n := said{Kind: "good", Title: t.Say("order.thanks"), Text: t.Say("order.thanks.text")}
+		if due, err := s.dueAtDoor(c.Request().Context(), o.ID); err == nil && due > 0 {
+			n.More = []string{t.Say("order.due", t.Money(due, o.Currency))}
+		}
+		return &n
+	case "bought":
+		return &said{Kind: "good", Title: t.Say("said.bought")}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package sales
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/words"
+)
+
+// shopWait puts the visitor on a waiting list. Sent twice he stands where he stood.
+func (s *Service) shopWait(c echo.Context, t *words.Tongue) error {
+	v, err := s.visited(c, t)
+	if err != nil {
+		return err
+	}
+	category, err := id.Parse(c.FormValue("category"))
+	k := v.e.Category(category)
+	if err != nil || k == nil {
+		return noCategory()
+	}
+	qty, _ := strconv.Atoi(c.FormValue("qty"))
+	w := Waiting{Event: v.e.ID, Category: category, Qty: qty, Email: c.FormValue("email"), Locale: t.Lang}
+	if person, err := id.Parse(web.CallerOf(c.Request().Context()).Person); err == nil {
+		w.Person = &person
+	}
+	var ahead int
+	err = s.db.InTx(c.Request().Context(), func(tx *db.Tx) error {
+		ahead, err = s.JoinWaitlist(tx, w, v.texts())
+		return err
+	})
+	switch {
+	case err == nil:
+		return c.Redirect(http.StatusSeeOther, "/shop/events/"+v.e.Slug+"?said=waiting&ahead="+strconv.Itoa(ahead))
+	case fault.Is(err, fault.Conflict):
+		s.shelves.forget(v.e.ID)
+		if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {
+			return err
+		}
+		return s.showEvent(c, http.StatusConflict, v, &said{Kind: "good", Title: t.Say("event.tickets"), Text: t.Say("wait.needless")})
+	case !fault.Is(err, fault.Invalid):
+		return err
+	}
+	wrong := map[string][]string{}
+	for _, f := range fieldsOfFault(err) {
+		switch f.Name {
+		case "qty":
+			wrong["qty"] = []string{t.Say("wait.between", k.MinPerOrder, k.MaxPerOrder)}
+		case "email":
+			wrong["email"] = []string{t.Say("form.email.wrong")}
+		}
+	}
+	return s.showEvent(c, http.StatusUnprocessableEntity, v, &said{Kind: "bad", Title: t.Say("said.form")}, func(p *eventShopPage) {
+		if p.Waiting != nil {
+			p.Waiting.Category, p.Waiting.Qty, p.Waiting.Email, p.Waiting.Wrong = category, qty, w.Email, wrong
+		}
+	})
+}

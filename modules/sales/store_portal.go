@@ -1,0 +1,48 @@
+package sales
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// paymentUnderWay is the payment of a cart whose money has come or is on its way; nil: none.
+func (s *Service) paymentUnderWay(ctx context.Context, cart id.ID) (*id.ID, error) {
+	var payment id.ID
+	err := s.db.Pool().QueryRow(ctx, `SELECT id FROM sales.payment WHERE cart = $1 AND state IN ('processing', 'paid', 'settled', 'flagged') ORDER BY id DESC LIMIT 1`, cart).Scan(&payment)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	return &payment, db.Classify("sales.Cart", err)
+}
+
+// bought is an order in its buyer's list.
+type bought struct {
+	Order, Event id.ID
+	Qty          int
+	At           time.Time
+}
+
+// mostBought bounds how many orders a person's page shows, the latest first.
+const mostBought = 100
+
+// ordersOf lists what a person bought while signed in.
+func (s *Service) ordersOf(ctx context.Context, person id.ID) ([]bought, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT id, event, qty, created_at FROM sales.orders WHERE person = $1 ORDER BY created_at DESC LIMIT $2`, person, mostBought)
+	if err != nil {
+		return nil, db.Classify("sales.Mine", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[bought])
+	return found, db.Classify("sales.Mine", err)
+}
+
+// dueAtDoor is what is still to be paid for an order when its people come.
+func (s *Service) dueAtDoor(ctx context.Context, order id.ID) (minor int64, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT coalesce(sum(amount_minor), 0)::bigint FROM sales.payment WHERE order_id = $1 AND state = 'due'`, order).Scan(&minor)
+	return minor, db.Classify("sales.Order", err)
+}

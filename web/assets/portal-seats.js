@@ -1,0 +1,13 @@
+// Counts chosen seats and lets nobody choose more than an order may hold.
+const form = document.querySelector(".plan");
+const told = document.getElementById("chosen");
+const boxes = [...form.querySelectorAll("input[name=seat]")];
+const most = Number(told.dataset.max);
+
+function count() {
+  const n = boxes.filter((b) => b.checked).length;
+  for (const b of boxes) b.disabled = b.closest(".taken") !== null || n >= most && !b.checked;
+  told.textContent = n === 0 ? told.dataset.none : n === 1 ? told.dataset.one : told.dataset.many.replace(/98.?765/, n);
+}
+form.addEventListener("change", count);
+count();
