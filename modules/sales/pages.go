@@ -8,7 +8,7 @@ import (
 
 // Pages are the promoter's and the buyers'.
 func (s *Service) Pages() []web.Route {
-	open := slices.Concat(s.ticketPages(), s.paymentPages())
+	open := slices.Concat(s.portalPages(), s.ticketPages(), s.paymentPages())
 	for i := range open {
 		open[i].Shop = open[i].Right == web.Public
 	}

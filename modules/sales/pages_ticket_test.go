@@ -17,6 +17,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 	"github.com/usherhq/usher/modules/sales/admission"
+	"github.com/usherhq/usher/modules/sales/words"
 )
 
 // boughtTickets is an order of so many tickets of a concert, and the site that shows it.
@@ -190,11 +191,13 @@ func TestGoldenTicketPages(t *testing.T) {
 	page.Base, page.Total, page.Count, page.Next, page.Handed, page.Tried = "/o/x", page.W.amount(2500, "EUR"), 3, 21, 2, 1
 	page.Form, page.Wrong = Holder{Name: "Ben"}, map[string][]fault.Field{"email": {{Name: "email", Problem: "is no e-mail address"}}}
 	page.Tickets = []ticketView{own, {N: 2, Category: "Floor", HandedTo: "Ben", Link: "/t/2.x", Action: "/o/x/tickets/2/transfer"}, {N: 3, Category: "Floor", Void: true}}
-	webtest.Golden(t, "sales", map[string]any{"ticket-order": page})
+	page.frame = frame{Tongue: words.In("de")}
+	webtest.Golden(t, "portal", map[string]any{"ticket-order": page})
 	e.State, e.Sandbox = EventCancelled, true
 	alone := h.ticketPage(&e, "en")
 	alone.Base, alone.Count, alone.Tickets = "/t/1.x", 1, []ticketView{{N: 1, Category: "Floor", Void: true}}
-	webtest.Golden(t, "sales", map[string]any{"ticket-cancelled": alone})
+	alone.frame = frame{Tongue: words.In("en")}
+	webtest.Golden(t, "portal", map[string]any{"ticket-cancelled": alone})
 }
 
 // TestBrowserFindsTicketPagesAccessible looks at an order and at a ticket that was handed on.

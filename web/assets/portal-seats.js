@@ -7,7 +7,7 @@ const most = Number(told.dataset.max);
 function count() {
   const n = boxes.filter((b) => b.checked).length;
   for (const b of boxes) b.disabled = b.closest(".taken") !== null || n >= most && !b.checked;
-  told.textContent = n === 0 ? told.dataset.none : n === 1 ? told.dataset.one : told.dataset.many.replace(/98.?765/, n);
+  told.textContent = n === 0 ? told.dataset.none : n === 1 ? told.dataset.single : told.dataset.many.replace(/98.?765/, n);
 }
 form.addEventListener("change", count);
 count();
