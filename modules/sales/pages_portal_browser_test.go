@@ -6,43 +6,129 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
-func TestPortalPictures(t *testing.T) {
-	dir := os.Getenv("PORTAL_PICTURES")
-	if dir == "" {
-		t.Fatal("dir")
+// openShop serves the portal to a browser.
+func openShop(t *testing.T, h *house) *webtest.Browser {
+	t.Helper()
+	server := httptest.NewServer(shopSite(h))
+	t.Cleanup(server.Close)
+	return webtest.NewBrowser(t, server.URL)
+}
+
+// buy goes from the list to the tickets as somebody with a phone does.
+func buy(t *testing.T, b *webtest.Browser, e Event, scripts bool) {
+	t.Helper()
+	accessible := func(where string) {
+		if scripts { // axe-core is one
+			b.Accessible(where)
+		}
 	}
+	b.Dress(390, "light")
+	b.Open("/shop?lang=en")
+	b.Do(chromedp.Click(`a[href="/shop/events/`+e.Slug+`"]`))
+	b.Until(`location.pathname === "/shop/events/` + e.Slug + `" && document.readyState === "complete"`)
+	accessible("event")
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"), chromedp.Click("#buy button"))
+	b.Until(`location.pathname.startsWith("/shop/cart/") && document.readyState === "complete"`)
+	accessible("cart")
+	b.Do(chromedp.SendKeys("#name", "Ana"), chromedp.SendKeys("#email", "ana@example.org"), chromedp.Click(`input[value="door"]`), chromedp.Click("#checkout button"))
+	b.Until(`location.pathname.startsWith("/o/") && document.querySelectorAll("svg.ticket-code path.print").length === 2`)
+	accessible("tickets")
+}
+
+func TestBrowserBuysFromListToCode(t *testing.T) {
 	h := newHouse(t)
 	h.takesMoney()
 	e := night(h)
-	festival(h)
-	server := httptest.NewServer(shopSite(h))
-	t.Cleanup(server.Close)
-	b := webtest.NewBrowser(t, server.URL)
-	shot := func(name, path string) {
-		for _, width := range []int64{390, 1280} {
-			for _, scheme := range []string{"light", "dark"} {
-				b.Dress(width, scheme)
-				b.Open(path)
-				png, err := chromedp.Run(b.Ctx, chromedp.FullScreenshot(100))
-				if err != nil {
-					t.Fatal(err)
-				}
-				os.WriteFile(filepath.Join(dir, name+"-"+map[int64]string{390: "phone", 1280: "desk"}[width]+"-"+scheme+".png"), png, 0o644)
+	b := openShop(t, h)
+	for _, off := range []bool{false, true} {
+		if _, err := chromedp.Call(b.Ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off}); err != nil {
+			t.Fatal(err)
+		}
+		buy(t, b, e, !off)
+		b.Quiet()
+	}
+	if n := h.number(`SELECT count(*) FROM sales.orders WHERE total_minor = 10300 AND qty = 2`); n != 2 {
+		t.Errorf("%d orders, want one with scripts and one without", n)
+	}
+	h.audit()
+}
+
+// TestBrowserFindsThePortalAccessible looks at every page of the portal in every dress.
+func TestBrowserFindsThePortalAccessible(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	b := openShop(t, h)
+	g := newGuest(t, shopSite(h))
+	_, cart := g.holds(e, 0, 2)
+	there := "/shop/events/" + e.Slug
+	for name, path := range map[string]string{
+		"list": "/shop", "calendar": "/shop/calendar?month=" + e.StartsAt.Format("2006-01"), "event": there, "event-codes": there + "?lang=de&code=members&code=x",
+		"seats": there + "/seats/" + e.Categories[1].ID.String() + "?lang=en", "cart": cart, "mine": "/shop/mine",
+	} {
+		b.Look(path)
+		picture(t, b, name, path)
+	}
+	b.Quiet()
+	b.Look("/shop/events/none")
+	b.Quiet("404")
+}
+
+// picture writes a page to a file in every dress when PORTAL_PICTURES names a folder,
+// for people to look at.
+func picture(t *testing.T, b *webtest.Browser, name, path string) {
+	t.Helper()
+	dir := os.Getenv("PORTAL_PICTURES")
+	if dir == "" {
+		return
+	}
+	for width, device := range map[int64]string{390: "phone", 1280: "desk"} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.Dress(width, scheme)
+			b.Open(path)
+			png, err := chromedp.Run(b.Ctx, chromedp.FullScreenshot(100))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, name+"-"+device+"-"+scheme+".png"), png, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
-	shot("list", "/shop")
-	shot("event", "/shop/events/"+e.Slug)
-	shot("event-de", "/shop/events/"+e.Slug+"?lang=de&code=members&code=x")
-	shot("calendar", "/shop/calendar?lang=en&month="+e.StartsAt.Format("2006-01"))
-	shot("seats", "/shop/events/"+e.Slug+"/seats/"+e.Categories[1].ID.String())
-	g := newGuest(t, shopSite(h))
-	_, cart := g.holds(e, 0, 2)
-	shot("cart", cart)
+}
+
+// TestPricesAreKeptTrueWhileTheyAreLookedAt changes a price under a visitor's eyes.
+func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	b := openShop(t, h)
+	b.Open("/shop/events/" + e.Slug + "?lang=en")
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"))
+	h.reprice(e, 0, 5400)
+	b.Until(`document.querySelector("[data-category='` + e.Categories[0].ID.String() + `'] [data-part=price]").textContent === "€56.50" && document.getElementById("said").textContent.includes("€56.50")`)
+	if got := b.Text(`document.querySelector("#qty-` + e.Categories[0].ID.String() + `").value`); got != "2" {
+		t.Errorf("what was chosen became %q", got)
+	}
+	b.Do(chromedp.Click("#buy button"))
+	b.Until(`location.pathname.startsWith("/shop/cart/") && document.body.textContent.includes("€113.00")`)
 	b.Quiet()
+}
+
+// TestBrowserCountsTheHoldDown sees the clock run, and the page say what happened at its end.
+func TestBrowserCountsTheHoldDown(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	b := openShop(t, h)
+	h.cfg.Hold = 4e9
+	b.Open("/shop/events/" + e.Slug + "?lang=en")
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy button"))
+	b.Until(`/^0:0[1-3]$/.test(document.querySelector("[data-left]")?.textContent)`)
+	b.Until(`document.querySelector("h1").textContent === "Your time is over"`)
+	b.Quiet("410")
 }
