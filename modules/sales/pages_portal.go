@@ -99,7 +99,8 @@ type frame struct {
 	Cart      string // of the visitor, "": none is open
 	Person    string // what the signed-in person is called
 	SignIn    string
-	Data      any // schema.org
+	Notices   string // where a browser says what it wants to hear; "": nobody listens
+	Data      any    // schema.org
 }
 
 // tongueLink leads to this page in another language.

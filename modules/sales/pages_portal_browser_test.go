@@ -30,7 +30,7 @@ func buy(t *testing.T, b *webtest.Browser, e Event, scripts bool) {
 	}
 	b.Dress(390, "light")
 	b.Open("/shop?lang=en")
-	b.Do(chromedp.Click(`a[href="/shop/events/`+e.Slug+`"]`))
+	b.Do(chromedp.Click(`a[href="/shop/events/` + e.Slug + `"]`))
 	b.Until(`location.pathname === "/shop/events/` + e.Slug + `" && document.readyState === "complete"`)
 	accessible("event")
 	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"), chromedp.Click("#buy button"))
