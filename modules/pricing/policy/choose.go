@@ -26,12 +26,10 @@ func OutlookOf(forecast []float64) (o Outlook) {
 func ExpectedSales(ratio float64, left int, o Outlook, curves *[Samples]Curve) float64 {
 	sum := 0.0
 	for _, c := range curves {
-		f := c.Factor(ratio)
-		m := o.Sum * f
+		m, s := spread(ratio, o, c)
 		if m <= 0 {
 			continue
 		}
-		s := math.Sqrt(m + dispersion*o.Squares*f*f + forecastError*m*m)
 		z := (float64(left) - m) / s
 		sum += clamp(m-s*(density(z)-z*tail(z)), 0, min(m, float64(left)))
 	}
@@ -55,6 +53,7 @@ type Choice struct {
 	Sales   float64 // expected tickets until the end, at Price
 	Takings float64 // minor units expected until the end, at Price
 	AtOnce  float64 // and at the price in force
+	Demand  float64 // tickets that people would want until the end at the price in force, were there enough
 }
 
 // Choose looks for the price that earns most among those the limits allow now:
@@ -65,6 +64,9 @@ func Choose(l Limits, m Moment, left int, o Outlook, b Belief) Choice {
 		return ExpectedSales(float64(price)/float64(l.List), left, o, &curves)
 	}
 	best := Choice{Price: m.Price, Sales: sales(m.Price)}
+	for _, c := range curves {
+		best.Demand += o.Sum * c.Factor(float64(m.Price)/float64(l.List)) / Samples
+	}
 	best.Takings = float64(m.Price) * best.Sales
 	now := best.Takings
 	low, high, ok := l.Range(m)
@@ -74,10 +76,54 @@ func Choose(l Limits, m Moment, left int, o Outlook, b Belief) Choice {
 			best.Price, best.Sales, best.Takings = price, n, float64(price)*n
 		}
 	}
-	if best.AtOnce = now; now > 0 {
-		best.Gain = best.Takings/now - 1
-	} else if best.Takings > 0 {
-		best.Gain = 1
-	}
+	best.AtOnce, best.Gain = now, gain(now, best.Takings)
 	return best
+}
+
+// gain is what other takings are to those now, less 1; everything for something.
+func gain(now, other float64) float64 {
+	switch {
+	case now > 0:
+		return other/now - 1
+	case other > 0:
+		return 1
+	}
+	return 0
+}
+
+// Outcome is what to expect at one price, for people who ask what if.
+type Outcome struct {
+	Price   int64
+	Sales   float64 // tickets until the end
+	Takings float64 // minor units until the end
+	SoldOut float64 // probability
+	Gain    float64 // takings to those at the price in force, less 1
+}
+
+// WhatIf is what to expect at a price, whatever the limits say of it.
+func WhatIf(l Limits, m Moment, price int64, left int, o Outlook, b Belief) Outcome {
+	curves := b.Curves()
+	at := func(price int64) float64 {
+		return float64(price) * ExpectedSales(float64(price)/float64(l.List), left, o, &curves)
+	}
+	out := Outcome{Price: price, Takings: at(price), Gain: gain(at(m.Price), at(price))}
+	if price > 0 {
+		out.Sales = out.Takings / float64(price)
+	}
+	for _, c := range curves {
+		if mean, sd := spread(float64(price)/float64(l.List), o, c); sd > 0 {
+			out.SoldOut += tail((float64(left)-mean)/sd) / Samples
+		}
+	}
+	if left <= 0 {
+		out.SoldOut = 1
+	}
+	return out
+}
+
+// spread is mean and standard deviation of demand until the end on one curve.
+func spread(ratio float64, o Outlook, c Curve) (m, s float64) {
+	f := c.Factor(ratio)
+	m = o.Sum * f
+	return m, math.Sqrt(m + dispersion*o.Squares*f*f + forecastError*m*m)
 }

@@ -1,0 +1,92 @@
+package pricing
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/queue"
+	"github.com/usherhq/usher/modules/pricing/policy"
+)
+
+// Names of pricing's jobs.
+const (
+	jobDecide = "pricing:decide" // look at the prices of an event
+	jobSweep  = "pricing:sweep"  // have every event looked at, once a day
+	jobTell   = "pricing:tell"   // tell followers of a new price
+)
+
+const lane = "pricing"
+
+// QueueLanes are the job lanes pricing wants.
+func QueueLanes() []queue.Lane { return []queue.Lane{{Name: lane, Concurrency: 2}} }
+
+type decidePayload struct {
+	Event id.ID `json:"event"`
+	Ask   id.ID `json:"ask"`
+	Cause Cause `json:"cause"`
+}
+
+type sweepPayload struct {
+	Day time.Time `json:"day"`
+}
+
+type tellPayload struct {
+	Decision id.ID `json:"decision"`
+}
+
+func decideJob(event, ask id.ID, c Cause) db.Job {
+	return db.Job{Name: jobDecide, Queue: lane, Payload: decidePayload{event, ask, c}, Timeout: 2 * time.Minute, Retries: 8}
+}
+
+func tellJob(decision id.ID, at time.Time) db.Job {
+	return db.Job{Name: jobTell, Queue: lane, Payload: tellPayload{decision}, RunAt: at, Timeout: time.Minute, Retries: 5}
+}
+
+// Jobs registers pricing's handlers and the daily look at every price.
+func (s *Service) Jobs(q *queue.Queue) {
+	queue.On(q, jobDecide, func(ctx context.Context, p decidePayload) error {
+		err := s.Decide(ctx, p.Event, p.Ask, p.Cause)
+		if fault.Is(err, fault.NotFound) {
+			return nil // the event was deleted
+		}
+		return err
+	})
+	queue.On(q, jobSweep, func(ctx context.Context, p sweepPayload) error { return s.sweep(ctx, p.Day) })
+	queue.On(q, jobTell, func(ctx context.Context, p tellPayload) error { return s.tell(ctx, p.Decision) })
+	q.Every(24*time.Hour, func(tick time.Time) db.Job {
+		return db.Job{Name: jobSweep, Queue: lane, Payload: sweepPayload{tick}, Timeout: 5 * time.Minute, Retries: 10}
+	})
+}
+
+// sweep asks for the daily decisions of every event with a price that may move.
+func (s *Service) sweep(ctx context.Context, day time.Time) error {
+	rules, err := s.rulesOf(ctx)
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		var last id.ID
+		for _, r := range rules {
+			if r.Mode == policy.Off || r.Concession || r.Event == last {
+				continue
+			}
+			last = r.Event
+			if err := tx.Enqueue(decideJob(r.Event, occasion(r.Event, day.UTC().Format(time.DateOnly)), Cause{Kind: causeDaily})); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// occasion names what asks for a decision, so that asking twice decides once.
+func occasion(event id.ID, what string) id.ID {
+	sum := sha256.Sum256(append(event[:], what...))
+	out := id.ID(sum[:16])
+	out[6], out[8] = out[6]&0x0f|0x80, out[8]&0x3f|0x80 // UUID version 8: our own hash
+	return out
+}
