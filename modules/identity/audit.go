@@ -173,3 +173,9 @@ type AuditFilter struct {
 func (s *Service) AuditLog(ctx context.Context, f AuditFilter, before int64, limit int) ([]AuditLine, error) {
 	return s.listAudit(ctx, f, before, limit)
 }
+
+// Note appends a line to the log for a neighbour, within tx. From here to the commit
+// other lines wait, so make it the last thing a transaction does.
+func (s *Service) Note(tx *db.Tx, actor, action, object string, detail map[string]any) error {
+	return s.audit(tx, Entry{Actor: actor, Action: action, Object: object, Detail: detail})
+}

@@ -15,8 +15,8 @@ import (
 func (s *Service) Listeners() []stream.Listener {
 	return []stream.Listener{{
 		Name: "pricing.triggers", Handle: s.heed,
-		Types: []string{facts.DemandShifted{}.FactType(), facts.CartAbandoned{}.FactType(), facts.CartsAbandoned{}.FactType(), facts.CapacityReached{}.FactType()},
-		About: "looks at prices again when demand shifts, carts are left behind or a category sells out", ReplayNote: "What happened long ago is no reason to move a price now.",
+		Types: []string{facts.DemandShifted{}.FactType(), facts.CartAbandoned{}.FactType(), facts.CartsAbandoned{}.FactType(), facts.CapacityReached{}.FactType(), facts.QueueLong{}.FactType()},
+		About: "looks at prices again when demand shifts, carts are left behind, a category sells out or a queue grows long", ReplayNote: "What happened long ago is no reason to move a price now.",
 	}}
 }
 
@@ -70,6 +70,9 @@ func occasionOf(f stream.Fact) (event id.ID, at time.Time, cause Cause, err erro
 	case facts.CapacityReached{}.FactType():
 		d, err := stream.Decode[facts.CapacityReached](f)
 		return d.Event, d.At, Cause{causeSoldOut, "Another category has sold out."}, err
+	case facts.QueueLong{}.FactType():
+		d, err := stream.Decode[facts.QueueLong](f)
+		return ours(d.Event), d.At, Cause{causeQueue, fmt.Sprintf("About %.0f people queue at %s.", d.People, d.Name)}, err
 	}
 	return id.Nil, time.Time{}, Cause{}, nil
 }

@@ -85,9 +85,9 @@ type Forecasts interface {
 
 // Crier is what pricing asks of the hub.
 type Crier interface {
-	// Tell sends words to everybody whose tags match, once for each id, until a moment.
-	// Errors: fault.NotFound when there is no app to tell.
-	Tell(ctx context.Context, once id.ID, tags string, properties map[string]any, until time.Time) error
+	// Tell sends a template to everybody whose tags match, once for each id, until a
+	// moment. Errors: fault.NotFound when there is no app to tell.
+	Tell(ctx context.Context, once id.ID, template, tags string, properties map[string]any, until time.Time) error
 }
 
 // Auditor is what pricing asks of identity: a line of the audit log, within tx and

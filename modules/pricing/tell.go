@@ -15,8 +15,12 @@ import (
 // does not hear of a price that may be another by then.
 const tellFor = 30 * time.Minute
 
-// tell tells the followers of an event of a new price, if it is still so: the price is
-// in force, tickets can be bought, and the kill of a rumour costs nothing.
+// tellTemplate is the template that a promoter may write in his own words and
+// languages; without one it is the plain alert, in English.
+const tellTemplate = "price-changed"
+
+// tell tells the followers of an event of a new price, if what it says is still so:
+// the price is in force, and tickets can be bought.
 func (s *Service) tell(ctx context.Context, decision id.ID) error {
 	d, err := s.Decision(ctx, decision)
 	if err != nil {
@@ -38,7 +42,7 @@ func (s *Service) tell(ctx context.Context, decision id.ID) error {
 	if err != nil {
 		return err
 	}
-	err = s.crier.Tell(ctx, d.ID, FollowTag(e.Slug), tidings(&e, k, d, past), now.Add(tellFor))
+	err = s.crier.Tell(ctx, d.ID, tellTemplate, FollowTag(e.Slug), tidings(&e, k, d, past), now.Add(tellFor))
 	if fault.Is(err, fault.NotFound) {
 		return nil // no app: nobody to tell
 	}
