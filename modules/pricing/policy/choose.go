@@ -127,3 +127,14 @@ func spread(ratio float64, o Outlook, c Curve) (m, s float64) {
 	m = o.Sum * f
 	return m, math.Sqrt(m + dispersion*o.Squares*f*f + forecastError*m*m)
 }
+
+// DemandAt is mean and standard deviation of what people would want until the end at a price.
+func DemandAt(l Limits, price int64, o Outlook, b Belief) (mean, sd float64) {
+	curves := b.Curves()
+	var squares float64
+	for _, c := range curves {
+		m, s := spread(float64(price)/float64(l.List), o, c)
+		mean, squares = mean+m/Samples, squares+(m*m+s*s)/Samples
+	}
+	return mean, math.Sqrt(max(squares-mean*mean, 0))
+}
