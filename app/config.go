@@ -16,6 +16,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/pricing"
 	"github.com/usherhq/usher/modules/sales"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 
 	Sales     sales.Config     `koanf:"sales"`
 	Analytics analytics.Config `koanf:"analytics"`
+	Pricing   pricing.Config   `koanf:"pricing"`
 }
 
 // HTTP is where and how we answer.
@@ -105,6 +107,7 @@ func Defaults() Config {
 
 		Sales:     sales.Defaults(),
 		Analytics: analytics.Defaults(),
+		Pricing:   pricing.Defaults(),
 	}
 }
 
@@ -112,7 +115,7 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Sales.Validate(), c.Analytics.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Sales.Validate(), c.Analytics.Validate(), c.Pricing.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)

@@ -14,6 +14,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/queue"
 	"github.com/usherhq/usher/modules/kernel/stream"
+	"github.com/usherhq/usher/modules/pricing"
 	"github.com/usherhq/usher/modules/sales"
 	"github.com/usherhq/usher/web"
 )
@@ -83,6 +84,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	u.onClose(insights.Close)
 	insights.Listen()
 
+	prices := pricing.New(cfg.Pricing, d, tickets, nil, notifications, u.people, log)
+	for _, l := range prices.Listeners() {
+		u.stream.Listen(l)
+	}
+
 	personal := u.people.PersonalData(notifications) // every module that keeps something of persons
 
 	// Doors: facts, jobs and HTTP.
@@ -98,8 +104,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	notifications.Jobs(u.queue)
 	tickets.Jobs(u.queue)
 	insights.DetectorJobs(u.queue)
+	prices.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	site := u.site(d, personal, notifications, tickets, insights)
+	site := u.site(d, personal, notifications, tickets, insights, prices)
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}
@@ -107,9 +114,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service) Site {
+func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service) Site {
 	return Site{
-		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes()),
+		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes()),
 		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages()),
 		Files:  web.Files,
 		Checks: []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},

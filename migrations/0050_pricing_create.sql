@@ -75,7 +75,7 @@ CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON pricing.refusal FOR EACH ROW EXEC
 -- When something last asked for a decision about an event, so that a storm of facts
 -- asks once.
 CREATE TABLE pricing.trigger (
-    event uuid        PRIMARY KEY,
+    event text        PRIMARY KEY,                 -- as facts name it
     at    timestamptz NOT NULL
 );
 

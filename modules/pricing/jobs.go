@@ -25,9 +25,9 @@ const lane = "pricing"
 func QueueLanes() []queue.Lane { return []queue.Lane{{Name: lane, Concurrency: 2}} }
 
 type decidePayload struct {
-	Event id.ID `json:"event"`
-	Ask   id.ID `json:"ask"`
-	Cause Cause `json:"cause"`
+	Event string `json:"event"` // as facts name it: our id, or what its shop calls it
+	Ask   id.ID  `json:"ask"`
+	Cause Cause  `json:"cause"`
 }
 
 type sweepPayload struct {
@@ -38,7 +38,7 @@ type tellPayload struct {
 	Decision id.ID `json:"decision"`
 }
 
-func decideJob(event, ask id.ID, c Cause) db.Job {
+func decideJob(event string, ask id.ID, c Cause) db.Job {
 	return db.Job{Name: jobDecide, Queue: lane, Payload: decidePayload{event, ask, c}, Timeout: 2 * time.Minute, Retries: 8}
 }
 
@@ -49,17 +49,26 @@ func tellJob(decision id.ID, at time.Time) db.Job {
 // Jobs registers pricing's handlers and the daily look at every price.
 func (s *Service) Jobs(q *queue.Queue) {
 	queue.On(q, jobDecide, func(ctx context.Context, p decidePayload) error {
-		err := s.Decide(ctx, p.Event, p.Ask, p.Cause)
-		if fault.Is(err, fault.NotFound) {
-			return nil // the event was deleted
-		}
-		return err
+		return s.decideNamed(ctx, p)
 	})
 	queue.On(q, jobSweep, func(ctx context.Context, p sweepPayload) error { return s.sweep(ctx, p.Day) })
 	queue.On(q, jobTell, func(ctx context.Context, p tellPayload) error { return s.tell(ctx, p.Decision) })
 	q.Every(24*time.Hour, func(tick time.Time) db.Job {
 		return db.Job{Name: jobSweep, Queue: lane, Payload: sweepPayload{tick}, Timeout: 5 * time.Minute, Retries: 10}
 	})
+}
+
+// decideNamed decides about an event as facts name it; one that is none of ours, or
+// was deleted, is passed over.
+func (s *Service) decideNamed(ctx context.Context, p decidePayload) error {
+	event, err := s.shop.EventNamed(ctx, p.Event)
+	if err == nil {
+		err = s.Decide(ctx, event, p.Ask, p.Cause)
+	}
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
 }
 
 // sweep asks for the daily decisions of every event with a price that may move.
@@ -75,17 +84,17 @@ func (s *Service) sweep(ctx context.Context, day time.Time) error {
 				continue
 			}
 			last = r.Event
-			if err := tx.Enqueue(decideJob(r.Event, occasion(r.Event, day.UTC().Format(time.DateOnly)), Cause{Kind: causeDaily})); err != nil {
+			if err := tx.Enqueue(decideJob(r.Event.String(), occasion(r.Event.String(), day.UTC().Format(time.DateOnly)), Cause{Kind: causeDaily})); err != nil {
 				return err
 			}
 		}
-		return nil
+		return forgetTriggers(tx)
 	})
 }
 
 // occasion names what asks for a decision, so that asking twice decides once.
-func occasion(event id.ID, what string) id.ID {
-	sum := sha256.Sum256(append(event[:], what...))
+func occasion(event, what string) id.ID {
+	sum := sha256.Sum256([]byte(event + "\x00" + what))
 	out := id.ID(sum[:16])
 	out[6], out[8] = out[6]&0x0f|0x80, out[8]&0x3f|0x80 // UUID version 8: our own hash
 	return out

@@ -7,7 +7,6 @@ import (
 
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/stream"
 )
 
@@ -25,21 +24,17 @@ const (
 	triggerAge   = time.Hour        // a fact that is older asks for nothing
 )
 
-// heed asks for a decision about the event of each fact, if any price of it may move.
+// heed asks for a decision about the event of each fact, if any price may move.
 func (s *Service) heed(_ context.Context, tx *db.Tx, batch []stream.Fact) error {
+	if may, err := watched(tx); err != nil || !may {
+		return err
+	}
 	for _, f := range batch {
 		event, at, cause, err := occasionOf(f)
 		if err != nil {
 			return err
 		}
-		if event == id.Nil || tx.Now().Sub(at) > triggerAge {
-			continue
-		}
-		may, err := watched(tx, event)
-		if err != nil {
-			return err
-		}
-		if !may {
+		if event == "" || tx.Now().Sub(at) > triggerAge {
 			continue
 		}
 		first, err := triggered(tx, event, triggerPause)
@@ -55,35 +50,26 @@ func (s *Service) heed(_ context.Context, tx *db.Tx, batch []stream.Fact) error 
 	return nil
 }
 
-// occasionOf reads what happened to which of our events; id.Nil: it is none of ours.
-func occasionOf(f stream.Fact) (event id.ID, at time.Time, cause Cause, err error) {
+// occasionOf reads what happened to which event, as the fact names it; "": to none.
+func occasionOf(f stream.Fact) (event string, at time.Time, cause Cause, err error) {
 	switch f.Type {
 	case facts.DemandShifted{}.FactType():
 		d, err := stream.Decode[facts.DemandShifted](f)
-		return ours(d.Event), d.At, shiftCause(d), err
+		return d.Event, d.At, shiftCause(d), err
 	case facts.CartAbandoned{}.FactType():
 		d, err := stream.Decode[facts.CartAbandoned](f)
-		return ours(d.Event), d.At, Cause{causeCarts, "A filled cart was left behind."}, err
+		return d.Event, d.At, Cause{causeCarts, "A filled cart was left behind."}, err
 	case facts.CartsAbandoned{}.FactType():
 		d, err := stream.Decode[facts.CartsAbandoned](f)
-		return d.Event, d.At, Cause{causeCarts, "Filled carts were left behind."}, err
+		return d.Event.String(), d.At, Cause{causeCarts, "Filled carts were left behind."}, err
 	case facts.CapacityReached{}.FactType():
 		d, err := stream.Decode[facts.CapacityReached](f)
-		return d.Event, d.At, Cause{causeSoldOut, "Another category has sold out."}, err
+		return d.Event.String(), d.At, Cause{causeSoldOut, "Another category has sold out."}, err
 	case facts.QueueLong{}.FactType():
 		d, err := stream.Decode[facts.QueueLong](f)
-		return ours(d.Event), d.At, Cause{causeQueue, fmt.Sprintf("About %.0f people queue at %s.", d.People, d.Name)}, err
+		return d.Event, d.At, Cause{causeQueue, fmt.Sprintf("About %.0f people queue at %s.", d.People, d.Name)}, err
 	}
-	return id.Nil, time.Time{}, Cause{}, nil
-}
-
-// ours reads an event's name; that of another shop's event is none of our ids.
-func ours(event string) id.ID {
-	name, err := id.Parse(event)
-	if err != nil {
-		return id.Nil
-	}
-	return name
+	return "", time.Time{}, Cause{}, nil
 }
 
 func shiftCause(d facts.DemandShifted) Cause {

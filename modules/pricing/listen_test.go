@@ -53,9 +53,6 @@ func TestFactsAskForDecisions(t *testing.T) {
 				t.Errorf("%d decisions, although no price may move", n)
 			}
 			h.rule(policy.Auto)
-			if n := h.heeds(t, make(id.New())); n != 0 {
-				t.Errorf("%d decisions about another's event", n)
-			}
 			if n := h.heeds(t, make(e), make(e)); n != 1 {
 				t.Errorf("%d decisions, want one for a storm of facts", n)
 			}
@@ -68,6 +65,19 @@ func TestFactsAskForDecisions(t *testing.T) {
 				t.Errorf("%d decisions for what is hours old", n)
 			}
 		})
+	}
+}
+
+func TestAnEventIsFoundByWhatItsShopCallsIt(t *testing.T) {
+	h := newHouse(t)
+	h.rule(policy.Auto)
+	for _, name := range []string{"jazz-elsewhere", h.shop.event.ID.String(), "nobody's"} {
+		if err := h.decideNamed(t.Context(), decidePayload{name, id.New(), Cause{Kind: causeDaily}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := h.count(`SELECT count(*) FROM pricing.decision`); n != 2 {
+		t.Errorf("%d decisions, want one each for the two names of the event", n)
 	}
 }
 
@@ -88,7 +98,7 @@ func TestTheDayAsksOnceForEachEvent(t *testing.T) {
 	if n := h.count(`SELECT count(*) FROM queue.outbox WHERE name = 'pricing:decide'`); n != 1 {
 		t.Errorf("%d decisions asked for", n)
 	}
-	day := func(at time.Time) id.ID { return occasion(h.shop.event.ID, at.Format(time.DateOnly)) }
+	day := func(at time.Time) id.ID { return occasion(h.shop.event.ID.String(), at.Format(time.DateOnly)) }
 	if day(noon) != day(noon.Add(time.Hour)) || day(noon) == day(noon.Add(24*time.Hour)) {
 		t.Error("a day's occasion is not that day's alone")
 	}

@@ -65,6 +65,9 @@ type Shop interface {
 	// Listings are the events on sale. Listing is one of any state. Errors: fault.NotFound.
 	Listings(ctx context.Context) ([]listing.Event, error)
 	Listing(ctx context.Context, event id.ID) (listing.Event, error)
+	// EventNamed finds the event that facts call so: by its id, or by what the shop that
+	// sells it calls it. Errors: fault.NotFound.
+	EventNamed(ctx context.Context, name string) (id.ID, error)
 	// EventOfCategory names the event of a category. Errors: fault.NotFound.
 	EventOfCategory(ctx context.Context, category id.ID) (id.ID, error)
 	// PricesSince are the prices in force at or after a moment, the oldest first, the

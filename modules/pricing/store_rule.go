@@ -99,15 +99,20 @@ func stopped(tx *db.Tx, event id.ID) (bool, error) {
 
 // triggered notes that something asks for a decision about an event, and reports
 // whether nothing had within the pause before.
-func triggered(tx *db.Tx, event id.ID, pause time.Duration) (bool, error) {
+func triggered(tx *db.Tx, event string, pause time.Duration) (bool, error) {
 	done := tx.ORM().Exec(`INSERT INTO pricing.trigger (event, at) VALUES (?, ?)
 		ON CONFLICT (event) DO UPDATE SET at = excluded.at WHERE pricing.trigger.at <= ?`, event, tx.Now(), tx.Now().Add(-pause))
 	return done.RowsAffected > 0, db.Classify("pricing.triggered", done.Error)
 }
 
-// watched reports whether any price of an event may move.
-func watched(tx *db.Tx, event id.ID) (bool, error) {
+// watched reports whether any price may move at all.
+func watched(tx *db.Tx) (bool, error) {
 	var n int64
-	err := tx.ORM().Model(&Rule{}).Where("event = ? AND mode <> 'off' AND NOT concession", event).Count(&n).Error
+	err := tx.ORM().Model(&Rule{}).Where("mode <> 'off' AND NOT concession").Count(&n).Error
 	return n > 0, db.Classify("pricing.watched", err)
+}
+
+// forgetTriggers drops what no pause needs any more.
+func forgetTriggers(tx *db.Tx) error {
+	return db.Classify("pricing.forgetTriggers", tx.ORM().Exec(`DELETE FROM pricing.trigger WHERE at < ?`, tx.Now().Add(-24*time.Hour)).Error)
 }

@@ -4,7 +4,7 @@ import "github.com/usherhq/usher/modules/kernel/stream"
 
 // Listeners are what sales does when a fact arrives.
 func (s *Service) Listeners() []stream.Listener {
-	return []stream.Listener{{
+	return []stream.Listener{s.priceListener(), {
 		Name: "sales.external", Types: []string{typeSale, typeRefund}, Handle: s.countElsewhere,
 		About: "counts the tickets that another shop sells", ReplayNote: "They would be counted twice.",
 	}}

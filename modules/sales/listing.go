@@ -57,6 +57,25 @@ func (s *Service) PricesSince(ctx context.Context, category id.ID, since time.Ti
 	return out, nil
 }
 
+// EventNamed finds the event that facts call so: its id, or for one that another shop
+// sells what that shop calls it. Errors: fault.NotFound.
+func (s *Service) EventNamed(ctx context.Context, name string) (event id.ID, err error) {
+	if event, err = id.Parse(name); err == nil {
+		return event, nil
+	}
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		known, err := eventsOfShops(tx, []string{name})
+		if err == nil && known[name] == nil {
+			err = noEvent(nil)
+		}
+		if err == nil {
+			event = known[name].id
+		}
+		return err
+	})
+	return event, err
+}
+
 // EventOfCategory names the event a category belongs to. Errors: fault.NotFound.
 func (s *Service) EventOfCategory(ctx context.Context, category id.ID) (event id.ID, err error) {
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
