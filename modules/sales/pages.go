@@ -12,5 +12,5 @@ func (s *Service) Pages() []web.Route {
 	for i := range open {
 		open[i].Shop = open[i].Right == web.Public
 	}
-	return slices.Concat(s.eventPages(), open)
+	return slices.Concat(s.eventPages(), s.doorPages(), s.scanPages(), open)
 }

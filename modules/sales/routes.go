@@ -13,5 +13,5 @@ func (s *Service) Routes() []web.Route {
 	for i := range open {
 		open[i].Shop = open[i].Right == web.Public || open[i].Right == web.Send
 	}
-	return slices.Concat(s.catalogueRoutes(), open, s.scanRoutes())
+	return slices.Concat(s.catalogueRoutes(), open, s.scanRoutes(), s.exportRoutes())
 }
