@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func (s *Service) portalPages() []web.Route {
 		open("GET", "/cart/:token", s.shopCart), open("POST", "/cart/:token/release", s.shopReleased), open("POST", "/cart/:token/checkout", s.shopCheckout),
 		open("GET", "/mine", s.shopMine),
 	}
-	return append(pages, s.findPages()...)
+	return slices.Concat(pages, s.findPages(), s.widgetPages())
 }
 
 // portalHandler answers in a language.

@@ -76,7 +76,7 @@ func (s *Service) showOver(c echo.Context, t *words.Tongue, e *shelfEvent) error
 	s.remember(c, cartCookie, "", "/", 0)
 	p := cartOverPage{frame: s.frame(c, t, t.Say("over.title")), E: e.shown(t, s.db.Now()), Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again")}
 	p.Unlisted, p.Cart, p.Link = true, "", link{p.E.URL, t.Say("over.choose")}
-	return c.Render(http.StatusGone, "portal/cart-over", p)
+	return c.Render(http.StatusGone, "portal/over", p)
 }
 
 func (s *Service) shopCart(c echo.Context, t *words.Tongue) error {

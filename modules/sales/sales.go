@@ -31,6 +31,8 @@ type Config struct {
 	Payment  pay.Config    `koanf:"payment"`
 	Seller   SellerConfig  `koanf:"seller"`
 
+	WidgetOrigins []string `koanf:"widget_origins"` // sites that may show the widget
+
 	Origin string `koanf:"-"` // as browsers see us, such as https://tickets.example.org; "": as the request says
 }
 
@@ -54,6 +56,7 @@ func (c Config) Validate() error {
 	c.Seller.check(func(name, problem, fix string) {
 		f = append(f, fault.Field{Name: "sales." + name, Problem: problem, Fix: fix})
 	})
+	f = append(f, checkOrigins(c.WidgetOrigins)...)
 	f = append(f, fieldsOfFault(c.Payment.Validate())...)
 	return fault.BadFields("sales.Config", f)
 }

@@ -33,7 +33,7 @@ const mostBought = 100
 
 // ordersOf lists what a person bought while signed in.
 func (s *Service) ordersOf(ctx context.Context, person id.ID) ([]bought, error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT id, event, qty, created_at FROM sales.orders WHERE person = $1 ORDER BY created_at DESC LIMIT $2`, person, mostBought)
+	rows, err := s.db.Pool().Query(ctx, `SELECT id, event, qty, created_at FROM sales.orders WHERE person = $1 ORDER BY id DESC LIMIT $2`, person, mostBought)
 	if err != nil {
 		return nil, db.Classify("sales.Mine", err)
 	}
