@@ -65,7 +65,7 @@ check: check-lite $(LINT) ## format, vet, architecture and lint
 check-lite: ## format, vet and the architecture's rules: needs nothing but Go
 	@bad="$$(gofmt -l main.go app modules migrations web/*.go)"; test -z "$$bad" || { echo "run gofmt -w on:" $$bad; exit 1; }
 	go vet ./...
-	go test -run '^TestArchitecture' ./app
+	go test -run '^TestArchitecture' ./app/arch*_test.go
 
 $(CACHE)/bin/golangci-lint:
 	GOBIN=$(CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
