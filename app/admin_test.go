@@ -47,6 +47,11 @@ func TestOperatorsHelpBesideARunningUsher(t *testing.T) {
 	if code, out := h.beside("doctor"); code != exitOK || !strings.Contains(out, "2 entries in an unbroken chain") {
 		t.Errorf("doctor: %d\n%s", code, out)
 	}
+	h.tampered(`INSERT INTO sales.stock (id, event, capacity, held) VALUES (gen_random_uuid(), gen_random_uuid(), 5, 1)`)
+	if code, out := h.beside("doctor"); code == exitOK || !strings.Contains(out, "1 count does not agree with tickets and carts; cart ") {
+		t.Errorf("doctor, after a count was changed: %d\n%s", code, out)
+	}
+	h.tampered(`DELETE FROM sales.stock`)
 	h.tampered(`UPDATE identity.audit SET actor = 'person:nobody' WHERE no = 1`)
 	if code, out := h.beside("doctor"); code == exitOK || !strings.Contains(out, "entry 1 of the audit log is bad: it is not what was written") {
 		t.Errorf("doctor, after an entry was changed: %d\n%s", code, out)

@@ -82,6 +82,7 @@ func examine(ctx context.Context, cfg Config) []Finding {
 		finding("http", func() (string, error) { return checkPort(ctx, cfg.HTTP) }),
 		finding("access", func() (string, error) { return checkAccess(cfg) }),
 		finding("audit", func() (string, error) { return checkAudit(ctx, cfg) }),
+		finding("sales", func() (string, error) { return checkSales(ctx, cfg) }),
 	}, checkProviders(ctx, cfg)...)
 }
 

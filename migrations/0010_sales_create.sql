@@ -31,7 +31,7 @@ CREATE TABLE sales.hold (
 CREATE INDEX ON sales.hold (expires_at);
 
 -- No foreign keys from here on: they cost half the rate of an on-sale. The job
--- sales:audit compares orders, tickets and stock instead.
+-- sales:check compares orders, tickets and stock instead.
 CREATE TABLE sales.orders (
     id          uuid        PRIMARY KEY,
     event       uuid        NOT NULL,

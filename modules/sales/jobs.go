@@ -8,8 +8,9 @@ const laneSales = "sales"
 // QueueLanes are the job lanes sales wants.
 func QueueLanes() []queue.Lane { return []queue.Lane{{Name: laneSales, Concurrency: 4}} }
 
-// Jobs registers what sales does beside requests: money in and out, waiting lists.
+// Jobs registers what sales does beside requests: money in and out, waiting lists, the books.
 func (s *Service) Jobs(q *queue.Queue) {
 	s.paymentJobs(q)
 	s.waitlistJobs(q)
+	s.checkJobs(q)
 }

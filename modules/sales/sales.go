@@ -70,6 +70,7 @@ type Service struct {
 	hall   *hall
 	quotes signer
 
+	books    ledger // what the last check of them found
 	shelves  *shelves
 	offerKey []byte // of the links to offers
 

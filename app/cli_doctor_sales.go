@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/pgserver"
+	"github.com/usherhq/usher/modules/sales"
+)
+
+// checkSales compares what is counted as sold with the tickets: in the configured
+// database, or in the built-in one while usher runs. It starts nothing.
+func checkSales(ctx context.Context, cfg Config) (string, error) {
+	if cfg.Database.URL == "" {
+		if cfg.Database.URL = pgserver.RunningURL(filepath.Join(cfg.DataDir, "postgres"), "postgres"); cfg.Database.URL == "" {
+			return "not looked at: start usher, then ask again", nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	d, err := db.Open(ctx, cfg.Database, clock.System{})
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	there, err := sales.HasBooks(ctx, d)
+	if err != nil || !there {
+		return "not looked at: the database has no sales yet; start usher, then ask again", err
+	}
+	b, err := sales.CheckBooks(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	if !b.OK() {
+		return "", fault.E("app.Doctor", fault.Conflict, fmt.Sprintf("%d %s not agree with tickets and carts; %s", b.Wrong, plural(b.Wrong, "count does", "counts do"), b.Some[0]), nil).
+			WithFix("pause the event, compare its orders with the payments, and correct the wrong side by hand; nothing is mended by itself")
+	}
+	return fmt.Sprintf("%d %s and every count of what is sold and held agree", b.Orders, plural(b.Orders, "order", "orders")), nil
+}
