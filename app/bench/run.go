@@ -45,6 +45,7 @@ func (b *bench) scenarios() []scenario {
 		{"G", "A service that is down", "The same notification to a fifth of the mixed crowd, with FCM well, answering 503, and never answering. The rate is that of APNs and Web Push together, until the last of theirs.", b.outage},
 		{"D", "50 ms away", "APNs answers 50 ms later, as over the internet.", b.distance},
 		{"S", "Detectors", "modules/analytics/detect in the harness's own process, on simulated Poisson series (seeded), the baseline estimated from 240 bins.", b.detectors},
+		{"P", "Places and vouchers", "modules/proximity in the harness's own process, on simulated radio, stalls, crowds and buyers (package proximitytest/world, seeded) whose truth is known.", b.proximity},
 		{"K", "Forecasts", "modules/analytics/forecast in the harness's own process, on simulated markets (modules/analytics/forecasttest, seeded) whose truth the oracle knows.", b.forecasts},
 	}
 }
