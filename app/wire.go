@@ -117,7 +117,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service) Site {
 	return Site{
 		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes()),
-		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages()),
+		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages(), prices.Pages()),
 		Files:  web.Files,
 		Checks: []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewTillCollector(tickets),

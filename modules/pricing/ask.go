@@ -77,11 +77,15 @@ func (s *Service) Simulate(ctx context.Context, r Rule, days int) (policy.Simula
 	if err != nil {
 		return policy.Simulation{}, err
 	}
-	c := policy.Course{Limits: r.limits(false), Moment: q.moment, Left: q.category.Free, Past: q.days, Ahead: q.ahead}
+	return q.simulate(days), nil
+}
+
+func (q *question) simulate(days int) policy.Simulation {
+	c := policy.Course{Limits: q.rule.limits(false), Moment: q.moment, Left: q.category.Free, Past: q.days, Ahead: q.ahead}
 	if days > 0 {
-		return policy.Replay(c, days), nil
+		return policy.Replay(c, days)
 	}
-	return policy.Forward(c), nil
+	return policy.Forward(c)
 }
 
 // Advice is how many places of a pool to keep for its dearer classes.

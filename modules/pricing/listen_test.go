@@ -70,7 +70,7 @@ func TestFactsAskForDecisions(t *testing.T) {
 
 func TestAnEventIsFoundByWhatItsShopCallsIt(t *testing.T) {
 	h := newHouse(t)
-	h.rule(policy.Auto)
+	h.rule(policy.Approve)
 	for _, name := range []string{"jazz-elsewhere", h.shop.event.ID.String(), "nobody's"} {
 		if err := h.decideNamed(t.Context(), decidePayload{name, id.New(), Cause{Kind: causeDaily}}); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -4,6 +4,8 @@ package money
 import (
 	"fmt"
 	"math/big"
+	"strconv"
+	"strings"
 
 	"golang.org/x/text/currency"
 
@@ -23,6 +25,19 @@ func New(minor int64, code string) (Money, error) {
 		return Money{}, fault.BadField("money.New", "currency", fmt.Sprintf("%q is not an ISO 4217 code", code), `such as "EUR"`)
 	}
 	return Money{Minor: minor, Currency: unit.String()}, nil
+}
+
+// Parse reads an amount as people type it, "1250", "12.50" or "12,5", into minor units
+// of a currency. Thousands are not grouped: what could be read in two ways is refused.
+// Errors: fault.Invalid.
+func Parse(text, code string) (int64, error) {
+	digits := Money{Currency: code}.Digits()
+	whole, part, pointed := strings.Cut(strings.ReplaceAll(strings.TrimSpace(text), ",", "."), ".")
+	other := func(r rune) bool { return r < '0' || r > '9' }
+	if pointed && (part == "" || len(part) > digits) || whole == "" || len(whole) > 12 || strings.ContainsFunc(whole+part, other) {
+		return 0, fault.E("money.Parse", fault.Invalid, "it is no amount in "+code, nil).WithFix(`such as "12.50"`)
+	}
+	return strconv.ParseInt(whole+part+strings.Repeat("0", digits-len(part)), 10, 64)
 }
 
 // Add sums two amounts. Errors: fault.Invalid when the currencies differ or the sum overflows.

@@ -31,7 +31,11 @@ type Simulation struct {
 }
 
 // Span is a mean and the range that holds the middle 80 % of outcomes.
-type Span struct{ Mean, Low, High float64 }
+type Span struct {
+	Mean float64 `json:"mean"`
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
 
 const simulations = 96 // six runs for each of the sixteen curves
 
