@@ -123,6 +123,7 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 	if err := useServices(&cfg, services); err != nil {
 		return err
 	}
+	cfg.Sales.Payment.Door, cfg.Sales.Hold = true, time.Minute // carts that are left behind are seen soon
 	people, err := demoPeople(&cfg)
 	if err != nil {
 		return err

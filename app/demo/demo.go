@@ -42,6 +42,8 @@ type festival struct {
 	client   client
 	screen   screen
 	sent     []id.ID
+	shop     *shop
+	sold     error // why the shop closed early; nil: it did not
 }
 
 // Run plays the demo against a running Usher and ends with a summary: after
@@ -79,11 +81,19 @@ func (f *festival) play(ctx context.Context) error {
 	if err := f.arrive(ctx); err != nil {
 		return err
 	}
+	var err error
+	if f.shop, err = f.openShop(ctx); err != nil {
+		return err
+	}
 	f.screen.say("\n  Look at it:  %s\n", cmp.Or(f.Start, f.URL))
 	f.screen.say("               the first to sign in there owns the demo; then it is at %s\n", f.URL)
 	if err := sleep(ctx, f.Pause); err != nil {
 		return err
 	}
+	open, closeShop := context.WithCancel(ctx)
+	closed := make(chan error, 1)
+	go func() { closed <- f.shop.sell(open) }()
+	defer func() { closeShop(); f.sold = <-closed }()
 	if err := f.announce(ctx, ""); err != nil {
 		return err
 	}
@@ -188,6 +198,12 @@ func (f *festival) summarise(ctx context.Context) error {
 			return err
 		}
 		f.screen.tell(r)
+	}
+	if s := f.shop; s != nil {
+		f.screen.say("  shop      %s tickets in %s orders, %s carts left behind\n", grouped(int64(s.tickets)), grouped(int64(s.orders)), grouped(int64(s.left)))
+	}
+	if f.sold != nil {
+		return f.sold
 	}
 	for _, s := range push.Services {
 		c := f.services.Stats(s)
