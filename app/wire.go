@@ -79,7 +79,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		u.stream.Listen(l)
 	}
 
-	cfg.Analytics.DialGuard = webpush.RefusePrivate
+	cfg.Analytics.DialGuard, cfg.Analytics.Key = webpush.RefusePrivate, key
 	insights := analytics.New(cfg.Analytics, d, u.stream, log)
 	u.onClose(insights.Close)
 	insights.Listen()
@@ -89,7 +89,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		u.stream.Listen(l)
 	}
 
-	personal := u.people.PersonalData(notifications) // every module that keeps something of persons
+	personal := u.people.PersonalData(notifications, tickets) // every module that keeps something of persons
 
 	// Doors: facts, jobs and HTTP.
 	if err = u.stream.Register(ctx); err != nil {

@@ -7,11 +7,13 @@ package analytics
 
 import (
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/seal"
 	"github.com/usherhq/usher/modules/kernel/stream"
 )
 
@@ -25,7 +27,9 @@ type Config struct {
 	CartWait    time.Duration `koanf:"cart_wait"`    // a cart without a hold counts as abandoned after that long without activity
 	Social      []Connector   `koanf:"social"`       // where posts come from
 	SocialHosts []string      `koanf:"social_hosts"` // host:port that connectors may ask although it is private
-	DialGuard   DialGuard     `koanf:"-"`            // of connectors; nil: only SocialHosts are asked
+	OutletHosts []string      `koanf:"outlet_hosts"` // host:port that webhooks may lead to although it is private, or without TLS
+	DialGuard   DialGuard     `koanf:"-"`            // of connectors and webhooks; nil: only the hosts above are asked
+	Key         *seal.Key     `koanf:"-"`            // from which the secrets of webhooks follow
 }
 
 // Defaults suit one small machine.
@@ -50,15 +54,16 @@ type Service struct {
 
 	consumers []FinalConsumer // of finals, in the order of OnFinal
 
-	watched []watched // detectors
-	fetch   *fetcher  // of connectors
+	watched []watched    // detectors
+	fetch   *fetcher     // of connectors
+	sender  *http.Client // of webhooks
 }
 
 // New makes analytics over d and the stream st.
 func New(cfg Config, d *db.DB, st *stream.Stream, log *slog.Logger) *Service {
 	s := &Service{
 		cfg: cfg, db: d, stream: st, log: log.With("module", "analytics"),
-		watched: watch(cfg.Detectors), fetch: newFetcher(cfg.DialGuard, cfg.SocialHosts),
+		watched: watch(cfg.Detectors), fetch: newFetcher(cfg.DialGuard, cfg.SocialHosts), sender: outgoing(cfg.DialGuard, cfg.OutletHosts, attemptTimeout),
 		door: newDoor(cfg.Ingest, d.Now, st.Append),
 	}
 	s.meter = newMeter(s.keep)

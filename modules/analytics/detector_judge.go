@@ -31,7 +31,7 @@ const (
 	detectorsKept = 7 * 24 * time.Hour // after it judged last
 )
 
-// DetectorJobs registers the jobs of detectors, carts and connectors.
+// DetectorJobs registers the jobs of detectors, carts, connectors and webhooks.
 func (s *Service) DetectorJobs(q *queue.Queue) {
 	queue.On(q, jobJudge, func(ctx context.Context, _ struct{}) error { return s.Judge(ctx) })
 	queue.On(q, jobMaintain, func(ctx context.Context, _ struct{}) error { return s.forgetBins(ctx) })
@@ -42,12 +42,13 @@ func (s *Service) DetectorJobs(q *queue.Queue) {
 		return db.Job{Name: jobMaintain, Queue: laneAnalytics, Payload: struct{}{}, Timeout: 10 * time.Minute, Retries: 2}
 	})
 	s.socialJobs(q)
+	s.outletJobs(q)
 }
 
-// DetectorLanes are the job lanes of detectors and connectors: a feed that hangs
-// must not keep bins from being judged.
+// DetectorLanes are the job lanes of detectors, connectors and webhooks: a server that
+// hangs must not keep bins from being judged.
 func DetectorLanes() []queue.Lane {
-	return []queue.Lane{{Name: laneAnalytics, Concurrency: 2}, {Name: laneSocial, Concurrency: 2}}
+	return []queue.Lane{{Name: laneAnalytics, Concurrency: 2}, {Name: laneSocial, Concurrency: 2}, {Name: laneOutlets, Concurrency: 4}}
 }
 
 // Judge lets every detector judge the bins that are over, and announces carts

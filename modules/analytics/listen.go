@@ -7,4 +7,5 @@ func (s *Service) Listen() {
 	for _, l := range s.DetectorListeners() {
 		s.stream.Listen(l)
 	}
+	s.stream.Listen(s.outletListener())
 }

@@ -25,12 +25,17 @@ const (
 	maxRetry     = time.Hour
 )
 
-// fetcher asks feeds and social networks. It follows no redirect, uses no proxy
-// (which would hide the address) and connects where the guard lets it, or to one of
-// the allowed host:port pairs.
+// fetcher asks feeds and social networks.
 type fetcher struct{ client *http.Client }
 
 func newFetcher(guard DialGuard, allowed []string) *fetcher {
+	return &fetcher{outgoing(guard, allowed, fetchTimeout)}
+}
+
+// outgoing is a client for addresses of somebody's choice. It follows no redirect,
+// uses no proxy (which would hide the address) and connects where the guard lets it,
+// or to one of the allowed host:port pairs.
+func outgoing(guard DialGuard, allowed []string, timeout time.Duration) *http.Client {
 	if guard == nil {
 		guard = func(_, address string, _ syscall.RawConn) error {
 			return fmt.Errorf("analytics: nobody guards the way to %s", address)
@@ -43,14 +48,14 @@ func newFetcher(guard DialGuard, allowed []string) *fetcher {
 		}
 		return d.DialContext(ctx, network, addr)
 	}
-	return &fetcher{&http.Client{
-		Timeout:       fetchTimeout,
+	return &http.Client{
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: dial, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: fetchTimeout, ForceAttemptHTTP2: true,
+			DialContext: dial, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: timeout, ForceAttemptHTTP2: true,
 			MaxIdleConns: 10, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,
 		},
-	}}
+	}
 }
 
 // page is an answer; Unchanged when the server says that ours is the newest.
