@@ -11,6 +11,8 @@ import (
 type OrdersPlaced struct {
 	Event  id.ID         `json:"event"`
 	Count  int           `json:"count"` // of Orders
+	Qty    int           `json:"qty"`   // of tickets, in all of them
+	Total  int64         `json:"total"` // of their prices, in minor units
 	Orders []OrderPlaced `json:"orders"`
 	At     time.Time     `json:"at"`
 }

@@ -97,7 +97,7 @@ func (s *Service) postOrder(c echo.Context) error {
 		if err != nil {
 			return keyed(err)
 		}
-		return answer(c, replayed, o)
+		return answer(c, replayed, s.sold(c, o))
 	}
 	p, err := s.purchase(c, in)
 	if err == nil {
@@ -108,7 +108,20 @@ func (s *Service) postOrder(c echo.Context) error {
 	if err != nil {
 		return keyed(err)
 	}
-	return answer(c, replayed, o)
+	return answer(c, replayed, s.sold(c, o))
+}
+
+// sold is an order with the address of its tickets.
+type sold struct {
+	Order
+	Tickets string `json:"tickets_url"`
+}
+
+func (s *Service) sold(c echo.Context, o Order) sold { return sold{o, s.ticketsURL(s.origin(c), o.ID)} }
+
+// ticketsURL is the buyer's way to his tickets: whoever has it may see and hand them on.
+func (s *Service) ticketsURL(origin string, order id.ID) string {
+	return origin + "/o/" + s.OrderToken(order)
 }
 
 // purchase prices what the buyer chose. The purchase tells who asks even when it

@@ -53,11 +53,15 @@ type paidFor struct {
 	Until     *time.Time   `json:"until,omitempty"`
 	Seconds   float64      `json:"until_in_seconds,omitempty"`
 	Order     *id.ID       `json:"order,omitempty"`
+	Tickets   string       `json:"tickets_url,omitempty"` // where they are, once there is an order
 	Sandbox   bool         `json:"sandbox,omitempty"`
 }
 
-func (s *Service) paidFor(p *Payment) paidFor {
+func (s *Service) paidFor(p *Payment, origin string) paidFor {
 	v := paidFor{State: p.State, Reason: p.Reason, Method: p.Method, Amount: p.AmountMinor, Currency: p.Currency, Token: s.PaymentToken(p.ID), Order: p.Order, Sandbox: p.Mode == pay.Sandbox}
+	if p.Order != nil {
+		v.Tickets = s.ticketsURL(origin, *p.Order)
+	}
 	if p.State != PaymentPending {
 		return v
 	}
@@ -90,13 +94,16 @@ func (s *Service) postCheckout(c echo.Context) error {
 		return keyed(err)
 	}
 	var answer struct {
-		Order   *Order   `json:"order,omitempty"`
+		Order   *sold    `json:"order,omitempty"`
 		Payment *paidFor `json:"payment,omitempty"`
 		URL     string   `json:"redirect_url,omitempty"`
 	}
-	answer.Order = done.Order
+	if done.Order != nil {
+		v := s.sold(c, *done.Order)
+		answer.Order = &v
+	}
 	if done.Payment != nil {
-		v := s.paidFor(done.Payment)
+		v := s.paidFor(done.Payment, s.origin(c))
 		answer.Payment = &v
 		if answer.URL = v.Redirect; answer.URL == "" {
 			answer.URL = s.origin(c) + "/pay/" + v.Token
@@ -126,7 +133,7 @@ func (s *Service) getShopPayment(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, s.paidFor(&p))
+	return c.JSON(http.StatusOK, s.paidFor(&p, s.origin(c)))
 }
 
 // postWebhook hears Stripe. It answers at once: what a notice sets off is a job.

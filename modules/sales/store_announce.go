@@ -21,7 +21,7 @@ func announce(tx *db.Tx, round []*ask) error {
 				f = &facts.OrdersPlaced{Event: event, At: tx.Now(), Orders: make([]facts.OrderPlaced, 0, len(round))}
 				placed[event], all = f, append(all, f)
 			}
-			f.Count++
+			f.Count, f.Qty, f.Total = f.Count+1, f.Qty+a.order.Qty, f.Total+a.order.TotalMinor
 			f.Orders = append(f.Orders, facts.OrderPlaced{Order: a.order.ID, Currency: a.order.Currency, Lines: soldLines(a.lines)})
 		case a.kind == askHold:
 			f := opened[event]

@@ -6,23 +6,25 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/usherhq/usher/modules/facts"
-	"github.com/usherhq/usher/modules/hub/push/webpush"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/dbtest"
@@ -100,13 +102,22 @@ type outletRig struct {
 	Outlet
 }
 
+// refusePrivate stands in for the hub's guard, which app hands in.
+func refusePrivate(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if ip := at.Addr(); err != nil || ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
+		return errors.New("not the public internet: " + address)
+	}
+	return nil
+}
+
 func newOutletRig(t *testing.T, shape ...func(c *Config)) *outletRig {
 	t.Helper()
 	r := &outletRig{t: t, clock: clock.At(queryNoon), to: newReceiver(t)}
 	key, err := seal.Parse(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, seal.KeySize)))
 	r.must(err)
 	cfg := Defaults()
-	cfg.Key, cfg.OutletHosts, cfg.DialGuard = key, []string{strings.TrimPrefix(r.to.URL, "http://")}, webpush.RefusePrivate
+	cfg.Key, cfg.OutletHosts, cfg.DialGuard = key, []string{strings.TrimPrefix(r.to.URL, "http://")}, refusePrivate
 	for _, s := range shape {
 		s(&cfg)
 	}
