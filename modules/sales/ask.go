@@ -135,7 +135,7 @@ func keyReused() error {
 }
 
 func crowded() error {
-	return fault.E("sales.till", fault.Limited, "very many people are buying at this moment", nil).
+	return fault.E("sales.till", fault.Transient, "very many people are buying at this moment", nil).
 		WithFix("repeat the request with the same Idempotency-Key").After(time.Second)
 }
 

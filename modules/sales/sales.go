@@ -118,8 +118,8 @@ type Purchase struct {
 
 // Order sells at once. replayed says that an earlier request with the same key
 // had made the order. Errors: fault.Invalid (also for a key used for another
-// order), fault.Conflict when too few tickets are left, fault.Limited when too
-// many wait, fault.Transient: repeat it with the same key.
+// order), fault.Conflict when too few tickets are left, fault.Transient, also when
+// too many wait: repeat it with the same key.
 func (s *Service) Order(ctx context.Context, p Purchase) (o Order, replayed bool, err error) {
 	lines, err := checkLines("sales.Order", p.Lines)
 	if err != nil {

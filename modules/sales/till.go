@@ -51,8 +51,8 @@ func (t *till) close() {
 	t.done.Wait()
 }
 
-// ask waits for the verdict on a. Errors: fault.Limited when too many wait,
-// fault.Transient when ctx ends first (it may still happen: repeat it with the
+// ask waits for the verdict on a. Errors: fault.Transient when too many wait, with the
+// time to come again, and when ctx ends first (it may still happen: repeat it with the
 // same key), and the verdict's own.
 func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
 	if known, ok := t.known.find(a); ok {

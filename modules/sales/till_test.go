@@ -19,9 +19,10 @@ func crowd(n int, buy func(i int)) {
 	all.Wait()
 }
 
+// 64 buyers for the last ticket, a thousand times.
 func TestTheLastTicketIsSoldOnce(t *testing.T) {
 	h := newHouse(t)
-	for round := range 100 {
+	for round := range 1000 {
 		c := h.category(1)
 		var won, lost atomic.Int64
 		crowd(64, func(i int) {
