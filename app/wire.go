@@ -80,11 +80,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	}
 
 	cfg.Analytics.DialGuard, cfg.Analytics.Key = webpush.RefusePrivate, key
-	insights := analytics.New(cfg.Analytics, d, u.stream, log)
+	insights := analytics.New(cfg.Analytics, d, u.stream, tickets, notifications, log)
 	u.onClose(insights.Close)
 	insights.Listen()
 
-	prices := pricing.New(cfg.Pricing, d, tickets, nil, notifications, u.people, log)
+	prices := pricing.New(cfg.Pricing, d, tickets, insights, notifications, u.people, log)
 	for _, l := range prices.Listeners() {
 		u.stream.Listen(l)
 	}
@@ -104,6 +104,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	notifications.Jobs(u.queue)
 	tickets.Jobs(u.queue)
 	insights.DetectorJobs(u.queue)
+	insights.ForecastJobs(u.queue)
 	prices.Jobs(u.queue)
 	houseJobs(u.queue, d)
 	site := u.site(d, personal, notifications, tickets, insights, prices)

@@ -6,6 +6,7 @@
 package analytics
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/seal"
 	"github.com/usherhq/usher/modules/kernel/stream"
 )
@@ -42,6 +44,26 @@ func (c Config) Validate() error {
 	return fault.BadFields("analytics.Config", slices.Concat(c.checkQueries(), c.checkDetectors()))
 }
 
+// Shop is what analytics asks of sales: every event with all its past.
+type Shop interface {
+	// EachEvent visits events that are not drafts and start after a moment, by their start.
+	// saleFrom is zero where the sale began when the event was published.
+	EachEvent(ctx context.Context, after time.Time, each func(event id.ID, slug, currency, zone string, saleFrom, saleUntil, startsAt time.Time) error) error
+	// EachCategory visits the categories of an event; the price is in minor units, without the fee.
+	EachCategory(ctx context.Context, event id.ID, each func(category id.ID, name string, capacity, sold, held int, priceMinor int64) error) error
+	// SoldByDay visits the dates on the venue's clock (midnight UTC) on which tickets were sold or came back.
+	SoldByDay(ctx context.Context, event id.ID, each func(category id.ID, day time.Time, sold, returned int, grossMinor int64) error) error
+	// EachPrice visits what a category has cost, the oldest first.
+	EachPrice(ctx context.Context, category id.ID, each func(since time.Time, priceMinor int64, reason string) error) error
+}
+
+// Crier is what analytics asks of the hub.
+type Crier interface {
+	// Tell sends a template to everybody whose tags match, once for each id, until a
+	// moment. Errors: fault.NotFound when there is no app to tell.
+	Tell(ctx context.Context, once id.ID, template, tags string, properties map[string]any, until time.Time) error
+}
+
 // Service is analytics.
 type Service struct {
 	cfg    Config
@@ -54,15 +76,19 @@ type Service struct {
 
 	consumers []FinalConsumer // of finals, in the order of OnFinal
 
+	shop  Shop  // nil: nothing is sold here
+	crier Crier // nil: nobody is told
+
 	watched []watched    // detectors
 	fetch   *fetcher     // of connectors
 	sender  *http.Client // of webhooks
 }
 
-// New makes analytics over d and the stream st.
-func New(cfg Config, d *db.DB, st *stream.Stream, log *slog.Logger) *Service {
+// New makes analytics over d and the stream st. shop nil: nothing is sold here; crier
+// nil: nobody is told.
+func New(cfg Config, d *db.DB, st *stream.Stream, shop Shop, crier Crier, log *slog.Logger) *Service {
 	s := &Service{
-		cfg: cfg, db: d, stream: st, log: log.With("module", "analytics"),
+		cfg: cfg, db: d, shop: shop, crier: crier, stream: st, log: log.With("module", "analytics"),
 		watched: watch(cfg.Detectors), fetch: newFetcher(cfg.DialGuard, cfg.SocialHosts), sender: outgoing(cfg.DialGuard, cfg.OutletHosts, attemptTimeout),
 		door: newDoor(cfg.Ingest, d.Now, st.Append),
 	}

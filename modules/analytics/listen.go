@@ -4,6 +4,7 @@ package analytics
 // the stream is registered or run.
 func (s *Service) Listen() {
 	s.stream.Listen(s.Windows())
+	s.stream.Listen(s.forecastListener())
 	for _, l := range s.DetectorListeners() {
 		s.stream.Listen(l)
 	}

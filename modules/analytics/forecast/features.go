@@ -118,6 +118,7 @@ type scene struct {
 	known   Day // features of later days are extrapolated from this one
 	base    []float64
 	price   float64 // reference
+	fixed   float64 // what it costs from now on; 0: as it did last
 	rivals  []Rival
 	cluster int // −1: none
 }
@@ -161,7 +162,9 @@ func (s *scene) features(day Day) []float64 {
 	x[colSunday+int(day.Weekday())] = 1
 	x[colPayday] = indicator(payday(day))
 	now := min(day, s.known)
-	x[colPriceNow] = logRatio(s.priceOn(now), s.price)
+	if x[colPriceNow] = logRatio(s.priceOn(now), s.price); s.fixed > 0 {
+		x[colPriceNow] = logRatio(s.fixed, s.price)
+	}
 	x[colRivals] = pressure(s.rivals, now)
 	s.buzz(x, day)
 	if s.cluster >= 0 {

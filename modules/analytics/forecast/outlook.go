@@ -24,7 +24,16 @@ func (m *Model) Outlook(e *Event, at Day, calendar *Calendar) *Outlook {
 	return m.outlook(e, at, m.Refs.Artist[e.Artist], calendar.Rivals(e))
 }
 
+// OutlookAt is Outlook if the event cost this much from now on.
+func (m *Model) OutlookAt(e *Event, at Day, price float64, calendar *Calendar) *Outlook {
+	return m.outlookAt(e, at, price, m.Refs.Artist[e.Artist], calendar.Rivals(e))
+}
+
 func (m *Model) outlook(e *Event, at Day, fame float64, rivals []Rival) *Outlook {
+	return m.outlookAt(e, at, 0, fame, rivals)
+}
+
+func (m *Model) outlookAt(e *Event, at Day, price, fame float64, rivals []Rival) *Outlook {
 	s := m.Refs.scene(e, at, fame, rivals)
 	o := &Outlook{At: at, Sold: e.SoldBy(at), model: m, Days: max(int(e.Date-at), 0)}
 	o.Left = max(e.Capacity-o.Sold, 0)
@@ -40,7 +49,7 @@ func (m *Model) outlook(e *Event, at Day, fame float64, rivals []Rival) *Outlook
 		s.known = day - 1 // as it was seen then
 		o.past, o.pastMu = append(o.past, float64(max(y, 0))), append(o.pastMu, mean(day))
 	}
-	s.known = at
+	s.known, s.fixed = at, price
 	o.posterior = m.Effect.update(m.Variance, o.past, o.pastMu)
 	o.Effect = o.posterior.mean()
 	o.sums = make([]struct{ sum, squares float64 }, o.Days+1)

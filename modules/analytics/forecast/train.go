@@ -47,16 +47,18 @@ const (
 // not count. calendar tells the rivals; nil: nothing is known of them.
 // No events give the model of the priors. Errors: fault.Invalid for values that are no numbers.
 func Train(events []*Event, calendar *Calendar) (*Model, error) {
-	var past []*Event
-	for _, e := range events {
-		if e.Capacity > 0 && len(e.Sold) > 0 {
-			past = append(past, e)
-		}
+	return TrainWith(events, nil, calendar)
+}
+
+// TrainWith fits on events that are over and on the days so far of events on sale.
+func TrainWith(over, onSale []*Event, calendar *Calendar) (*Model, error) {
+	t := newTraining(usable(over), calendar)
+	for _, e := range usable(onSale) {
+		t.all = append(t.all, t.record(e, t.model.Refs.Artist[e.Artist], calendar.Rivals(e)))
+		t.model.Days += len(e.Sold)
 	}
-	slices.SortStableFunc(past, func(a, b *Event) int { return int(a.Date - b.Date) })
-	t := newTraining(past, calendar)
 	m := t.model
-	if len(past) == 0 {
+	if len(t.all) == 0 {
 		return m, nil
 	}
 	if err := t.fit(t.all, m, rounds, iterations); err != nil {
@@ -68,11 +70,21 @@ func Train(events []*Event, calendar *Calendar) (*Model, error) {
 	return m, nil
 }
 
+// usable are the events to learn from, in the order of their dates.
+func usable(events []*Event) (out []*Event) {
+	for _, e := range events {
+		if e.Capacity > 0 && len(e.Sold) > 0 {
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Event) int { return int(a.Date - b.Date) })
+	return out
+}
+
 // training is the rows of the past events with room to work in.
 type training struct {
 	model  *Model
-	events []*record
-	all    []*record
+	all    []*record // of past, then of events on sale
 	past   []*Event
 	rivals [][]Rival
 	fame   []float64

@@ -45,14 +45,14 @@ func (t *training) tune() error {
 	if len(t.past) < fewEvents {
 		return nil
 	}
-	first := max(len(t.all)-mostTuned, 0)
+	first := max(len(t.past)-mostTuned, 0)
 	var trials []trial
 	for k := range folds {
 		m := *t.model
 		m.Coef = slices.Clone(m.Coef)
 		var train []*record
 		var held []int
-		for i := first; i < len(t.all); i++ {
+		for i := first; i < len(t.past); i++ {
 			if i%folds == k {
 				held = append(held, i)
 			} else {
