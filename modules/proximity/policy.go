@@ -1,6 +1,7 @@
 package proximity
 
 import (
+	"context"
 	"math/rand/v2"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -23,3 +24,10 @@ func (uniform) choose(_ situation, offers []*Offer) (int, float64) {
 
 // activePolicy is the one that decides.
 func (s *Service) activePolicy(*db.Tx) (chooser, error) { return uniform{}, nil }
+
+// policyView is what the page of offers says of the policies.
+type policyView struct{ Active, Words string }
+
+func (s *Service) policyView(context.Context) (policyView, error) {
+	return policyView{"uniform", "It gives each of a person’s offers the same chance."}, nil
+}

@@ -117,7 +117,10 @@ func TestPicturesArePublishedOnce(t *testing.T) {
 			t.Errorf("eight people at the entrance are shown: %+v", z)
 		}
 	}
-	y.must(y.in(func(tx *db.Tx) error { _, err := tx.Conn().Exec(tx.Ctx(), `DELETE FROM proximity.presence`); return err }))
+	y.must(y.in(func(tx *db.Tx) error {
+		_, err := tx.Conn().Exec(tx.Ctx(), `DELETE FROM proximity.presence`)
+		return err
+	}))
 	y.must(y.Publish(t.Context()))
 	if again, err := y.Heat(t.Context(), y.event.ID, noon, noon.Add(5*time.Minute)); err != nil || again[0].Total == nil || *again[0].Total != *shown[0].Total {
 		t.Errorf("made again: %+v %v", again[0].Total, err)
