@@ -10,8 +10,8 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
-// quietZone is the empty border of a QR code, in modules. Source: ISO/IEC 18004, 6.3.8.
-const quietZone = 4
+// QuietZone is the empty border of a QR code, in modules. Source: ISO/IEC 18004, 6.3.8.
+const QuietZone = 4
 
 // Picture is a QR code as the path of an SVG: Side is the width in modules, border
 // included, and Path draws the dark ones.
@@ -35,9 +35,9 @@ func Draw(text string) (Picture, error) {
 				x++
 			}
 			if x > from {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+quietZone, y+quietZone, x-from, x-from)
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+QuietZone, y+QuietZone, x-from, x-from)
 			}
 		}
 	}
-	return Picture{code.Size + 2*quietZone, b.String()}, nil
+	return Picture{code.Size + 2*QuietZone, b.String()}, nil
 }
