@@ -3,10 +3,12 @@ package proximity
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"math/rand/v2"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/proximity/choice"
 )
 
 // queueFor is how long an estimate of a queue says something of it.
@@ -17,28 +19,14 @@ const aftermath = 10 * time.Minute
 
 // decision is a choice that a policy made for one phone, and what it knew then.
 type decision struct {
-	ID         id.ID
-	ref        ref
-	Policy     string
-	Offers     []id.ID // the action set, beside none
-	Context    situation
-	Chosen     *id.ID // nil: none
-	Propensity float64
-	Holdout    bool
-	Voucher    *id.ID
-	DueAt      time.Time // the reward is known from here
-}
-
-// situation is what a policy may know of a person and the moment.
-type situation struct {
-	Minutes  float64            `json:"minutes"` // since the event opened
-	Left     float64            `json:"left"`    // minutes until it ends
-	Stayed   float64            `json:"stayed"`  // minutes in the zone
-	Kind     string             `json:"kind"`    // of the zone; "": in none
-	Segment  string             `json:"segment,omitempty"`
-	Redeemed int                `json:"redeemed"`         // vouchers before, at this event
-	Lapsed   int                `json:"lapsed"`           // vouchers before that were let pass
-	Queues   map[string]float64 `json:"queues,omitempty"` // people who wait, by offer with a stall
+	ID      id.ID
+	ref     ref
+	Record  choice.Record
+	Offers  []id.ID // the action set, beside none
+	Chosen  *id.ID  // what the policy drew; nil: none
+	Holdout bool    // it was not given, to compare with
+	Voucher *id.ID
+	DueAt   time.Time // the reward is known from here
 }
 
 // decide lets the policy choose an offer, or none, for each candidate, and gives what was
@@ -68,7 +56,9 @@ func (s *Service) decide(tx *db.Tx, sc *scene, all []*candidate) error {
 	}
 	made := make([]decision, len(asked))
 	for i, c := range asked {
-		made[i] = s.choose(tx, sc, policy, c, sc.situation(tx.Now(), c, queues, past[c.device.installation]))
+		if made[i], err = choose(tx, policy, c, sc.situation(tx.Now(), c, queues, past[c.device.installation])); err != nil {
+			return err
+		}
 	}
 	return s.grant(tx, sc, asked, made)
 }
@@ -90,40 +80,60 @@ func (sc *scene) allowed(now time.Time, c *candidate, queues map[string]Queue) [
 	return kept
 }
 
-// situation describes a candidate now.
-func (sc *scene) situation(now time.Time, c *candidate, queues map[string]Queue, past history) situation {
-	x := situation{Minutes: now.Sub(sc.OpensAt).Minutes(), Left: sc.EndsAt.Sub(now).Minutes(), Segment: c.device.segment, Redeemed: past.redeemed, Lapsed: past.lapsed}
+// situation is what a policy may know of a candidate now.
+func (sc *scene) situation(now time.Time, c *candidate, queues map[string]Queue, past history) choice.Context {
+	x := choice.Context{Segment: c.device.segment, Hour: now.Sub(sc.OpensAt).Hours(), Purchases: float64(past.redeemed)}
 	if z := sc.site.zones[c.device.zone]; z != nil {
-		x.Kind = z.Kind
+		x.Zone = z.Name
 	}
-	if c.device.since != nil {
-		x.Stayed = now.Sub(*c.device.since).Minutes()
-	}
+	known := 0.0
 	for _, o := range c.offers {
 		if q, ok := queues[o.Stall]; ok && q.Known {
-			if x.Queues == nil {
-				x.Queues = map[string]float64{}
-			}
-			x.Queues[o.ID.String()] = q.People
+			x.Queue, known = x.Queue+q.People, known+1
 		}
+	}
+	if known > 0 {
+		x.Queue /= known // of the stalls where the offers are good
 	}
 	return x
 }
 
+// evenValue is what a visit is worth where the promoter does not say: then all offers are
+// worth the same, and the likeliest wins.
+const evenValue = 100
+
+// option is the offer as a policy sees it.
+func (o *Offer) option(held bool) choice.Option {
+	c := choice.Option{Offer: o.ID.String(), Kind: choice.Kind(o.Grant.Kind), Value: float64(o.EarnsMinor), Held: held}
+	if o.Grant.Kind == GrantPercent {
+		c.Depth = float64(o.Grant.Percent) / 100
+	}
+	if c.Value == 0 {
+		c.Value = evenValue
+	}
+	return c
+}
+
 // choose asks the policy.
-func (s *Service) choose(tx *db.Tx, sc *scene, policy chooser, c *candidate, x situation) decision {
-	d := decision{ID: id.New(), ref: c.device.ref, Policy: policy.name(), Context: x, Offers: make([]id.ID, len(c.offers))}
+func choose(tx *db.Tx, policy choice.Policy, c *candidate, x choice.Context) (d decision, err error) {
+	d = decision{ID: id.New(), ref: c.device.ref, Offers: make([]id.ID, len(c.offers)), DueAt: tx.Now().Add(aftermath)}
+	options := []choice.Option{{Kind: choice.None}}
 	for i, o := range c.offers {
 		d.Offers[i] = o.ID
+		options = append(options, o.option(o.holdsOut(c.device.installation)))
+		if o.EarnsMinor > 0 { // who comes without a voucher pays in full
+			options[0].Value = max(options[0].Value, float64(o.EarnsMinor+o.Grant.WorthMinor))
+		}
 	}
-	pick, propensity := policy.choose(x, c.offers)
-	d.Propensity, d.DueAt = propensity, tx.Now().Add(aftermath)
-	if pick >= 0 {
-		o := c.offers[pick]
-		d.Chosen, d.DueAt = &o.ID, tx.Now().Add(o.validity()+aftermath)
-		d.Holdout = o.holdsOut(c.device.installation)
+	if d.Record, err = choice.Decide(policy, x, options, rand.Float64()); err != nil {
+		return d, err
 	}
-	return d
+	d.Record.At = tx.Now()
+	if i := d.Record.Intended; i > 0 {
+		o := c.offers[i-1]
+		d.Chosen, d.Holdout, d.DueAt = &o.ID, options[i].Held, tx.Now().Add(o.validity()+aftermath)
+	}
+	return d, nil
 }
 
 // holdsOut reports whether a person is of those who never get this offer: by a hash, so

@@ -50,6 +50,8 @@ type atlas struct {
 	mu    sync.Mutex
 	sites map[id.ID]*site
 	keys  map[id.ID]refKey
+
+	policy policies
 }
 
 // scene is an event that is going on, and where.

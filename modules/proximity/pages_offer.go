@@ -15,6 +15,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/qr"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/proximity/choice"
 )
 
 func (s *Service) offerPages() []web.Route {
@@ -26,6 +27,7 @@ func (s *Service) offerPages() []web.Route {
 		look("/offers/new", s.pageOfferNew), alter("/offers/new", s.pageOfferSaved),
 		look("/offers/:offer", s.pageOffer), alter("/offers/:offer", s.pageOfferSaved),
 		alter("/offers/:offer/state", s.pageOfferState),
+		alter("/policies/:policy", s.pagePolicy),
 		till("GET", s.pageTill), till("POST", s.pageTillTakes),
 		{Method: "GET", Path: "/vouchers/:code", Right: web.Public, Handler: s.pageVoucher},
 	}
@@ -108,7 +110,7 @@ type offerPage struct {
 	Form    url.Values
 	Wrong   []fault.Field
 	On      []string
-	Uplift  Uplift
+	Uplift  choice.Lift
 	Words   string
 	Measure string // how coming is measured
 	Status  map[string]int64
@@ -174,7 +176,7 @@ func (s *Service) fillOffer(ctx context.Context, p *offerPage) (err error) {
 	if p.Uplift, err = s.UpliftOf(ctx, p.Offer.ID); err != nil {
 		return err
 	}
-	p.Words = p.Uplift.words()
+	p.Words = liftWords(p.Uplift)
 	p.Measure = "Coming is redeeming: the offer names no stall with a zone, so those held out cannot be seen to come."
 	if t := p.Venue.stall(p.Offer.Stall); t != nil && t.Zone != "" {
 		p.Measure = "Coming is entering " + t.Zone + ", or redeeming."
@@ -203,6 +205,7 @@ func valuesOf(o *Offer) url.Values {
 	set("worth", orEmptyNumber(float64(o.Grant.WorthMinor)/100))
 	set("stall", o.Stall)
 	set("minutes", short(o.Minutes))
+	set("earns", orEmptyNumber(float64(o.EarnsMinor)/100))
 	set("total", orEmptyNumber(float64(o.Limits.Total)))
 	set("per_person", strconv.Itoa(o.Limits.PerPerson))
 	set("budget", orEmptyNumber(float64(o.Limits.BudgetMinor)/100))
@@ -227,7 +230,7 @@ func readOffer(f *formReader, o *Offer) error {
 	case GrantItem:
 		o.Grant.Item = f.Get("item")
 	}
-	o.Minutes = f.number("minutes")
+	o.Minutes, o.EarnsMinor = f.number("minutes"), minor("earns")
 	o.Limits = Limits{Total: f.whole("total"), PerPerson: f.whole("per_person"), BudgetMinor: minor("budget")}
 	o.Quiet = Quiet{GapMinutes: f.number("gap"), LastMinutes: f.number("last")}
 	if o.Holdout = f.number("holdout") / 100; o.Holdout == 0 {
@@ -372,4 +375,12 @@ func spaced(code string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// pagePolicy puts another policy in charge, if the log shows that it is better.
+func (s *Service) pagePolicy(c echo.Context) error {
+	if err := s.ChoosePolicy(c.Request().Context(), c.Param("policy"), false); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/offers")
 }

@@ -53,8 +53,8 @@ func insertDecisions(tx *db.Tx, event id.ID, all []decision) error {
 		[]string{"id", "event", "ref", "at", "policy", "offers", "context", "chosen", "propensity", "holdout", "voucher", "due_at"},
 		pgx.CopyFromSlice(len(all), func(i int) ([]any, error) {
 			d := all[i]
-			context, err := json.Marshal(d.Context)
-			return []any{d.ID, event, d.ref[:], tx.Now(), d.Policy, d.Offers, context, d.Chosen, d.Propensity, d.Holdout, d.Voucher, d.DueAt}, err
+			record, err := json.Marshal(d.Record)
+			return []any{d.ID, event, d.ref[:], tx.Now(), d.Record.Policy, d.Offers, record, d.Chosen, d.Record.Propensity, d.Holdout, d.Voucher, d.DueAt}, err
 		}))
 	return db.Classify("proximity.decide", err)
 }

@@ -4,18 +4,7 @@ import (
 	"context"
 
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/id"
 )
-
-// arms counts people, not choices: who was asked twice counts once, as having come when
-// they came after any of the times.
-func (s *Service) arms(ctx context.Context, offer id.ID) (given, held Arm, err error) {
-	err = s.db.Pool().QueryRow(ctx, `WITH p AS (
-			SELECT event, ref, holdout, max(reward) AS came FROM proximity.decision WHERE chosen = $1 AND reward IS NOT NULL GROUP BY 1, 2, 3)
-		SELECT count(*) FILTER (WHERE NOT holdout), count(*) FILTER (WHERE NOT holdout AND came > 0), count(*) FILTER (WHERE holdout), count(*) FILTER (WHERE holdout AND came > 0) FROM p`,
-		offer).Scan(&given.People, &given.Came, &held.People, &held.Came)
-	return given, held, db.Classify("proximity.Uplift", err)
-}
 
 // rewardAtOnce bounds one statement of rewarding.
 const rewardAtOnce = 5000
