@@ -17,6 +17,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/pricing"
+	"github.com/usherhq/usher/modules/proximity"
 	"github.com/usherhq/usher/modules/sales"
 )
 
@@ -40,6 +41,7 @@ type Config struct {
 	Sales     sales.Config     `koanf:"sales"`
 	Analytics analytics.Config `koanf:"analytics"`
 	Pricing   pricing.Config   `koanf:"pricing"`
+	Proximity proximity.Config `koanf:"proximity"`
 }
 
 // HTTP is where and how we answer.
@@ -108,6 +110,7 @@ func Defaults() Config {
 		Sales:     sales.Defaults(),
 		Analytics: analytics.Defaults(),
 		Pricing:   pricing.Defaults(),
+		Proximity: proximity.Defaults(),
 	}
 }
 
@@ -115,7 +118,7 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Sales.Validate(), c.Analytics.Validate(), c.Pricing.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Sales.Validate(), c.Analytics.Validate(), c.Pricing.Validate(), c.Proximity.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)

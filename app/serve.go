@@ -108,7 +108,8 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 		return fault.BadField("app.Demo", "--installations", fmt.Sprintf("is %d", opt.Installations), fmt.Sprintf("1 to %d", maxPhones))
 	}
 	tuneMemory(demoMemoryLimit)
-	services, err := pushtest.Start(pushtest.Config{DecryptEvery: decryptEvery(opt.Installations)})
+	mail := &demo.Mail{}
+	services, err := pushtest.Start(pushtest.Config{DecryptEvery: decryptEvery(opt.Installations), OnMessage: mail.Take})
 	if err != nil {
 		return fault.E("app.Demo", fault.Internal, "the simulated push services do not start", err)
 	}
@@ -141,7 +142,7 @@ func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, ou
 		}
 		return demo.Run(ctx, services, demo.Options{
 			URL: u.URL(), Key: key, Start: claim, Installations: opt.Installations, Seed: uint64(opt.Seed), For: opt.For,
-			Pause: demoPause, Out: out, Terminal: opt.Terminal,
+			Pause: demoPause, Out: out, Terminal: opt.Terminal, Mail: mail,
 		})
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/queue"
 	"github.com/usherhq/usher/modules/kernel/stream"
 	"github.com/usherhq/usher/modules/pricing"
+	"github.com/usherhq/usher/modules/proximity"
 	"github.com/usherhq/usher/modules/sales"
 	"github.com/usherhq/usher/web"
 )
@@ -89,7 +90,12 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		u.stream.Listen(l)
 	}
 
-	personal := u.people.PersonalData(notifications, tickets) // every module that keeps something of persons
+	venues := proximity.New(cfg.Proximity, d, key, notifications, u.stream, log)
+	for _, l := range venues.Listeners() {
+		u.stream.Listen(l)
+	}
+
+	personal := u.people.PersonalData(notifications, tickets, venues) // every module that keeps something of persons
 
 	// Doors: facts, jobs and HTTP.
 	if err = u.stream.Register(ctx); err != nil {
@@ -106,8 +112,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	insights.DetectorJobs(u.queue)
 	insights.ForecastJobs(u.queue)
 	prices.Jobs(u.queue)
+	venues.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	site := u.site(d, personal, notifications, tickets, insights, prices)
+	site := u.site(d, personal, notifications, tickets, insights, prices, venues)
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}
@@ -115,10 +122,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service) Site {
+func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service, venues *proximity.Service) Site {
 	return Site{
-		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes()),
-		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages(), prices.Pages()),
+		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes(), venues.Routes()),
+		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages(), prices.Pages(), venues.Pages()),
 		Files:  web.Files,
 		Checks: []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewTillCollector(tickets),

@@ -36,6 +36,21 @@ func (c *client) call(ctx context.Context, method, path string, body, answer any
 	if err != nil {
 		return err
 	}
+	return c.do(req, answer)
+}
+
+// send is call with a body of another media type, as it is; the answer is not wanted.
+func (c *client) send(ctx context.Context, method, path, kind string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return fault.E(op, fault.Internal, "cannot make the request", err)
+	}
+	req.Header.Set("Content-Type", kind)
+	req.Header.Set("Authorization", "Bearer "+c.key)
+	return c.do(req, nil)
+}
+
+func (c *client) do(req *http.Request, answer any) error {
 	res, err := c.http.Do(req)
 	if err != nil {
 		return fault.E(op, fault.Transient, "Usher does not answer", err)
@@ -44,7 +59,7 @@ func (c *client) call(ctx context.Context, method, path string, body, answer any
 	if res.StatusCode >= 300 {
 		var p problem
 		_ = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p)
-		e := fault.E(op, orInternal(p.Code), fmt.Sprintf("%s %s: %d %s", method, path, res.StatusCode, p.Detail), nil).WithFix(p.Fix)
+		e := fault.E(op, orInternal(p.Code), fmt.Sprintf("%s %s: %d %s", req.Method, req.URL.Path, res.StatusCode, p.Detail), nil).WithFix(p.Fix)
 		e.Fields = p.Errors
 		return e
 	}
@@ -53,7 +68,7 @@ func (c *client) call(ctx context.Context, method, path string, body, answer any
 		return nil
 	}
 	if err := json.NewDecoder(res.Body).Decode(answer); err != nil {
-		return fault.E(op, fault.Internal, "cannot read the answer of "+path, err)
+		return fault.E(op, fault.Internal, "cannot read the answer of "+req.URL.Path, err)
 	}
 	return nil
 }

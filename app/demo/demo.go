@@ -6,6 +6,7 @@ package demo
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +32,7 @@ type Options struct {
 	Pause         time.Duration // between the crowd's arrival and the first notification
 	Out           io.Writer     // what people read
 	Terminal      bool          // Out is a terminal: progress is redrawn in place
+	Mail          *Mail         // what the simulated services delivered
 }
 
 const appID = "festival"
@@ -87,6 +89,20 @@ func (f *festival) play(ctx context.Context) error {
 	}
 	f.screen.say("\n  Look at it:  %s\n", cmp.Or(f.Start, f.URL))
 	f.screen.say("               the first to sign in there owns the demo; then it is at %s\n", f.URL)
+	if err := f.openVenue(ctx); err != nil {
+		return err
+	}
+	walking := make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { walking <- f.walk(ctx) }()
+	err := f.announceAll(ctx)
+	stop()
+	return errors.Join(err, <-walking)
+}
+
+// announceAll sends a notification to everyone, then one a minute to those at a stage.
+func (f *festival) announceAll(ctx context.Context) error {
 	if err := sleep(ctx, f.Pause); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
-	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
@@ -122,12 +121,6 @@ func (s *Service) forgetInstallation(ctx context.Context, installation string, v
 	}
 	_, err = s.raw.Erase(ctx, readings, "installation", installation, s.db.Now().Add(24*time.Hour))
 	return err
-}
-
-// pseudonym is an installation at one event.
-type pseudonym struct {
-	event id.ID
-	ref   ref
 }
 
 // refsOf are the pseudonyms of an installation at the events whose key is still there.

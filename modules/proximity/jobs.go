@@ -12,8 +12,13 @@ import (
 
 // Names of proximity's jobs.
 const (
-	jobPush   = "proximity:push"   // hand vouchers to the hub
-	jobExpire = "proximity:expire" // end vouchers, give their worth back
+	jobPush    = "proximity:push"    // hand vouchers to the hub
+	jobExpire  = "proximity:expire"  // end vouchers, give their worth back
+	jobSweep   = "proximity:sweep"   // notice who has left
+	jobQueues  = "proximity:queues"  // estimate the queues, once a minute
+	jobPublish = "proximity:publish" // make the pictures of the bins that have settled
+	jobLearn   = "proximity:learn"   // what became of choices, and what follows from it
+	jobRetain  = "proximity:retain"  // forget what has had its time
 )
 
 const (
@@ -39,6 +44,11 @@ func (s *Service) Jobs(q *queue.Queue) {
 			return db.Job{Name: name, Queue: lane, Payload: struct{}{}, Timeout: max(every, time.Minute), Retries: -1}
 		})
 	}
+	periodic(jobSweep, 5*time.Second, func(ctx context.Context) error { _, err := s.Sweep(ctx); return err })
+	periodic(jobQueues, time.Minute, s.EstimateQueues)
+	periodic(jobPublish, time.Minute, s.Publish)
+	periodic(jobLearn, time.Minute, s.Learn)
+	periodic(jobRetain, time.Hour, s.Retain)
 	periodic(jobExpire, 10*time.Second, func(ctx context.Context) error { _, err := s.Expire(ctx); return err })
 }
 

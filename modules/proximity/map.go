@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/proximity/heatmap"
 )
 
 // site is a venue ready for looking things up.
@@ -43,12 +44,14 @@ func newSite(v Venue) *site {
 	return m
 }
 
-// maps keeps the venues that were read last, each until its version changes, and the
+// An atlas keeps the venues that were read last, each until its version changes, and the
 // opened keys of events.
-type maps struct {
+type atlas struct {
 	mu    sync.Mutex
 	sites map[id.ID]*site
 	keys  map[id.ID]refKey
+
+	policy policies
 }
 
 // scene is an event that is going on, and where.
@@ -134,3 +137,6 @@ func (s *Service) dropKey(event id.ID) {
 	defer s.maps.mu.Unlock()
 	delete(s.maps.keys, event)
 }
+
+// grid of the venue's heat map.
+func (m *site) grid() heatmap.Grid { return heatmap.GridOf(m.Width, m.Height) }

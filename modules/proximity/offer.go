@@ -13,19 +13,20 @@ import (
 // Offer is what a promoter grants under a rule: when, to whom, what, where, for how
 // long and how often.
 type Offer struct {
-	ID      id.ID   `json:"id"`
-	Event   string  `json:"event"` // as PUT /v1/venue-events/:event names it
-	Name    string  `json:"name"`
-	State   string  `json:"state,omitempty"` // draft, running, paused, ended
-	Title   string  `json:"title"`           // what the phone shows
-	Text    string  `json:"text,omitempty"`
-	Trigger Trigger `json:"trigger"`
-	Grant   Grant   `json:"grant"`
-	Stall   string  `json:"stall,omitempty"` // where it is good; "": at every till
-	Minutes float64 `json:"minutes"`         // a voucher is good so long; 0 is 5
-	Limits  Limits  `json:"limits"`
-	Quiet   Quiet   `json:"quiet"`
-	Holdout float64 `json:"holdout"` // share of people who never get it, to compare with; < 0 is none, 0 is 0.10
+	ID         id.ID   `json:"id"`
+	Event      string  `json:"event"` // as PUT /v1/venue-events/:event names it
+	Name       string  `json:"name"`
+	State      string  `json:"state,omitempty"` // draft, running, paused, ended
+	Title      string  `json:"title"`           // what the phone shows
+	Text       string  `json:"text,omitempty"`
+	Trigger    Trigger `json:"trigger"`
+	Grant      Grant   `json:"grant"`
+	Stall      string  `json:"stall,omitempty"` // where it is good; "": at every till
+	Minutes    float64 `json:"minutes"`         // a voucher is good so long; 0 is 5
+	Limits     Limits  `json:"limits"`
+	Quiet      Quiet   `json:"quiet"`
+	EarnsMinor int64   `json:"earns_minor,omitempty"` // you earn it when somebody comes, after the grant; 0: all offers count alike
+	Holdout    float64 `json:"holdout"`               // share of people who never get it, to compare with; < 0 is none, 0 is 0.10
 
 	Issued    int64     `json:"issued"`          // vouchers redeemed or still good
 	Committed int64     `json:"committed_minor"` // what they take of the budget

@@ -33,6 +33,9 @@ func (o *Offer) check(v *Venue) error {
 	if !(o.Holdout < 0 || o.Holdout <= 0.9) {
 		bad("holdout", fmt.Sprintf("is %g", o.Holdout), "a share from 0.01 to 0.9, or -1 for nobody")
 	}
+	if o.EarnsMinor < 0 || o.EarnsMinor > 1e9 {
+		bad("earns_minor", fmt.Sprintf("is %d", o.EarnsMinor), "what you earn when somebody comes, in minor units")
+	}
 	if !(o.Quiet.GapMinutes <= 24*60) || !(o.Quiet.LastMinutes >= 0 && o.Quiet.LastMinutes <= 24*60) {
 		bad("quiet", "is longer than a day", "minutes")
 	}

@@ -60,7 +60,7 @@ type Service struct {
 	push Push
 	raw  Sightings
 	log  *slog.Logger
-	maps maps
+	maps atlas
 }
 
 // New makes proximity.

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 
 	"github.com/usherhq/usher/modules/kernel/id"
 )
@@ -38,4 +39,13 @@ func (s *Service) newRefKey(event id.ID) ([]byte, error) {
 // refKeyOf opens it.
 func (s *Service) refKeyOf(e Event) (refKey, error) {
 	return s.seal.Open(e.sealed, refContext(e.ID))
+}
+
+// String is the pseudonym in hexadecimal, as facts carry it.
+func (r ref) String() string { return hex.EncodeToString(r[:]) }
+
+// pseudonym is an installation at one event.
+type pseudonym struct {
+	event id.ID
+	ref   ref
 }

@@ -12,7 +12,7 @@ import (
 
 // Routes is the JSON API of proximity.
 func (s *Service) Routes() []web.Route {
-	return slices.Concat(s.venueRoutes(), s.consentRoutes(), s.offerRoutes())
+	return slices.Concat(s.venueRoutes(), s.consentRoutes(), s.crowdRoutes(), s.offerRoutes())
 }
 
 // idOf reads an id in the address. Errors: fault.NotFound, for no such thing can exist.

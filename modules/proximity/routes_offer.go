@@ -11,21 +11,24 @@ import (
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
-// offerRoutes manage offers; tills take vouchers with the right to scan.
+// offerRoutes manage offers; tills take vouchers with the right that they tell of sales with.
 func (s *Service) offerRoutes() []web.Route {
 	manage := func(method, path string, h echo.HandlerFunc) web.Route {
 		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h}
 	}
-	scan := func(path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: "POST", Path: path, Right: web.Scan, Handler: h}
+	till := func(path string, h echo.HandlerFunc) web.Route {
+		return web.Route{Method: "POST", Path: path, Right: web.Send, Handler: h}
 	}
 	return []web.Route{
 		manage("GET", "/v1/offers", s.getOffers),
 		manage("POST", "/v1/offers", s.postOffer),
 		manage("GET", "/v1/offers/:offer", s.getOffer),
 		manage("PUT", "/v1/offers/:offer", s.putOffer),
-		scan("/v1/redemptions", s.postRedemption),
-		scan("/v1/redemptions/lock", s.postLock),
+		manage("GET", "/v1/offers/:offer/uplift", s.getUplift),
+		manage("GET", "/v1/policies", s.getPolicies),
+		manage("PUT", "/v1/policies/:policy", s.putPolicy),
+		till("/v1/redemptions", s.postRedemption),
+		till("/v1/redemptions/lock", s.postLock),
 	}
 }
 
@@ -136,4 +139,39 @@ func (s *Service) tillInScope(tx *db.Tx, r redemption) error {
 		return fault.E("proximity.Redeem", fault.Forbidden, "this key is for another event", nil)
 	}
 	return err
+}
+
+func (s *Service) getUplift(c echo.Context) error {
+	offer, err := idOf(c, "offer")
+	if err != nil {
+		return err
+	}
+	lift, err := s.UpliftOf(c.Request().Context(), offer)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, lift)
+}
+
+func (s *Service) getPolicies(c echo.Context) error {
+	all, err := s.Policies(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, web.Page[PolicyReport]{Items: all})
+}
+
+// putPolicy puts a policy in charge; force does it although the log does not show that
+// it is better.
+func (s *Service) putPolicy(c echo.Context) error {
+	body, err := web.Bind[struct {
+		Force bool `json:"force"`
+	}](c)
+	if err != nil {
+		return err
+	}
+	if err := s.ChoosePolicy(c.Request().Context(), c.Param("policy"), body.Force); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
 }

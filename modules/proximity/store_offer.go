@@ -83,3 +83,16 @@ func updateOffer(tx *db.Tx, o *Offer) error {
 		WHERE id = $1`, o.ID, o.Name, o.State, rule, o.Trigger.On, o.Limits.Total, o.Limits.BudgetMinor, o.Grant.WorthMinor, o.Version, o.UpdatedAt)
 	return db.Classify(op, err)
 }
+
+// voucherCounts counts an offer's vouchers by status.
+func (s *Service) voucherCounts(ctx context.Context, offer id.ID) (map[string]int64, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT status, count(*) FROM proximity.voucher WHERE offer = $1 GROUP BY 1`, offer)
+	if err != nil {
+		return nil, db.Classify("proximity.voucherCounts", err)
+	}
+	counts := map[string]int64{VoucherIssued: 0, VoucherRedeemed: 0, VoucherExpired: 0}
+	var status string
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&status, &n}, func() error { counts[status] = n; return nil })
+	return counts, db.Classify("proximity.voucherCounts", err)
+}

@@ -227,7 +227,7 @@ func (v *Venue) keepIDs(was Venue) {
 	}
 	for i := range v.Beacons {
 		b := &v.Beacons[i]
-		if b.ID = codes[normalCode(b.Code)]; b.ID == id.Nil {
+		if b.ID = codes[normalBeacon(b.Code)]; b.ID == id.Nil {
 			b.ID = id.New()
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/proximity/zoning"
 )
 
 // Bounds of a venue.
@@ -26,6 +27,14 @@ type complaint func(name, problem, fix string)
 
 // normalCode is a beacon's or till's name as we compare it.
 func normalCode(code string) string { return strings.ToLower(strings.TrimSpace(code)) }
+
+// normalBeacon is a beacon's name in one form, however makers and apps write it.
+func normalBeacon(code string) string {
+	if b, err := zoning.ParseBeacon(code); err == nil {
+		return b.String()
+	}
+	return normalCode(code)
+}
 
 // check reports every fault of the venue at once, and fills in what may be left out.
 func (v *Venue) check() error {
@@ -120,7 +129,7 @@ func (v *Venue) checkBeacons(bad complaint) {
 		if b.ID == id.Nil {
 			b.ID = id.New()
 		}
-		b.Code = normalCode(b.Code)
+		b.Code = normalBeacon(b.Code)
 		switch {
 		case b.Code == "" || len(b.Code) > 200:
 			bad(at+".code", "is missing or too long", "as sightings name it, such as uuid/major/minor")

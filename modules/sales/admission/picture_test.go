@@ -8,6 +8,9 @@ import (
 	"rsc.io/qr"
 )
 
+// quietZone is what the standard asks for. Source: ISO/IEC 18004, 6.3.8.
+const quietZone = 4
+
 // The picture is read back module by module from its path.
 func TestPictureHasTheModulesOfTheCode(t *testing.T) {
 	p, err := Draw("USHER")

@@ -1,0 +1,79 @@
+// The queue's chart, and the replay: a slider that draws each published picture on a canvas
+// over the plan. Without this module the links do the same, a picture at a time.
+import { chart } from "./chart.js";
+
+for (const figure of document.querySelectorAll("[data-queue]")) chart(figure);
+
+const stack = document.querySelector("[data-replay]");
+const slider = document.querySelector("[data-slider]");
+
+async function replay() {
+  const day = await (await fetch(stack.dataset.replay)).json();
+  if (day.pictures.length < 2) return;
+  const canvas = stack.querySelector("canvas");
+  const svg = stack.querySelector("svg");
+  const input = slider.querySelector("input");
+  const output = slider.querySelector("output");
+  const play = slider.querySelector("[data-play]");
+  let timer = 0;
+
+  function size() {
+    const box = svg.getBoundingClientRect();
+    const scale = Math.min(box.width / day.width, box.height / day.height);
+    const ratio = devicePixelRatio || 1;
+    canvas.width = box.width * ratio;
+    canvas.height = box.height * ratio;
+    return { scale: scale * ratio, left: (canvas.width - day.width * scale * ratio) / 2, top: (canvas.height - day.height * scale * ratio) / 2 };
+  }
+
+  function draw() {
+    const picture = day.pictures[input.valueAsNumber];
+    const { scale, left, top } = size();
+    const on = canvas.getContext("2d");
+    const style = getComputedStyle(document.documentElement);
+    const cell = day.cell * scale;
+    on.font = `${12 * (devicePixelRatio || 1)}px system-ui`;
+    for (const block of picture.blocks ?? []) {
+      on.globalAlpha = 0.75;
+      on.fillStyle = style.getPropertyValue(`--heat-${block.level.toLowerCase()}`);
+      let x = 0, y = 0, n = 0;
+      for (const [at, run] of block.cells) {
+        const row = at >> 16, column = at & 0xffff;
+        on.fillRect(left + column * cell, top + row * cell, run * cell + 1, cell + 1);
+        x += (column + run / 2) * run; y += (row + 0.5) * run; n += run;
+      }
+      on.globalAlpha = 1;
+      on.fillStyle = style.getPropertyValue("--ink");
+      on.textAlign = "center";
+      on.fillText(block.level, left + x / n * cell, top + y / n * cell);
+    }
+    const people = picture.total ? `about ${Math.round(picture.total.people)} people` : "fewer than 10 people";
+    output.textContent = `${picture.bin.slice(11, 16)} UTC, ${people}`;
+    input.setAttribute("aria-valuetext", output.textContent);
+  }
+
+  function stop() { clearInterval(timer); timer = 0; play.textContent = "Play"; }
+
+  function step() {
+    if (input.valueAsNumber >= day.pictures.length - 1) return stop();
+    input.valueAsNumber += 1;
+    draw();
+  }
+
+  input.max = day.pictures.length - 1;
+  input.valueAsNumber = day.pictures.length - 1;
+  input.addEventListener("input", () => { stop(); draw(); });
+  play.addEventListener("click", () => {
+    if (timer) return stop();
+    if (input.valueAsNumber >= day.pictures.length - 1) input.valueAsNumber = 0;
+    play.textContent = "Stop";
+    draw();
+    timer = setInterval(step, 600);
+  });
+  new ResizeObserver(draw).observe(svg);
+  svg.querySelector(".plan-heat").setAttribute("visibility", "hidden");
+  canvas.hidden = slider.hidden = false;
+  draw();
+}
+
+if (stack && slider) replay();
