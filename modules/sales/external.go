@@ -125,9 +125,9 @@ func (s *Service) takeElsewhere(tx *db.Tx, days map[dayOf]dayCount) error {
 	if err := noteDays(tx, days); err != nil {
 		return err
 	}
-	moved := map[id.ID]int{}
-	for at, n := range days {
-		moved[at.category] += n.sold - n.returned
+	moved := map[id.ID]bool{}
+	for at := range days {
+		moved[at.category] = true
 	}
 	ended, err := moveStock(tx, moved)
 	for _, r := range ended {

@@ -70,6 +70,13 @@ func TestWhatAnotherShopSellsIsCounted(t *testing.T) {
 	if n := h.number(`SELECT count(*) FROM stream.log WHERE type = 'sales.capacity_reached'`); n != 1 {
 		t.Errorf("%d announcements that the last ticket is sold, want one, for the VIPs", n)
 	}
+	h.tell(toldBy(typeRefund, late, `{"event": "gig-9", "category": "vip", "order": "3", "quantity": 9, "amount": 0, "currency": "EUR"}`)) // more than it sold
+	if now, err = h.Event(t.Context(), e.ID); err != nil || now.Category(vip).Sold != 0 {
+		t.Errorf("%d VIPs after more came back than went out: %v", now.Category(vip).Sold, err)
+	}
+	if wrong := h.booksWrong(); len(wrong) > 0 {
+		t.Errorf("the books: %v", wrong)
+	}
 	if minor, err := h.takings(t.Context(), e.ID); err != nil || minor != 7500+10000+27000-5000 {
 		t.Errorf("takings %d %v", minor, err)
 	}

@@ -19,6 +19,8 @@ func HasBooks(ctx context.Context, d *db.DB) (there bool, err error) {
 const checkStockSQL = `
 	WITH sold AS (
 		SELECT category AS id, count(*) AS n FROM sales.ticket WHERE voided_at IS NULL GROUP BY category
+		UNION ALL
+		SELECT category, greatest(sum(sold - returned), 0) FROM sales.external_day GROUP BY category
 	), taken AS (
 		SELECT 'category' AS what, c.id, coalesce(n, 0) AS n FROM sales.category c LEFT JOIN sold USING (id)
 		UNION ALL

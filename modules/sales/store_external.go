@@ -61,15 +61,17 @@ func noteStrays(tx *db.Tx, strays map[strayName]int) error {
 	return db.Classify("sales.noteStrays", tx.Conn().SendBatch(tx.Ctx(), b).Close())
 }
 
-// moveStock changes what is sold of categories and returns those whose last ticket
-// that was. The shop is right: what it sold beyond the capacity raises the capacity.
-func moveStock(tx *db.Tx, moved map[id.ID]int) (ended []remaining, err error) {
+// moveStock makes what is sold of categories what their days add up to, and returns
+// those whose last ticket that was. The shop is right: what it sold beyond the capacity
+// raises the capacity.
+func moveStock(tx *db.Tx, moved map[id.ID]bool) (ended []remaining, err error) {
 	for _, category := range slices.SortedFunc(maps.Keys(moved), compareIDs) {
 		r := remaining{stock: category}
 		var before int
-		err := tx.Conn().QueryRow(tx.Ctx(), `WITH was AS (SELECT id, sold, capacity FROM sales.stock WHERE id = $1 FOR UPDATE)
-			UPDATE sales.stock s SET sold = greatest(s.sold + $2, 0), capacity = greatest(s.capacity, s.sold + $2)
-			FROM was WHERE s.id = was.id RETURNING s.event, was.capacity - was.sold, s.capacity - s.sold`, category, moved[category]).Scan(&r.event, &before, &r.left)
+		err := tx.Conn().QueryRow(tx.Ctx(), `WITH was AS (SELECT id, sold, capacity FROM sales.stock WHERE id = $1 FOR UPDATE),
+			told AS (SELECT greatest(coalesce(sum(sold - returned), 0), 0)::int AS sold FROM sales.external_day WHERE category = $1)
+			UPDATE sales.stock s SET sold = told.sold, capacity = greatest(s.capacity, told.sold)
+			FROM was, told WHERE s.id = was.id RETURNING s.event, was.capacity - was.sold, s.capacity - s.sold`, category).Scan(&r.event, &before, &r.left)
 		if err != nil {
 			return nil, db.Classify("sales.moveStock", err)
 		}
