@@ -15,6 +15,7 @@ import (
 	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/mail"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/pricing"
 	"github.com/usherhq/usher/modules/proximity"
@@ -38,6 +39,7 @@ type Config struct {
 	Hub      hub.Config      `koanf:"hub"`
 	Azure    azure.Config    `koanf:"azure"`
 
+	Mail      mail.Config      `koanf:"mail"`
 	Sales     sales.Config     `koanf:"sales"`
 	Analytics analytics.Config `koanf:"analytics"`
 	Pricing   pricing.Config   `koanf:"pricing"`
@@ -107,6 +109,7 @@ func Defaults() Config {
 		Hub:      hub.Defaults(),
 		Azure:    azure.Defaults(),
 
+		Mail:      mail.Defaults(),
 		Sales:     sales.Defaults(),
 		Analytics: analytics.Defaults(),
 		Pricing:   pricing.Defaults(),
@@ -118,10 +121,18 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Sales.Validate(), c.Analytics.Validate(), c.Pricing.Validate(), c.Proximity.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Mail.Validate(), c.mailLinks(), c.Sales.Validate(), c.Analytics.Validate(), c.Pricing.Validate(), c.Proximity.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)
+}
+
+// mailLinks refuses letters whose links would lead nowhere.
+func (c Config) mailLinks() error {
+	if c.Mail.On() && c.HTTP.PublicURL == "" {
+		return fault.BadField("app.Config", "http.public_url", "is missing: letters hold links to Usher", "as people reach it, such as https://tickets.example.org")
+	}
+	return nil
 }
 
 // Validate checks what tags cannot say.

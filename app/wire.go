@@ -12,6 +12,7 @@ import (
 	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/mail"
 	"github.com/usherhq/usher/modules/kernel/queue"
 	"github.com/usherhq/usher/modules/kernel/stream"
 	"github.com/usherhq/usher/modules/pricing"
@@ -73,7 +74,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 
-	cfg.Sales.Origin = cfg.HTTP.Origin()
+	cfg.Sales.Origin, cfg.Sales.Mail = cfg.HTTP.Origin(), mail.New(cfg.Mail)
 	tickets := sales.New(cfg.Sales, d, key, notifications, log)
 	u.onClose(tickets.Close)
 	for _, l := range tickets.Listeners() {

@@ -6,11 +6,14 @@ import "github.com/usherhq/usher/modules/kernel/queue"
 const laneSales = "sales"
 
 // QueueLanes are the job lanes sales wants.
-func QueueLanes() []queue.Lane { return []queue.Lane{{Name: laneSales, Concurrency: 4}} }
+func QueueLanes() []queue.Lane {
+	return []queue.Lane{{Name: laneSales, Concurrency: 4}, {Name: laneMail, Concurrency: 2}}
+}
 
 // Jobs registers what sales does beside requests: money in and out, waiting lists, the books.
 func (s *Service) Jobs(q *queue.Queue) {
 	s.paymentJobs(q)
 	s.waitlistJobs(q)
 	s.checkJobs(q)
+	s.letterJobs(q)
 }

@@ -27,7 +27,7 @@ func (s *Service) ticketPages() []web.Route {
 	}
 	return []web.Route{
 		open("GET", "/o/:token", s.pageOrder), open("GET", "/o/:token/event.ics", s.getOrderEntry),
-		open("POST", "/o/:token/tickets/:n/transfer", s.pageTransferred),
+		open("POST", "/o/:token/tickets/:n/transfer", s.pageTransferred), open("POST", "/o/:token/resend", s.pageResent),
 		open("GET", "/t/:token", s.pageTicket), open("GET", "/t/:token/event.ics", s.getTicketEntry),
 		open("POST", "/t/:token/transfer", s.pagePassedOn),
 	}
@@ -53,9 +53,12 @@ type ticketPage struct {
 	Total     string // of an order
 	Count     int
 	Tickets   []ticketView
-	Next      int // the first ticket of the next page; 0: none
-	Handed    int // the ticket that was handed on just now
-	Tried     int // the ticket whose form was refused
+	Mails     bool   // letters are sent from here
+	Address   string // the buyer's, where his letter goes; "": none is known
+	Resent    bool   // just now
+	Next      int    // the first ticket of the next page; 0: none
+	Handed    int    // the ticket that was handed on just now
+	Tried     int    // the ticket whose form was refused
 	Form      Holder
 	Wrong     map[string][]fault.Field
 	Rest      []fault.Field
@@ -102,7 +105,23 @@ func (s *Service) pageOrder(c echo.Context) error {
 		return err
 	}
 	handed, _ := strconv.Atoi(c.QueryParam("handed"))
-	return s.showOrder(c, http.StatusOK, o, tickets, func(p *ticketPage) { p.Handed = handed })
+	return s.showOrder(c, http.StatusOK, o, tickets, func(p *ticketPage) { p.Handed, p.Resent = handed, c.QueryParam("resent") != "" })
+}
+
+// pageResent sends the confirmation again, to the buyer's own address.
+func (s *Service) pageResent(c echo.Context) error {
+	o, tickets, err := s.orderAsked(c)
+	if err != nil {
+		return err
+	}
+	err = s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { return s.Resend(tx, &o) })
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, "/o/"+c.Param("token")+"?resent=yes")
+	}
+	if !mended(err) && !fault.Is(err, fault.Limited) {
+		return err
+	}
+	return s.showOrder(c, http.StatusUnprocessableEntity, o, tickets, func(p *ticketPage) { _, p.Rest = placed(err) })
 }
 
 func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticket, more func(p *ticketPage)) error {
@@ -114,6 +133,7 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 	p.frame = s.privateFrame(c, p.Lang, p.Title)
 	p.Notice = s.orderNotice(c, p.Tongue, &o)
 	p.Base, p.Total, p.Count = "/o/"+c.Param("token"), p.W.amount(o.TotalMinor, o.Currency), len(tickets)
+	p.Mails, p.Address = s.Mails(), buyerOf(o.Buyer).Email
 	more(&p)
 	from, _ := strconv.Atoi(c.QueryParam("from"))
 	from = max(min(cmp.Or(p.Tried, p.Handed, from), len(tickets)), 1)
@@ -209,8 +229,10 @@ func (s *Service) handOn(c echo.Context, o Order, n int, to Holder) (t Ticket, e
 		return t, err
 	}
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		t, err = s.Transfer(tx, &e, o.ID, n, version, to)
-		return err
+		if t, err = s.Transfer(tx, &e, o.ID, n, version, to); err != nil {
+			return err
+		}
+		return s.post(tx, letter{Kind: letterTransfer, Event: e.ID, Subject: o.ID, N: n, Version: t.Version})
 	})
 	return t, err
 }

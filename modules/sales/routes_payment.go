@@ -28,6 +28,7 @@ func (s *Service) paymentRoutes() []web.Route {
 		{Method: "POST", Path: "/v1/payments/:id/return", Right: web.Manage, Handler: s.postReturn},
 		{Method: "GET", Path: "/v1/catalogue/events/:event/revenue", Right: web.Manage, Handler: s.getRevenue},
 		{Method: "POST", Path: "/v1/orders/:id/refunds", Right: web.Manage, Handler: s.postRefund},
+		{Method: "POST", Path: "/v1/orders/:id/confirmation", Right: web.Manage, Handler: s.postConfirmation},
 		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices},
 		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds},
 		{Method: "POST", Path: "/v1/refunds/:id/retry", Right: web.Manage, Handler: s.postRefundRetry},

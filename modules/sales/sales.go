@@ -18,6 +18,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/mail"
 	"github.com/usherhq/usher/modules/kernel/seal"
 	"github.com/usherhq/usher/modules/sales/admission"
 	"github.com/usherhq/usher/modules/sales/pay"
@@ -34,7 +35,8 @@ type Config struct {
 	WidgetOrigins []string `koanf:"widget_origins"` // sites that may show the widget
 	App           string   `koanf:"app"`            // of the hub, for visitors' browsers; "": its only one
 
-	Origin string `koanf:"-"` // as browsers see us, such as https://tickets.example.org; "": as the request says
+	Origin string      `koanf:"-"` // as browsers see us, such as https://tickets.example.org; "": as the request says
+	Mail   mail.Sender `koanf:"-"` // nil: no letters are sent; with it, Origin is known
 }
 
 // Defaults give a buyer ten minutes, and somebody who waited a day.

@@ -16,6 +16,7 @@ type ticketWords struct {
 	Print, Calendar, More, Sandbox, Cancelled, Void         string
 	CodeOf, ShowIt, HandedTo, HandedNow, HolderLink, HandOn string
 	HandOnWhy, Name, Email, Refused                         string
+	Mailed, Resend, Resent, NoMail                          string
 
 	days, months [12]string
 	form         func(w *ticketWords, t time.Time) string
@@ -29,6 +30,7 @@ var ticketTongues = []ticketWords{
 		CodeOf: "QR code of ticket", ShowIt: "Show this code at the door.", HandedTo: "Handed on to", HandedNow: "It was handed on. The code so far no longer works.",
 		HolderLink: "Their own link: send it to them", HandOn: "Hand it on", HandOnWhy: "Whoever takes it gets a link of their own, and the code on this page stops working.",
 		Name: "Name", Email: "E-mail", Refused: "It was not accepted.",
+		Mailed: "The link to this page goes by e-mail to", Resend: "Send it again", Resent: "It was sent again.", NoMail: "No e-mail is sent from here: keep the address of this page.",
 		days:   [12]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 		months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 		form: func(w *ticketWords, t time.Time) string {
@@ -40,6 +42,7 @@ var ticketTongues = []ticketWords{
 		CodeOf: "QR-Code von Ticket", ShowIt: "Zeigen Sie diesen Code am Einlass.", HandedTo: "Weitergegeben an", HandedNow: "Es wurde weitergegeben. Der bisherige Code gilt nicht mehr.",
 		HolderLink: "Der eigene Link dazu, zum Weiterschicken", HandOn: "Weitergeben", HandOnWhy: "Wer es bekommt, erhält einen eigenen Link, und der Code auf dieser Seite gilt nicht mehr.",
 		Name: "Name", Email: "E-Mail", Refused: "Das wurde nicht angenommen.", comma: true,
+		Mailed: "Der Link zu dieser Seite geht per E-Mail an", Resend: "Noch einmal senden", Resent: "Er wurde noch einmal gesendet.", NoMail: "Von hier wird keine E-Mail gesendet: Bewahren Sie die Adresse dieser Seite auf.",
 		days:   [12]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 		months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
 		form: func(w *ticketWords, t time.Time) string {

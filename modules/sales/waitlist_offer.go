@@ -81,8 +81,10 @@ func (s *Service) offer(ctx context.Context, event id.ID, w Waiting) (served boo
 	}
 	told := false
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		told, err = markOffered(tx, w.ID, lines[0].Qty, expires)
-		return err
+		if told, err = markOffered(tx, w.ID, lines[0].Qty, expires); err != nil || !told {
+			return err
+		}
+		return s.post(tx, letter{Kind: letterOffer, Event: event, Subject: w.ID})
 	})
 	if err == nil && !told { // another run has offered it, or he has left
 		if now, found := s.findWaiting(ctx, w.ID); found == nil && now.State == waitLeft {
