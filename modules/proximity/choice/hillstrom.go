@@ -49,10 +49,10 @@ func ReadHillstrom(in io.Reader, take func(Record) error) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
 			return fault.E(op, fault.Invalid, "the file is no CSV", err)
 		}
+		line, _ := r.FieldPos(0)
 		record, err := customer(func(name string) string { return strings.Clone(strings.TrimSpace(row[at[name]])) })
 		if err != nil {
 			return fault.E(op, fault.Invalid, fmt.Sprintf("line %d: %v", line, err), nil)

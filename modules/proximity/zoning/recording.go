@@ -57,10 +57,10 @@ func ReadRecording(in io.Reader, take func(Recorded) error) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
 			return fault.E(op, fault.Invalid, "the file is no CSV", err)
 		}
+		line, _ := r.FieldPos(0)
 		readings, err := c.readings(row)
 		if err != nil {
 			return fault.E(op, fault.Invalid, fmt.Sprintf("line %d: %v", line, err), nil)
