@@ -96,7 +96,7 @@ func (f *festival) play(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { walking <- f.walk(ctx) }()
-	err := f.announceAll(ctx)
+	err = f.announceAll(ctx)
 	stop()
 	return errors.Join(err, <-walking)
 }
