@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	}
 
 	cfg.Sales.Origin = cfg.HTTP.Origin()
-	tickets := sales.New(cfg.Sales, d, key, log)
+	tickets := sales.New(cfg.Sales, d, key, notifications, log)
 	u.onClose(tickets.Close)
 	for _, l := range tickets.Listeners() {
 		u.stream.Listen(l)

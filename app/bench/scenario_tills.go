@@ -116,7 +116,7 @@ func (b *bench) batchPath(ctx context.Context, database string) error {
 	if err != nil {
 		return err
 	}
-	house := sales.New(sales.Defaults(), d, key, slog.New(slog.DiscardHandler))
+	house := sales.New(sales.Defaults(), d, key, nil, slog.New(slog.DiscardHandler))
 	defer house.Close()
 	n := b.part(tillOrders)
 	c, err := stockOf(ctx, database, n*tillQty)

@@ -34,7 +34,7 @@ func (s *Service) portalPages() []web.Route {
 		open("GET", "/cart/:token", s.shopCart), open("POST", "/cart/:token/release", s.shopReleased), open("POST", "/cart/:token/checkout", s.shopCheckout),
 		open("GET", "/mine", s.shopMine),
 	}
-	return slices.Concat(pages, s.findPages(), s.widgetPages())
+	return slices.Concat(pages, s.findPages(), s.widgetPages(), s.noticePages())
 }
 
 // portalHandler answers in a language.
@@ -100,7 +100,7 @@ type frame struct {
 	Cart      string // of the visitor, "": none is open
 	Person    string // what the signed-in person is called
 	SignIn    string
-	Notices   string // where a browser says what it wants to hear; "": nobody listens
+	Notices   string // where a browser says what it wants to hear
 	Data      any    // schema.org
 }
 
@@ -112,7 +112,7 @@ type tongueLink struct {
 
 func (s *Service) frame(c echo.Context, t *words.Tongue, title string) frame {
 	req := c.Request()
-	f := frame{Tongue: t, Title: title, Canonical: s.origin(c) + req.URL.Path, Seller: s.cfg.Seller.Name, SignIn: "/sign-in?return=" + url.QueryEscape(req.URL.Path)}
+	f := frame{Tongue: t, Title: title, Canonical: s.origin(c) + req.URL.Path, Seller: s.cfg.Seller.Name, SignIn: "/sign-in?return=" + url.QueryEscape(req.URL.Path), Notices: "/shop/notices"}
 	if f.Seller != "" {
 		f.Imprint = append([]string{f.Seller}, strings.Split(s.cfg.Seller.Address, "\n")...)
 	}

@@ -131,3 +131,16 @@ func (h *house) reprice(e Event, category int, minor int64) {
 	})
 	h.shelves.forget(e.ID)
 }
+
+// visitJSON posts as a script of the page does.
+func visitJSON(g *guest, target, body string) int {
+	req := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	rec := httptest.NewRecorder()
+	g.site.ServeHTTP(rec, req)
+	for _, k := range rec.Result().Cookies() {
+		g.jar[k.Name] = k
+	}
+	return rec.Code
+}

@@ -32,6 +32,7 @@ type Config struct {
 	Seller   SellerConfig  `koanf:"seller"`
 
 	WidgetOrigins []string `koanf:"widget_origins"` // sites that may show the widget
+	App           string   `koanf:"app"`            // of the hub, for visitors' browsers; "": its only one
 
 	Origin string `koanf:"-"` // as browsers see us, such as https://tickets.example.org; "": as the request says
 }
@@ -81,10 +82,13 @@ type Service struct {
 	keyring             admission.Keyring // whose codes are good at the door
 	orderKey, holderKey []byte            // of the links to orders, and to tickets that were handed on
 	cartKey             []byte            // of the links to carts
+
+	browsers   Browsers
+	browserKey []byte // of the names that visitors' browsers keep
 }
 
 // New makes sales. Call Close when no request or job can reach it any more.
-func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
+func New(cfg Config, d *db.DB, key *seal.Key, browsers Browsers, log *slog.Logger) *Service {
 	log = log.With("module", "sales")
 	codes := admission.NewSigner(key.Derive("sales/ticket-key"))
 	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
@@ -92,7 +96,7 @@ func New(cfg Config, d *db.DB, key *seal.Key, log *slog.Logger) *Service {
 		shelves: newShelves(), offerKey: key.Derive("sales/offer-link"),
 		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link"),
 		codes: codes, keyring: admission.NewKeyring(codes.Public()), orderKey: key.Derive("sales/order-link"), holderKey: key.Derive("sales/ticket-link"),
-		cartKey: key.Derive("sales/cart-link")}
+		cartKey: key.Derive("sales/cart-link"), browsers: browsers, browserKey: key.Derive("sales/browser")}
 }
 
 // Close answers what waits at the till and shuts it.

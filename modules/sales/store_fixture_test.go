@@ -27,7 +27,7 @@ func newHouse(t testing.TB) *house {
 
 func houseOn(t testing.TB, d *db.DB) *house {
 	t.Helper()
-	s := New(Defaults(), d, testKey(t), slog.New(slog.DiscardHandler))
+	s := New(Defaults(), d, testKey(t), &phonebook{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(s.Close)
 	return &house{Service: s, t: t, event: id.New()}
 }

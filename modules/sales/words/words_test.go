@@ -61,7 +61,7 @@ func TestLanguagesHaveTheSameBlanks(t *testing.T) {
 var (
 	asked   = regexp.MustCompile(`Say\(?\s*"([a-z.0-9_]+)"`)
 	quoted  = regexp.MustCompile(`"([a-z]+(?:\.[a-z0-9_]+)*\.?)"`)
-	spelled = []string{"month.", "day.", "status.", "long.", "pay.", "said.", "wrong.", "code.", "number", "span.", "date."}
+	spelled = []string{"notices.", "month.", "day.", "status.", "long.", "pay.", "said.", "wrong.", "code.", "number", "span.", "date."}
 )
 
 // TestWhatPagesSayIsInTheCatalogue reads templates and program: no text is asked for
