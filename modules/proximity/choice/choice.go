@@ -121,7 +121,7 @@ func done(q []float64, options []Option) []float64 {
 
 // explore is the share of choices that a policy makes at random, so that every option
 // has a propensity and other policies can be judged by the log.
-const explore = 0.03
+const explore = 0.02
 
 // mixed adds that chance.
 func mixed(q []float64) []float64 {
