@@ -23,6 +23,7 @@ type rules struct {
 	uses      int // of the code
 	carts     map[id.ID]basket
 	sold      []basket
+	used      int // of the code, by tickets that were given back: a use is not returned
 }
 
 // basket is so many tickets of each category, and how many took the code.
@@ -37,7 +38,7 @@ func (m *rules) fits(b basket) bool {
 	for _, c := range m.carts {
 		all = append(all, c)
 	}
-	coded, by, below := 0, make([]int, len(m.own)), make([]int, len(m.protected)+2)
+	coded, by, below := m.used, make([]int, len(m.own)), make([]int, len(m.protected)+2)
 	for _, one := range all {
 		coded += one.coded
 		for i, n := range one.qty {
@@ -70,7 +71,7 @@ func TestPoolsLevelsAndCodesKeepTheirRules(t *testing.T) {
 	h := newHouse(t)
 	rapid.Check(t, func(r *rapid.T) {
 		p := newPoolPlay(h, r)
-		r.Repeat(map[string]func(*rapid.T){"buy": p.buy, "hold": p.hold, "confirm": p.confirm, "expire": p.expire, "resize": p.resize})
+		r.Repeat(map[string]func(*rapid.T){"buy": p.buy, "hold": p.hold, "confirm": p.confirm, "expire": p.expire, "resize": p.resize, "refund": p.refund, "capacity": p.recapacity})
 		h.auditCatalogue()
 		if h.t.Failed() {
 			r.Fatal("the stock does not agree")
@@ -84,6 +85,7 @@ type poolPlay struct {
 	e     Event
 	pool  Pool
 	carts map[id.ID][]Line
+	order []id.ID // of m.sold
 }
 
 func levelsOf(r *rapid.T, capacity, n int) []int {
@@ -143,9 +145,9 @@ func (p *poolPlay) answer(r *rapid.T, b basket, err error) bool {
 
 func (p *poolPlay) buy(r *rapid.T) {
 	b, w, codes := p.wanted(r)
-	_, err := p.h.buy(p.e, codes, w...)
+	o, err := p.h.buy(p.e, codes, w...)
 	if p.answer(r, b, err) {
-		p.m.sold = append(p.m.sold, b)
+		p.m.sold, p.order = append(p.m.sold, b), append(p.order, o.ID)
 	}
 }
 
@@ -171,9 +173,9 @@ func (p *poolPlay) someCart(r *rapid.T) id.ID {
 
 func (p *poolPlay) confirm(r *rapid.T) {
 	cart := p.someCart(r)
-	_, _, err := p.h.Confirm(r.Context(), cart, Purchase{Event: p.e.ID, Lines: p.carts[cart], Currency: "EUR"})
+	o, _, err := p.h.Confirm(r.Context(), cart, Purchase{Event: p.e.ID, Lines: p.carts[cart], Currency: "EUR"})
 	must(r, err == nil, "confirm what is held: %v", err)
-	p.m.sold = append(p.m.sold, p.m.carts[cart])
+	p.m.sold, p.order = append(p.m.sold, p.m.carts[cart]), append(p.order, o.ID)
 	delete(p.m.carts, cart)
 	delete(p.carts, cart)
 }
@@ -185,6 +187,37 @@ func (p *poolPlay) expire(r *rapid.T) {
 	must(r, err == nil, "expire: %v", err)
 	delete(p.m.carts, cart)
 	delete(p.carts, cart)
+}
+
+// refund gives a whole order back: its places can be sold again.
+func (p *poolPlay) refund(r *rapid.T) {
+	if len(p.order) == 0 {
+		r.Skip("no orders yet")
+	}
+	i := rapid.IntRange(0, len(p.order)-1).Draw(r, "order")
+	err := p.h.db.InTx(r.Context(), func(tx *db.Tx) error {
+		_, err := p.h.RefundOrder(tx, p.order[i], Refunding{})
+		return err
+	})
+	must(r, err == nil, "refund: %v", err)
+	p.m.used += p.m.sold[i].coded
+	p.m.sold, p.order = slices.Delete(p.m.sold, i, i+1), slices.Delete(p.order, i, i+1)
+}
+
+// recapacity changes one category's own capacity, with the same rule as resize.
+func (p *poolPlay) recapacity(r *rapid.T) {
+	i := rapid.IntRange(0, 2).Draw(r, "category")
+	was := p.m.own[i]
+	c := p.e.Categories[i]
+	c.Event, c.Capacity = p.e.ID, rapid.IntRange(0, 20).Draw(r, "own")
+	p.m.own[i] = c.Capacity
+	_, err := p.h.ChangeCategory(r.Context(), c, "test", nil)
+	if p.m.fits(basket{qty: make([]int, 3)}) {
+		must(r, err == nil, "a capacity that fits was refused: %v", err)
+		return
+	}
+	must(r, fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid), "a capacity below what is taken: %v", err)
+	p.m.own[i] = was
 }
 
 // resize changes capacity and levels: it must be refused just when the tickets there
