@@ -124,19 +124,14 @@ func (e *Estimator) meanStay() (stay time.Duration, variation float64) {
 	return time.Duration(mean * float64(time.Minute)), variation
 }
 
-// blend weighs both views by the inverse of their variances. Where they disagree by more
-// than these allow, the rest is added to both, as in a meta-analysis.
-// Source: R. DerSimonian and N. Laird, Meta-Analysis in Clinical Trials (1986).
+// blend weighs both views by the inverse of their variances, each as it would be with as
+// many people as both say together; with its own estimate the lower view would weigh more.
 func blend(a, b view) (people, variance float64) {
-	n := max(a.people, 1)
 	if !b.known {
-		return a.people, a.variance(n)
+		return a.people, a.variance(max(a.people, 1))
 	}
-	n = max((a.people+b.people)/2, 1)
-	va, vb := a.variance(n), b.variance(n)
-	gap := a.people - b.people
-	more := max(0, (gap*gap-va-vb)/2)
-	wa, wb := 1/(va+more), 1/(vb+more)
+	n := max((a.people+b.people)/2, 1)
+	wa, wb := 1/a.variance(n), 1/b.variance(n)
 	return (wa*a.people + wb*b.people) / (wa + wb), 1 / (wa + wb)
 }
 

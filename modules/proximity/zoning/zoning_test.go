@@ -60,6 +60,17 @@ func TestAVisit(t *testing.T) {
 	expect(t, play(&d, bar, 460, 470, -60), "enter bar 460")
 }
 
+func TestTheWayOutIsNotPartOfTheVisit(t *testing.T) {
+	var d Device
+	bar := Zone{ID: "bar"}
+	play(&d, bar, 0, 50, -60)
+	play(&d, bar, 50, 56, -81) // smoothed, these fall from strong to weak
+	expect(t, d.Tick(sec(90)), "exit bar 54")
+	play(&d, bar, 1000, 1050, -60)
+	play(&d, bar, 1050, 1100, -79) // who stands at the edge for long is still inside
+	expect(t, d.Tick(sec(1200)), "exit bar 1099")
+}
+
 func TestAQueueIsLeftSoonerAndOneStrongSightingIsNone(t *testing.T) {
 	var d Device
 	queue := Zone{ID: "queue", Queue: true}
