@@ -64,6 +64,9 @@ func (s *Service) decideOne(ctx context.Context, q *question, ask id.ID, cause C
 		if err != nil || again {
 			return err
 		}
+		if err := noteForeseen(tx, foreseenRow{q.category.ID, q.today, q.foreseen, q.model}); err != nil {
+			return err
+		}
 		return s.write(tx, q, d)
 	})
 }

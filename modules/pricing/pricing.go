@@ -81,8 +81,9 @@ type Shop interface {
 type Forecasts interface {
 	// DailyDemand is how many tickets of a category people would want on each date of
 	// the venue's clock from from to until (both included, midnight UTC of the date), at
-	// its list price and if nothing ran out, as the model sees it now; version names the
-	// model. Errors: fault.NotFound when it cannot say.
+	// its list price and if nothing ran out, as the model sees it now, given what was sold
+	// until yesterday; version names the model. Days that are over may have 0: what was
+	// once forecast for them is kept here. Errors: fault.NotFound when it cannot say.
 	DailyDemand(ctx context.Context, category id.ID, from, until time.Time) (tickets []float64, version string, err error)
 }
 

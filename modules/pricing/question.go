@@ -26,6 +26,8 @@ type question struct {
 	moment   policy.Moment
 	days     []policy.Day // of the past, today as far as it has gone
 	ahead    []float64    // forecast of the rest of today, and of the days to come
+	today    time.Time    // midnight UTC of the date on the venue's clock
+	foreseen float64      // forecast of all of today
 	model    string
 }
 
@@ -80,9 +82,20 @@ func (s *Service) look(ctx context.Context, q *question, sold map[time.Time]int)
 	if err != nil {
 		return err
 	}
-	today, full := dateIn(q.moment.Now, zone), q.category.Free <= 0
+	seen, err := s.foreseen(ctx, q.category.ID)
+	if err != nil {
+		return err
+	}
+	q.today = dateIn(q.moment.Now, zone)
+	full := q.category.Free <= 0
 	for i, f := range forecast {
 		day := first.AddDate(0, 0, i)
+		if day.Equal(q.today) {
+			q.foreseen = f
+		}
+		if day.Before(q.today) && f == 0 {
+			f = seen[day] // a forecast that no longer speaks of what is over
+		}
 		start := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
 		end := time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)
 		gone := min(max(q.moment.Now.Sub(start).Hours()/end.Sub(start).Hours(), 0), 1)
@@ -91,7 +104,7 @@ func (s *Service) look(ctx context.Context, q *question, sold map[time.Time]int)
 			if until.After(q.moment.Now) {
 				until = q.moment.Now
 			}
-			q.days = append(q.days, policy.Day{Forecast: f * gone, Ratio: q.meanPrice(start, until) / float64(q.rule.ListMinor), Sold: float64(sold[day]), Full: full && day.Equal(today)})
+			q.days = append(q.days, policy.Day{Forecast: f * gone, Ratio: q.meanPrice(start, until) / float64(q.rule.ListMinor), Sold: float64(sold[day]), Full: full && day.Equal(q.today)})
 		}
 		if gone < 1 {
 			q.ahead = append(q.ahead, f*(1-gone))

@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -245,4 +246,48 @@ func TestAKillSwitchWaitsForDecisionsUnderWay(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// seer forecasts so many tickets a day, from today on.
+type seer struct {
+	h     *house
+	daily float64
+}
+
+func (f seer) DailyDemand(_ context.Context, _ id.ID, from, until time.Time) (out []float64, version string, err error) {
+	if f.daily == 0 {
+		return nil, "", fault.E("seer", fault.NotFound, "it cannot say", nil)
+	}
+	for day := from; !day.After(until); day = day.AddDate(0, 0, 1) {
+		tickets := f.daily
+		if day.Before(dateIn(f.h.clock.Now(), time.UTC)) {
+			tickets = 0
+		}
+		out = append(out, tickets)
+	}
+	return out, "forecast 7", nil
+}
+
+func TestTheLearnerGoesByWhatWasForecastForEachDay(t *testing.T) {
+	h := newHouse(t)
+	h.forecasts = &seer{h, 10}
+	h.rule(policy.Auto)
+	first := h.decide(causeDaily)
+	if first.Model != "forecast 7, policy 1" || first.Inputs.Days != 1 {
+		t.Fatalf("%+v, %s: of today alone is a forecast known", first.Inputs, first.Model)
+	}
+	for range 5 { // twice what was forecast
+		h.shop.sold = append(h.shop.sold, sale{h.floor(), dateIn(h.clock.Now(), time.UTC), 20})
+		h.clock.Advance(24 * time.Hour)
+		h.decide(causeByHand)
+		h.shop.set(h.floor(), h.latest().NewMinor, h.clock.Now())
+	}
+	if in := h.latest().Inputs; in.Days != 6 || in.Level < .3 {
+		t.Errorf("%+v", in)
+	}
+	h.forecasts = &seer{h, 0}
+	h.clock.Advance(24 * time.Hour)
+	if d := h.decide(causeDaily); d.Model != "usual booking curve, policy 1" {
+		t.Errorf("%s: the forecast could not say", d.Model)
+	}
 }
