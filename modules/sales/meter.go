@@ -42,6 +42,9 @@ func (m *meter) add(served int, took time.Duration) {
 }
 
 func (m *meter) crowd(event id.ID) {
+	if event == id.Nil { // tickets that are given back name none
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.crowded == nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,6 +20,7 @@ func (s *Service) tillRoutes() []web.Route {
 		{Method: "POST", Path: "/v1/carts", Right: web.Public, Handler: s.postCart},
 		{Method: "DELETE", Path: "/v1/carts/:id", Right: web.Public, Handler: s.deleteCart},
 		{Method: "POST", Path: "/v1/orders", Right: web.Send, Handler: s.postOrder},
+		{Method: "PUT", Path: "/v1/rooms/:event", Right: web.Manage, Handler: s.putRoom},
 		{Method: "POST", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.postRoom},
 		{Method: "GET", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.getRoom},
 	}
@@ -181,6 +183,24 @@ func stood(c echo.Context, status int, s Stand) error {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(s.Ask.Seconds()))))
 	}
 	return c.JSON(status, standAnswer{s, math.Ceil(s.Wait.Seconds()), s.Ask.Seconds()})
+}
+
+func (s *Service) putRoom(c echo.Context) error {
+	in, err := web.Bind[struct {
+		Mode    string    `json:"mode"`
+		OpensAt time.Time `json:"opens_at"`
+	}](c)
+	if err != nil {
+		return err
+	}
+	event, err := eventOf(c)
+	if err != nil {
+		return err
+	}
+	if err := s.SetRoom(c.Request().Context(), event, in.Mode, in.OpensAt); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
 }
 
 func (s *Service) postRoom(c echo.Context) error {

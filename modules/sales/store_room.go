@@ -52,15 +52,25 @@ func (s store) issue(ctx context.Context, event id.ID, n uint64) (uint64, error)
 	return uint64(last), db.Classify("sales.issue", err)
 }
 
+// setRoom makes an event's room, or changes it. People who gathered keep their places:
+// once numbers were drawn by lot, a later opening does not draw them anew.
+func (s store) setRoom(ctx context.Context, event id.ID, mode string, opensAt time.Time) error {
+	_, err := s.db.Pool().Exec(ctx, `INSERT INTO sales.room (event, mode, opens_at, advanced_at) VALUES ($1, $2, $3, now())
+		ON CONFLICT (event) DO UPDATE SET mode = EXCLUDED.mode, opens_at = EXCLUDED.opens_at`, event, mode, opensAt)
+	return db.Classify("sales.SetRoom", err)
+}
+
 // crowd closes the automatic rooms of events whose tills are crowded, and tells
-// what this process's till can do.
+// what this process's till can do. An event without a room gets an automatic one.
 func (s store) crowd(ctx context.Context, process id.ID, perSecond float64, events []id.ID) error {
 	_, err := s.db.Pool().Exec(ctx, `
 		WITH told AS (
 			INSERT INTO sales.capacity (process, per_second, seen_at) SELECT $1, $2::float8, now() WHERE $2::float8 > 0
 			ON CONFLICT (process) DO UPDATE SET per_second = EXCLUDED.per_second, seen_at = now()
 		), gone AS (DELETE FROM sales.capacity WHERE seen_at < now() - interval '1 hour')
-		UPDATE sales.room SET busy_until = now() + $4 * interval '1 second' WHERE event = ANY($3)`,
+		INSERT INTO sales.room (event, mode, opens_at, advanced_at, busy_until)
+		SELECT event, 'auto', now(), now(), now() + $4 * interval '1 second' FROM unnest($3::uuid[]) AS e (event) ORDER BY event
+		ON CONFLICT (event) DO UPDATE SET busy_until = EXCLUDED.busy_until`,
 		process, perSecond, events, busyFor.Seconds())
 	return db.Classify("sales.crowd", err)
 }

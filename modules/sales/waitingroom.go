@@ -33,6 +33,33 @@ type Stand struct {
 	Pass   string        `json:"pass,omitempty"` // he is in: to show with the cart
 }
 
+// The modes of a room. An event without one is as with RoomAuto.
+const (
+	RoomOff  = "off"  // nobody waits
+	RoomAuto = "auto" // people wait while the tills are crowded
+	RoomOn   = "on"   // everybody comes through it
+)
+
+// SetRoom chooses how an event's waiting room works. Until opensAt people gather and
+// nobody is let in; then their order is drawn by lot. Zero: it is open.
+// Errors: fault.Invalid, fault.NotFound.
+func (s *Service) SetRoom(ctx context.Context, event id.ID, mode string, opensAt time.Time) error {
+	if mode != RoomOff && mode != RoomAuto && mode != RoomOn {
+		return fault.BadField("sales.SetRoom", "mode", fmt.Sprintf("%q is none", clip(mode)), "off, auto or on")
+	}
+	if _, err := s.Event(ctx, event); err != nil {
+		return err
+	}
+	if opensAt.IsZero() {
+		opensAt = s.db.Now()
+	}
+	if err := s.hall.store.setRoom(ctx, event, mode, opensAt); err != nil {
+		return err
+	}
+	s.hall.forget(event)
+	return nil
+}
+
 // hall is the waiting rooms of all events.
 type hall struct {
 	store store
@@ -61,6 +88,15 @@ type roomState struct {
 
 func newHall(s store, key []byte, rate float64) *hall {
 	return &hall{store: s, key: key, rate: rate, rooms: map[id.ID]*waitingRoom{}}
+}
+
+// forget has this process look at a room anew; others do within roomAge.
+func (h *hall) forget(event id.ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.rooms[event]; r != nil {
+		r.seen = time.Time{}
+	}
 }
 
 // active reports whether buyers of the event must come through its room.

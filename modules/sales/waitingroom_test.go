@@ -113,3 +113,42 @@ func TestAnAutomaticRoomClosesWhenTheTillIsCrowded(t *testing.T) {
 		t.Error("told twice of one crowd")
 	}
 }
+
+// The promoter closes the room until the sale begins; an event that has none gets one
+// when its till is crowded.
+func TestARoomIsSetAndComesByItself(t *testing.T) {
+	h := newHouse(t)
+	ctx, e := t.Context(), h.concert(Category{PriceMinor: 100, Capacity: 10})
+	if err := h.SetRoom(ctx, e.ID, "ajar", time.Time{}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a mode that is none: %v", err)
+	}
+	if err := h.SetRoom(ctx, id.New(), RoomOn, time.Time{}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a room of no event: %v", err)
+	}
+	active := func() bool {
+		yes, err := h.hall.active(ctx, e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return yes
+	}
+	if active() {
+		t.Error("a quiet evening")
+	}
+	if err := h.till.store.crowd(ctx, id.New(), 0, []id.ID{e.ID}); err != nil {
+		t.Fatal(err)
+	}
+	h.hall.forget(e.ID)
+	if !active() {
+		t.Error("a crowded till closes no door")
+	}
+	if err := h.SetRoom(ctx, e.ID, RoomOff, time.Time{}); err != nil || active() {
+		t.Errorf("off: %v", err)
+	}
+	if err := h.SetRoom(ctx, e.ID, RoomOn, h.db.Now().Add(time.Hour)); err != nil || !active() {
+		t.Errorf("on: %v", err)
+	}
+	if s, err := h.hall.join(ctx, e.ID); err != nil || s.Pass != "" || s.Wait < 59*time.Minute {
+		t.Errorf("before it opens: %+v, %v", s, err)
+	}
+}
