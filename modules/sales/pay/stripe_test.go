@@ -13,6 +13,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/money"
+	"github.com/usherhq/usher/modules/sales/pay/paytest"
 )
 
 const secret = "whsec_sandbox"
@@ -24,7 +25,7 @@ func sandboxAt(url string) *stripePages {
 }
 
 func TestStripeTakesOurRequests(t *testing.T) {
-	m := startMock(t)
+	m := paytest.Start(t)
 	s := sandboxAt(m.URL)
 	payment := id.New()
 	r := Request{Payment: payment, Amount: money.Money{Minor: 5200, Currency: "EUR"}, Email: "ana@example.org", Locale: "de-AT", Back: "https://tickets.example.org/pay/x",
@@ -33,17 +34,17 @@ func TestStripeTakesOurRequests(t *testing.T) {
 	if err != nil || st.Session == "" {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	sent := m.last(t, http.MethodPost)
-	if sent.path != "/v1/checkout/sessions" || sent.key != "payment-"+payment.String() {
-		t.Errorf("%s with the key %q: a repeated request would make another session", sent.path, sent.key)
+	sent := m.Last(t, http.MethodPost)
+	if sent.Path != "/v1/checkout/sessions" || sent.Key != "payment-"+payment.String() {
+		t.Errorf("%s with the key %q: a repeated request would make another session", sent.Path, sent.Key)
 	}
 	for name, want := range map[string]string{"client_reference_id": payment.String(), "line_items[0][price_data][unit_amount]": "2500", "line_items[1][quantity]": "2",
 		"line_items[0][price_data][currency]": "eur", "adaptive_pricing[enabled]": "false", "locale": "de", "payment_method_types[0]": "card", "mode": "payment"} {
-		if got := sent.form.Get(name); got != want {
+		if got := sent.Form.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	for name := range sent.form {
+	for name := range sent.Form {
 		if strings.Contains(name, "card") {
 			t.Errorf("%s is sent: nothing of a card is ours", name)
 		}
@@ -59,8 +60,8 @@ func TestStripeTakesOurRequests(t *testing.T) {
 	if err != nil || out.Status != RefundDone || out.Ref == "" {
 		t.Errorf("refund: %+v, %v", out, err)
 	}
-	sent = m.last(t, http.MethodPost)
-	if sent.path != "/v1/refunds" || sent.form.Get("amount") != "2600" || sent.form.Get("metadata[refund]") != refund.ID.String() || sent.key != fmt.Sprintf("refund-%s-2", refund.ID) {
+	sent = m.Last(t, http.MethodPost)
+	if sent.Path != "/v1/refunds" || sent.Form.Get("amount") != "2600" || sent.Form.Get("metadata[refund]") != refund.ID.String() || sent.Key != fmt.Sprintf("refund-%s-2", refund.ID) {
 		t.Errorf("the refund was asked for as %+v", sent)
 	}
 }

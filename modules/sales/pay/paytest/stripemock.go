@@ -1,4 +1,5 @@
-package pay
+// Package paytest starts Stripe's own simulation of its API, for tests alone.
+package paytest
 
 import (
 	"bufio"
@@ -14,22 +15,23 @@ import (
 	"testing"
 )
 
-// mock is Stripe's own simulation of its API, which refuses a request that its
+// Mock is Stripe's own simulation of its API, which refuses a request that its
 // specification does not know; it keeps nothing.
-type mock struct {
-	URL string
+type Mock struct {
+	URL string // of a recorder before it
 
 	mu   sync.Mutex
-	seen []asked
+	seen []Asked
 }
 
-// asked is a request as it reached Stripe.
-type asked struct {
-	method, path, key string
-	form              url.Values
+// Asked is a request as it reached Stripe.
+type Asked struct {
+	Method, Path, Key string // Key: of idempotency
+	Form              url.Values
 }
 
-func startMock(t *testing.T) *mock {
+// Start builds and runs stripe-mock until the test ends.
+func Start(t testing.TB) *Mock {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "stripe-mock")
 	if out, err := exec.Command("go", "build", "-o", binary, "github.com/stripe/stripe-mock").CombinedOutput(); err != nil {
@@ -56,13 +58,13 @@ func startMock(t *testing.T) *mock {
 }
 
 // recordedAt notes what passes on its way to Stripe.
-func recordedAt(t *testing.T, target string) *mock {
+func recordedAt(t testing.TB, target string) *Mock {
 	t.Helper()
 	to, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mock{}
+	m := &Mock{}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -72,7 +74,7 @@ func recordedAt(t *testing.T, target string) *mock {
 		}
 		form, _ := url.ParseQuery(string(body))
 		m.mu.Lock()
-		m.seen = append(m.seen, asked{r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), form})
+		m.seen = append(m.seen, Asked{r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), form})
 		m.mu.Unlock()
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		proxy.ServeHTTP(w, r)
@@ -82,16 +84,16 @@ func recordedAt(t *testing.T, target string) *mock {
 	return m
 }
 
-// last is the latest request of a method.
-func (m *mock) last(t *testing.T, method string) asked {
+// Last is the latest request of a method.
+func (m *Mock) Last(t testing.TB, method string) Asked {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := len(m.seen) - 1; i >= 0; i-- {
-		if m.seen[i].method == method {
+		if m.seen[i].Method == method {
 			return m.seen[i]
 		}
 	}
 	t.Fatalf("Stripe was sent no %s", method)
-	return asked{}
+	return Asked{}
 }
