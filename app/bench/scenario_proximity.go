@@ -6,6 +6,7 @@ import (
 
 	"github.com/usherhq/usher/modules/proximity/proximitytest"
 	"github.com/usherhq/usher/modules/proximity/proximitytest/world"
+	"github.com/usherhq/usher/modules/proximity/zoning"
 )
 
 // proximityCases are how much is simulated; a quick look does a quarter.
@@ -34,6 +35,11 @@ func (b *bench) zones(n proximityCases) error {
 	b.result.add("enters and exits within "+proximitytest.Tolerance.String()+of, fmt.Sprintf("F1 %.3f (precision %.3f, recall %.3f)", f.F1, f.Precision, f.Recall), "≥ 0.95", verdictOf(f.F1 >= 0.95))
 	b.result.add("flaps a visit", fmt.Sprintf("%.3f", f.Flaps), "≤ 0.05", verdictOf(f.Flaps <= 0.05))
 	b.result.add("mean error of a dwell", fmt.Sprintf("%.1f s (median %.1f s)", f.DwellError, f.DwellMedian), "≤ 10 s", verdictOf(f.DwellError <= 10))
+	for _, c := range []zoning.Confidence{zoning.High, zoning.Medium} {
+		if v := f.ByConfidence[c]; v[1] > 0 {
+			b.result.tell("visits of "+string(c)+" confidence that were true", "%.1f %% of %d", 100*float64(v[0])/float64(v[1]), v[1])
+		}
+	}
 	return nil
 }
 

@@ -68,6 +68,14 @@ type Record struct {
 	Reward     float64   `json:"reward"`     // what the promoter earned, minor units
 }
 
+// option is the one that was done; of a damaged record, none.
+func (r *Record) option() Option {
+	if r.Chosen < 0 || r.Chosen >= len(r.Options) {
+		return Option{}
+	}
+	return r.Options[r.Chosen]
+}
+
 // Holdout is whether a person never gets an offer, so that its uplift can be measured:
 // one in ten, by a hash of both, so that it stays that way.
 func Holdout(person, offer string) bool {

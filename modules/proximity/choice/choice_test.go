@@ -105,6 +105,14 @@ func TestPoliciesLearnWhoIsThirsty(t *testing.T) {
 	}
 }
 
+func TestADamagedRecordTeachesNothingAndBreaksNothing(t *testing.T) {
+	for _, p := range policies(t, []Record{{Chosen: 3}, {Chosen: -1, Options: options}, {}}) {
+		if q := p.Probabilities(Context{}, options); len(q) != len(options) {
+			t.Errorf("%s: %v", p.Name(), q)
+		}
+	}
+}
+
 func TestPoliciesWithoutHistory(t *testing.T) {
 	for _, p := range policies(t, nil) {
 		q := p.Probabilities(Context{Queue: math.NaN(), Paid: math.Inf(1), Hour: -3}, options)

@@ -88,7 +88,7 @@ func score(p Policy, log []Record) (scores []float64, v Value, err error) {
 	for i, r := range log {
 		q := done(p.Probabilities(r.Context, r.Options), r.Options)
 		w := min(q[r.Chosen]/r.Propensity, mostWeight)
-		s := w * (r.Reward - models[i%2].Expect(r.Context, r.Options[r.Chosen]))
+		s := w * (r.Reward - models[i%2].Expect(r.Context, r.option()))
 		for a, o := range r.Options {
 			if q[a] > 0 {
 				s += q[a] * models[i%2].Expect(r.Context, o)

@@ -31,7 +31,7 @@ const alpha = 0.5 // width of the bound
 func FitLinUCB(history []Record) (*LinUCB, error) {
 	l := &LinUCB{Words: newVocabulary(history), Scale: 1, Arms: map[string]*linear{}}
 	for _, r := range history {
-		l.Scale = max(l.Scale, r.Options[r.Chosen].Value)
+		l.Scale = max(l.Scale, r.option().Value)
 	}
 	n := l.Words.size() + 1
 	type sums struct {
@@ -40,7 +40,7 @@ func FitLinUCB(history []Record) (*LinUCB, error) {
 	}
 	arms := map[string]sums{}
 	for _, r := range history {
-		offer := r.Options[r.Chosen].Offer
+		offer := r.option().Offer
 		s, ok := arms[offer]
 		if !ok {
 			s = sums{mat.NewSymDense(n, nil), mat.NewVecDense(n, nil)}

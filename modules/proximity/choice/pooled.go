@@ -63,7 +63,7 @@ func FitPooled(history []Record, seed uint64) (*Pooled, error) {
 	}
 	var d fit.Data
 	for _, r := range history {
-		o := r.Options[r.Chosen]
+		o := r.option()
 		d.X = append(d.X, p.row(r.Context, o.Offer))
 		d.Offset = append(d.Offset, lift(o))
 		y := 0.0
@@ -96,7 +96,7 @@ func FitPooled(history []Record, seed uint64) (*Pooled, error) {
 func armsOf(history []Record) []string {
 	count := map[string]int{}
 	for _, r := range history {
-		count[r.Options[r.Chosen].Offer]++
+		count[r.option().Offer]++
 	}
 	arms := most(count)
 	return arms[:min(len(arms), mostArms)]

@@ -29,12 +29,12 @@ func FitSegments(history []Record, seed uint64) *Segments {
 			arms = map[string]tally{}
 			s.Counts[r.Context.Segment] = arms
 		}
-		t := arms[r.Options[r.Chosen].Offer]
+		t := arms[r.option().Offer]
 		t.Sent++
 		if r.Bought {
 			t.Bought++
 		}
-		arms[r.Options[r.Chosen].Offer] = t
+		arms[r.option().Offer] = t
 	}
 	return s
 }
