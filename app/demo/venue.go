@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -33,6 +34,9 @@ var spots = []spot{
 	{"Pizza queue", "queue", "demo-pizza", 88, 46, 8, 8, 0, .5},
 }
 
+// beaconsEach is how many hang in a zone, in rows of three.
+const beaconsEach = 9
+
 func outline(s spot) [][2]float64 {
 	return [][2]float64{{s.x, s.y}, {s.x + s.w, s.y}, {s.x + s.w, s.y + s.h}, {s.x, s.y + s.h}}
 }
@@ -46,9 +50,10 @@ func venueBody() map[string]any {
 			zone["width"] = 6
 		}
 		zones = append(zones, zone)
-		beacons = append(beacons,
-			map[string]any{"code": s.beacon + "-1", "zone": s.name, "x": s.x + s.w/4, "y": s.y + s.h/2},
-			map[string]any{"code": s.beacon + "-2", "zone": s.name, "x": s.x + 3*s.w/4, "y": s.y + s.h/2})
+		for i := range beaconsEach {
+			column, row := float64(i%3), float64(i/3)
+			beacons = append(beacons, map[string]any{"code": fmt.Sprintf("%s-%d", s.beacon, i+1), "zone": s.name, "x": s.x + s.w*(2*column+1)/6, "y": s.y + s.h*(2*row+1)/6})
+		}
 	}
 	return map[string]any{"name": "River field", "width": 160, "height": 100, "zones": zones, "beacons": beacons, "stalls": []map[string]any{
 		{"name": "Bar", "x": 68, "y": 43, "zone": "Bar queue", "servers": 2, "queue_high": 15, "tills": []string{"bar-1", "bar-2"}},

@@ -56,9 +56,10 @@ func (m *Mail) count() int64 {
 
 // walker is one phone on the field.
 type walker struct {
-	id    string
-	spot  int
-	until time.Time // then it goes on; of a queue: it has been served
+	id     string
+	spot   int
+	beacon int       // of the spot, that it is nearest to
+	until  time.Time // then it goes on; of a queue: it has been served
 }
 
 // walk moves the crowd until ctx ends: people stay, go on, queue and are served; the tills
@@ -144,7 +145,10 @@ func (f *festival) tell(ctx context.Context, r *rand.Rand, crowd []*walker, sold
 	at := now.UTC().Format(time.RFC3339Nano)
 	events := make([]map[string]any, 0, len(crowd)+len(sold))
 	for i, w := range crowd {
-		beacon := fmt.Sprintf("%s-%d", spots[w.spot].beacon, 1+r.IntN(2))
+		if w.beacon == 0 || r.IntN(8) == 0 {
+			w.beacon = 1 + r.IntN(beaconsEach) // somebody moves a little
+		}
+		beacon := fmt.Sprintf("%s-%d", spots[w.spot].beacon, w.beacon)
 		events = append(events, map[string]any{"specversion": "1.0", "id": fmt.Sprintf("%d-%d", i, n), "source": "/demo/phones", "type": "beacon.sighting", "subject": w.id, "time": at,
 			"data": map[string]any{"installation": w.id, "beacon": beacon, "rssi": -62 + 4*r.NormFloat64()}})
 	}

@@ -28,6 +28,10 @@ func (s *Service) Listeners() []stream.Listener {
 			Name: "proximity.carts", Types: []string{"analytics.cart_abandoned"}, Batch: 100, Handle: s.cartLeft,
 			About: "offers what a rule grants to somebody who left a cart behind", ReplayNote: "Offers would be given again.",
 		},
+		{
+			Name: "proximity.prices", Types: []string{"pricing.price_changed"}, Batch: 100, Handle: s.priceFell,
+			About: "offers what a rule grants when a ticket's price falls", ReplayNote: "Offers would be given again.",
+		},
 	}
 }
 

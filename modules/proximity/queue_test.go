@@ -126,3 +126,41 @@ func TestPicturesArePublishedOnce(t *testing.T) {
 		t.Errorf("made again: %+v %v", again[0].Total, err)
 	}
 }
+
+// An offer on falling prices goes to those who are here, once a price has fallen, and not when
+// it has risen; one on carts to the customer who left one behind.
+func TestPricesAndCarts(t *testing.T) {
+	y := newYard(t)
+	y.agree(2)
+	y.event.Name = "0199c0de-0000-7000-8000-000000000001"
+	_, _, err := y.PutEvent(t.Context(), y.event)
+	y.must(err)
+	_, err = y.PutConsent(t.Context(), Consent{Installation: phone(1), App: "festival", Notice: "2027", Customer: "cora"})
+	y.must(err)
+	y.must(y.DeleteEvent(t.Context(), "summer"))
+	for _, on := range []string{OnPriceChanged, OnCartAbandoned} {
+		y.barOffer(func(o *Offer) {
+			o.Event, o.Name, o.Trigger, o.Quiet.GapMinutes = y.event.Name, on, Trigger{On: on}, -1
+		})
+	}
+	for i := range 2 {
+		y.stay(phone(i), "stage-1", noon, 20*time.Second)
+	}
+	vouchers := func() int { return y.number(`SELECT count(*) FROM proximity.voucher`) }
+	price := func(was, is string) stream.Fact {
+		return stream.Fact{Type: "pricing.price_changed", Time: y.clock.Now(), Data: []byte(`{"event":"` + y.event.Name + `","old_minor":` + was + `,"new_minor":` + is + `}`)}
+	}
+	y.must(y.in(func(tx *db.Tx) error { return y.priceFell(t.Context(), tx, []stream.Fact{price("4000", "4500")}) }))
+	if n := vouchers(); n != 0 {
+		t.Errorf("%d vouchers after a rise", n)
+	}
+	y.must(y.in(func(tx *db.Tx) error { return y.priceFell(t.Context(), tx, []stream.Fact{price("4500", "4000")}) }))
+	if n := vouchers(); n != 2 {
+		t.Errorf("%d vouchers after a fall, two people are here", n)
+	}
+	cart := stream.Fact{Type: "analytics.cart_abandoned", Time: y.clock.Now(), Data: []byte(`{"shop":"/shop","cart":"c","event":"` + y.event.Name + `","customer":"cora"}`)}
+	y.must(y.in(func(tx *db.Tx) error { return y.cartLeft(t.Context(), tx, []stream.Fact{cart}) }))
+	if n := y.number(`SELECT count(*) FROM proximity.voucher v JOIN proximity.offer o ON o.id = v.offer WHERE o.trigger = 'cart_abandoned' AND installation = 'phone-1'`); n != 1 || vouchers() != 3 {
+		t.Errorf("%d for the customer, %d in all", n, vouchers())
+	}
+}

@@ -178,6 +178,41 @@ func (s *Service) cartLeft(ctx context.Context, tx *db.Tx, batch []stream.Fact) 
 	return nil
 }
 
+// priceFell offers something to who is at an event whose tickets have become cheaper.
+func (s *Service) priceFell(ctx context.Context, tx *db.Tx, batch []stream.Fact) error {
+	fell := map[string]bool{}
+	for _, f := range batch {
+		var price facts.PriceChanged
+		if err := json.Unmarshal(f.Data, &price); err != nil {
+			return fault.E("proximity.priceFell", fault.Invalid, "the fact does not decode", err)
+		}
+		if price.NewMinor < price.OldMinor && tx.Now().Sub(f.Time) < time.Hour {
+			fell[price.Event.String()] = true
+		}
+	}
+	scenes, err := s.scenes(ctx, tx.Conn(), tx.Now())
+	if err != nil {
+		return err
+	}
+	for _, sc := range scenes {
+		if !fell[sc.Name] || !sc.at(tx.Now()) {
+			continue
+		}
+		running, err := runningOffers(tx, sc.ID, OnPriceChanged)
+		if err != nil {
+			return err
+		}
+		due := make([]*Offer, len(running))
+		for i := range running {
+			due[i] = &running[i]
+		}
+		if err := s.offerPresent(tx, sc, due); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // offerCustomer finds the phones of a customer at an event that is going on.
 func (s *Service) offerCustomer(tx *db.Tx, event, customer, occasion string) error {
 	scenes, err := s.scenes(tx.Ctx(), tx.Conn(), tx.Now())

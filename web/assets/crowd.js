@@ -32,7 +32,7 @@ async function replay() {
     const on = canvas.getContext("2d");
     const style = getComputedStyle(document.documentElement);
     const cell = day.cell * scale;
-    on.font = `${12 * (devicePixelRatio || 1)}px system-ui`;
+    on.font = `bold ${Math.max(1.6 * scale, 9)}px system-ui`;
     for (const block of picture.blocks ?? []) {
       on.globalAlpha = 0.75;
       on.fillStyle = style.getPropertyValue(`--heat-${block.level.toLowerCase()}`);
@@ -43,6 +43,7 @@ async function replay() {
         x += (column + run / 2) * run; y += (row + 0.5) * run; n += run;
       }
       on.globalAlpha = 1;
+      if (block.level === "A") continue;
       on.fillStyle = style.getPropertyValue("--ink");
       on.textAlign = "center";
       on.fillText(block.level, left + x / n * cell, top + y / n * cell);
