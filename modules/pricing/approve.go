@@ -33,18 +33,25 @@ func (s *Service) Agree(ctx context.Context, proposal id.ID, actor string) (Deci
 	d := q.decision(p.ID, Cause{Kind: causeAgreement}, choice, verdict, belief)
 	d.Approver, d.Of = actor, &p.ID
 	return *d, s.db.InTx(ctx, func(tx *db.Tx) error {
+		// The switches before the rule, as in every decision: no two wait for each other.
+		if stop, err := stopped(tx, q.event.ID); err != nil || stop {
+			return orStopped(err)
+		}
 		if err := s.open(tx, p); err != nil {
 			return err
 		}
-		again, err := s.hold(tx, &q, p.ID)
-		if err != nil {
-			return err
-		}
-		if again {
-			return fault.E("pricing.Agree", fault.Conflict, "prices are stopped", nil).WithFix("lift the kill switch first")
+		if again, err := s.hold(tx, &q, p.ID); err != nil || again {
+			return orStopped(err)
 		}
 		return s.write(tx, &q, d)
 	})
+}
+
+func orStopped(err error) error {
+	if err != nil {
+		return err
+	}
+	return fault.E("pricing.Agree", fault.Conflict, "prices are stopped", nil).WithFix("lift the kill switch first")
 }
 
 // Refuse closes a proposal. Errors: fault.NotFound, fault.Conflict when it is not open.

@@ -87,7 +87,6 @@ func (s *Service) look(ctx context.Context, q *question, sold map[time.Time]int)
 		return err
 	}
 	q.today = dateIn(q.moment.Now, zone)
-	full := q.category.Free <= 0
 	for i, f := range forecast {
 		day := first.AddDate(0, 0, i)
 		if day.Equal(q.today) {
@@ -96,21 +95,28 @@ func (s *Service) look(ctx context.Context, q *question, sold map[time.Time]int)
 		if day.Before(q.today) && f == 0 {
 			f = seen[day] // a forecast that no longer speaks of what is over
 		}
-		start := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
-		end := time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)
-		gone := min(max(q.moment.Now.Sub(start).Hours()/end.Sub(start).Hours(), 0), 1)
-		if gone > 0 {
-			until := end
-			if until.After(q.moment.Now) {
-				until = q.moment.Now
-			}
-			q.days = append(q.days, policy.Day{Forecast: f * gone, Ratio: q.meanPrice(start, until) / float64(q.rule.ListMinor), Sold: float64(sold[day]), Full: full && day.Equal(q.today)})
-		}
-		if gone < 1 {
-			q.ahead = append(q.ahead, f*(1-gone))
-		}
+		q.take(day, zone, f, sold[day])
 	}
 	return nil
+}
+
+// take adds one date with its forecast: to the days that have been, as far as it is
+// over, and to those ahead, as far as it is not.
+func (q *question) take(day time.Time, zone *time.Location, forecast float64, sold int) {
+	start := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
+	end := time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)
+	gone := min(max(q.moment.Now.Sub(start).Hours()/end.Sub(start).Hours(), 0), 1)
+	if gone > 0 {
+		until := end
+		if until.After(q.moment.Now) {
+			until = q.moment.Now
+		}
+		full := q.category.Free <= 0 && day.Equal(q.today)
+		q.days = append(q.days, policy.Day{Forecast: forecast * gone, Ratio: q.meanPrice(start, until) / float64(q.rule.ListMinor), Sold: float64(sold), Full: full})
+	}
+	if gone < 1 {
+		q.ahead = append(q.ahead, forecast*(1-gone))
+	}
 }
 
 // forecast asks analytics, and where it cannot say, takes the usual booking curve.
