@@ -45,7 +45,7 @@ func TestACartIsPaidAndRefundedOverHTTP(t *testing.T) {
 
 	p := h.payment(Payment{ID: h.ids(`SELECT id FROM sales.payment`)[0]})
 	page := "/pay/" + h.PaymentToken(p.ID)
-	shows(t, visit(site, page, nil), http.StatusOK, "We wait for your payment", "52.00 EUR")
+	shows(t, visit(site, page, nil), http.StatusOK, "We wait for your payment", "€52.00")
 	body, signature := told(p).sent()
 	webhook := func(mode, signature string) int {
 		return post(site, "/v1/payments/stripe/"+mode+"/webhook", json.RawMessage(body), "Stripe-Signature", signature).Code
@@ -86,6 +86,6 @@ func TestACartIsPaidAndRefundedOverHTTP(t *testing.T) {
 	rec = post(site, "/v1/carts/"+transfer.Cart.String()+"/checkout", in)
 	shows(t, rec, http.StatusCreated, `"reference"`)
 	due := h.ids(`SELECT id FROM sales.payment WHERE method = 'transfer'`)[0]
-	shows(t, visit(site, "/pay/"+h.PaymentToken(due), nil), http.StatusOK, "Send 52.00 EUR", "DE02 1203")
+	shows(t, visit(site, "/pay/"+h.PaymentToken(due), nil), http.StatusOK, "Please send €52.00", "DE02 1203")
 	shows(t, post(site, "/v1/payments/"+due.String()+"/received", map[string]int64{"amount_minor": 5200}), http.StatusOK, `"state":"paid"`)
 }
