@@ -15,6 +15,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/listing"
 	"github.com/usherhq/usher/modules/kernel/seal"
 	"github.com/usherhq/usher/modules/kernel/stream"
 )
@@ -30,18 +31,19 @@ type Config struct {
 	Social      []Connector   `koanf:"social"`       // where posts come from
 	SocialHosts []string      `koanf:"social_hosts"` // host:port that connectors may ask although it is private
 	OutletHosts []string      `koanf:"outlet_hosts"` // host:port that webhooks may lead to although it is private, or without TLS
+	Assistant   Assistant     `koanf:"assistant"`    // what followers are told
 	DialGuard   DialGuard     `koanf:"-"`            // of connectors and webhooks; nil: only the hosts above are asked
 	Key         *seal.Key     `koanf:"-"`            // from which the secrets of webhooks follow
 }
 
 // Defaults suit one small machine.
 func Defaults() Config {
-	return Config{Ingest: IngestDefaults(), Windows: Windows{MaxKeys: 1000, OutputDays: 90}, Detectors: DefaultDetectors(), CartWait: 15 * time.Minute}
+	return Config{Ingest: IngestDefaults(), Windows: Windows{MaxKeys: 1000, OutputDays: 90}, Detectors: DefaultDetectors(), CartWait: 15 * time.Minute, Assistant: Assistant{On: true, Chance: .7, Alike: .7}}
 }
 
 // Validate reports every fault of the section at once.
 func (c Config) Validate() error {
-	return fault.BadFields("analytics.Config", slices.Concat(c.checkQueries(), c.checkDetectors()))
+	return fault.BadFields("analytics.Config", slices.Concat(c.checkQueries(), c.checkDetectors(), c.Assistant.check()))
 }
 
 // Shop is what analytics asks of sales: every event with all its past.
@@ -53,6 +55,8 @@ type Shop interface {
 	EachCategory(ctx context.Context, event id.ID, each func(category id.ID, name string, capacity, sold, held int, priceMinor int64) error) error
 	// SoldByDay visits the dates on the venue's clock (midnight UTC) on which tickets were sold or came back.
 	SoldByDay(ctx context.Context, event id.ID, each func(category id.ID, day time.Time, sold, returned int, grossMinor int64) error) error
+	// Listing is what is for sale of an event now. Errors: fault.NotFound.
+	Listing(ctx context.Context, event id.ID) (listing.Event, error)
 	// EachPrice visits what a category has cost, the oldest first.
 	EachPrice(ctx context.Context, category id.ID, each func(since time.Time, priceMinor int64, reason string) error) error
 }

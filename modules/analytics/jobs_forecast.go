@@ -18,6 +18,8 @@ const (
 	jobDue     = "analytics:due"     // of events whose bookings changed
 	jobJudged  = "analytics:judged"  // what became of forecasts
 	jobImport  = "analytics:import"  // past events from a file
+	jobAssist  = "analytics:assist"  // look for what followers should hear
+	jobHint    = "analytics:hint"    // tell it, if it is true
 )
 
 const laneForecast = "forecast"
@@ -66,7 +68,12 @@ func (s *Service) ForecastJobs(q *queue.Queue) {
 	queue.On(q, jobDue, func(ctx context.Context, _ struct{}) error { return s.foreseeDue(ctx) })
 	queue.On(q, jobJudged, func(ctx context.Context, _ struct{}) error { return s.JudgeForecasts(ctx) })
 	queue.On(q, jobImport, func(ctx context.Context, p importPayload) error { return s.runImport(ctx, p.Import) })
+	queue.On(q, jobAssist, func(ctx context.Context, _ struct{}) error { return s.Assist(ctx) })
+	queue.On(q, jobHint, s.tellHint)
 	q.Every(24*time.Hour, func(time.Time) db.Job { return trainJob("daily") })
+	q.Every(6*time.Hour, func(time.Time) db.Job {
+		return db.Job{Name: jobAssist, Queue: laneForecast, Payload: struct{}{}, Timeout: 10 * time.Minute, Retries: 3}
+	})
 	q.Every(foreseeAt, func(time.Time) db.Job { return foreseeAllJob() })
 	q.Every(dueEvery, func(time.Time) db.Job {
 		return db.Job{Name: jobDue, Queue: laneForecast, Payload: struct{}{}, Timeout: 10 * time.Minute, Retries: -1}

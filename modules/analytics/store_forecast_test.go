@@ -13,6 +13,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/listing"
 )
 
 // fakeShop sells simulated events, each in one category; what is after today has not
@@ -21,6 +22,8 @@ type fakeShop struct {
 	events []*forecast.Event
 	ids    map[string]id.ID // of events; a category's is named "c" + the event's
 	now    func() time.Time
+
+	paused, gone bool
 }
 
 // newFakeShop sells events of a market, the last ones still to come at queryNoon.
@@ -75,6 +78,16 @@ func (s *fakeShop) SoldByDay(_ context.Context, event id.ID, each func(category 
 		}
 	}
 	return nil
+}
+
+func (s *fakeShop) Listing(_ context.Context, event id.ID) (listing.Event, error) {
+	e := s.find(event)
+	if e == nil || s.gone {
+		return listing.Event{}, fault.E("test", fault.NotFound, "deleted", nil)
+	}
+	left := e.Capacity - e.SoldBy(forecast.DayOf(s.now()))
+	return listing.Event{ID: event, Slug: "slug-" + e.ID, Title: "Gala " + e.ID, Live: !s.paused, SaleFrom: e.OnSale.Time(), SaleEnd: e.Date.Time().Add(20 * time.Hour),
+		Categories: []listing.Category{{ID: s.ids["c"+e.ID], Capacity: e.Capacity, Free: left}}}, nil
 }
 
 func (s *fakeShop) EachPrice(_ context.Context, category id.ID, each func(since time.Time, priceMinor int64, reason string) error) error {
@@ -274,4 +287,10 @@ func TestSalesHaveForecastsMadeAnew(t *testing.T) {
 	if due() != 1 {
 		t.Errorf("%d jobs, want 1", due())
 	}
+}
+
+// hintJobs is how many hints wait to be told.
+func (r *forecastRig) hintJobs() (n int) {
+	r.must(r.db.Pool().QueryRow(r.t.Context(), `SELECT count(*) FROM queue.outbox WHERE name = $1`, jobHint).Scan(&n))
+	return n
 }
