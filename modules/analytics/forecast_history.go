@@ -190,6 +190,7 @@ type history struct {
 	here   int               // of over
 	onSale []*forecast.Event
 	sales  []*saleEvent
+	rivals []rival // of others
 }
 
 // history reads what was sold here and what was imported.
@@ -207,6 +208,9 @@ func (s *Service) history(ctx context.Context) (*history, error) {
 		}
 	}
 	h.here = len(h.over)
+	if h.rivals, err = s.rivals(ctx, forecast.DayOf(s.db.Now().AddDate(-yearsOfHistory, 0, 0))); err != nil {
+		return nil, err
+	}
 	imported, err := s.pastEvents(ctx)
 	if err != nil {
 		return nil, err
@@ -226,6 +230,9 @@ func (h *history) calendar() *forecast.Calendar {
 		if !e.over() {
 			all = append(all, e.Whole)
 		}
+	}
+	for _, r := range h.rivals {
+		all = append(all, r.Event)
 	}
 	return forecast.NewCalendar(all)
 }

@@ -68,9 +68,13 @@ func TestBrowserLooksAtForecastPages(t *testing.T) {
 		r.must(r.runImport(ctx, i.ID))
 	}
 
+	ics := "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:Rock in the yard\nDTSTART:20260608\nEND:VEVENT\nEND:VCALENDAR\n"
+	if _, err := r.ImportCalendar(ctx, []byte(ics), Surroundings{City: "Ulm", Genre: "rock", Capacity: 300}); err != nil {
+		t.Fatal(err)
+	}
 	b := webtest.NewBrowser(t, server.URL)
 	event := "/forecasts/" + r.shop.ids[r.upcoming()[3].ID].String()
-	for _, path := range []string{"/forecasts", event, "/forecasts/models", "/forecasts/calibration", "/forecasts/import"} {
+	for _, path := range []string{"/forecasts", event, "/forecasts/models", "/forecasts/calibration", "/forecasts/calendar", "/forecasts/import"} {
 		b.Look(path)
 		if dir := os.Getenv("PICTURES"); dir != "" {
 			b.Picture(dir + strings.ReplaceAll(strings.Replace(path, event, "/event", 1), "/", "_") + ".png")
