@@ -48,7 +48,7 @@ func (s *Service) seer(ctx context.Context, calendar *forecast.Calendar) (seer, 
 // Foresee makes the forecasts of events anew: of those that are named by id or slug, or
 // of all that are not over.
 func (s *Service) Foresee(ctx context.Context, names []string) error {
-	h, err := s.history(ctx)
+	h, err := s.present(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *Service) DailyDemand(ctx context.Context, category id.ID, from, until t
 	if last < first || last-first > 1500 {
 		return nil, "", fault.E("analytics.DailyDemand", fault.Invalid, fmt.Sprintf("%v to %v is no range of days", first, last), nil)
 	}
-	h, err := s.history(ctx)
+	h, err := s.present(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -169,7 +169,7 @@ func (y seer) demand(e *saleEvent, c saleCategory, first, last forecast.Day) []f
 
 // JudgeForecasts notes what became of forecasts whose time has come.
 func (s *Service) JudgeForecasts(ctx context.Context) error {
-	all, err := s.salesHistory(ctx)
+	all, err := s.salesSince(ctx, s.db.Now().AddDate(-1, 0, 0))
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,9 @@ func (e *saleEvent) over() bool { return e.Whole.Date < e.Today }
 // yearsOfHistory is how far back events are learned from.
 const yearsOfHistory = 5
 
-// salesHistory reads every event of the shop of the last years with its bookings up to
-// yesterday: today is not over.
-func (s *Service) salesHistory(ctx context.Context) ([]*saleEvent, error) {
+// salesSince reads every event of the shop that starts after a moment, with its bookings
+// up to yesterday: today is not over.
+func (s *Service) salesSince(ctx context.Context, after time.Time) ([]*saleEvent, error) {
 	if s.shop == nil {
 		return nil, nil
 	}
@@ -45,7 +45,7 @@ func (s *Service) salesHistory(ctx context.Context) ([]*saleEvent, error) {
 		return nil, err
 	}
 	var out []*saleEvent
-	err = s.shop.EachEvent(ctx, s.db.Now().AddDate(-yearsOfHistory, 0, 0), func(event id.ID, slug, currency, zone string, saleFrom, _, startsAt time.Time) error {
+	err = s.shop.EachEvent(ctx, after, func(event id.ID, slug, currency, zone string, saleFrom, _, startsAt time.Time) error {
 		loc, err := time.LoadLocation(zone)
 		if err != nil {
 			loc = time.UTC
@@ -68,20 +68,6 @@ func (s *Service) salesHistory(ctx context.Context) ([]*saleEvent, error) {
 		}
 	}
 	return out, nil
-}
-
-// saleEventOf is one of them. Errors: fault.NotFound.
-func (s *Service) saleEventOf(ctx context.Context, match func(*saleEvent) bool) (*saleEvent, []*saleEvent, error) {
-	all, err := s.salesHistory(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, e := range all {
-		if match(e) {
-			return e, all, nil
-		}
-	}
-	return nil, all, noForecast()
 }
 
 // fillSales reads an event's categories, bookings, prices and posts.
@@ -193,22 +179,10 @@ type history struct {
 	rivals []rival // of others
 }
 
-// history reads what was sold here and what was imported.
+// history reads what was sold here in the last years, and what was imported.
 func (s *Service) history(ctx context.Context) (*history, error) {
-	h := &history{}
-	var err error
-	if h.sales, err = s.salesHistory(ctx); err != nil {
-		return nil, err
-	}
-	for _, e := range h.sales {
-		if e.over() {
-			h.over = append(h.over, e.Whole)
-		} else if len(e.Whole.Sold) > 0 {
-			h.onSale = append(h.onSale, e.Whole)
-		}
-	}
-	h.here = len(h.over)
-	if h.rivals, err = s.rivals(ctx, forecast.DayOf(s.db.Now().AddDate(-yearsOfHistory, 0, 0))); err != nil {
+	h, err := s.since(ctx, s.db.Now().AddDate(-yearsOfHistory, 0, 0))
+	if err != nil {
 		return nil, err
 	}
 	imported, err := s.pastEvents(ctx)
@@ -219,6 +193,32 @@ func (s *Service) history(ctx context.Context) (*history, error) {
 		if p.Event.Capacity > 0 && p.Event.Date < forecast.DayOf(s.db.Now()) {
 			h.over = append(h.over, p.Event)
 		}
+	}
+	return h, nil
+}
+
+// present reads what is on sale now and around it: enough to forecast, not to learn.
+func (s *Service) present(ctx context.Context) (*history, error) {
+	return s.since(ctx, s.db.Now().AddDate(0, -1, 0))
+}
+
+// since reads the events that start after a moment, ours and others'.
+func (s *Service) since(ctx context.Context, after time.Time) (*history, error) {
+	h := &history{}
+	var err error
+	if h.sales, err = s.salesSince(ctx, after); err != nil {
+		return nil, err
+	}
+	for _, e := range h.sales {
+		if e.over() {
+			h.over = append(h.over, e.Whole)
+		} else if len(e.Whole.Sold) > 0 {
+			h.onSale = append(h.onSale, e.Whole)
+		}
+	}
+	h.here = len(h.over)
+	if h.rivals, err = s.rivals(ctx, forecast.DayOf(after)); err != nil {
+		return nil, err
 	}
 	return h, nil
 }
