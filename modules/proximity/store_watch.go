@@ -52,9 +52,11 @@ func lockDevices(tx *db.Tx, all map[pseudonym]*device) error {
 	for _, d := range inOrder(all) {
 		events, refs = append(events, d.event), append(refs, d.ref[:])
 	}
+	// LATERAL … OFFSET 0 finds each row by the index, in the order given, whatever the planner
+	// believed of the table while it was small.
 	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT d.event, d.ref, d.seen_at, d.x, d.y, d.offered_at, d.state
-		FROM unnest($1::uuid[], $2::bytea[]) AS p (event, ref) JOIN proximity.device d ON d.event = p.event AND d.ref = p.ref
-		ORDER BY d.event, d.ref FOR UPDATE OF d`, events, refs)
+		FROM unnest($1::uuid[], $2::bytea[]) AS p (event, ref)
+		CROSS JOIN LATERAL (SELECT * FROM proximity.device d WHERE d.event = p.event AND d.ref = p.ref OFFSET 0 FOR UPDATE) d`, events, refs)
 	if err != nil {
 		return db.Classify(op, err)
 	}
