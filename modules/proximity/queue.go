@@ -21,12 +21,12 @@ type Queue struct {
 	Stall   id.ID      `json:"stall"`
 	Name    string     `json:"name"`
 	At      time.Time  `json:"at"`
-	Known   bool       `json:"known"`          // false: insufficient data
-	People  float64    `json:"people"`         // who wait or are served
-	Low     float64    `json:"low"`            // 80 % interval
-	High    float64    `json:"high"`           //
-	Wait    *float64   `json:"wait,omitempty"` // minutes; nil: not known
-	Devices int        `json:"devices"`
+	Known   bool       `json:"known"`                // false: insufficient data
+	People  float64    `json:"people"`               // who wait or are served
+	Low     float64    `json:"low"`                  // 80 % interval
+	High    float64    `json:"high"`                 //
+	Wait    *float64   `json:"wait,omitempty"`       // minutes; nil: not known
+	Devices int        `json:"-"`                    // phones it came from: kept, told to nobody
 	Sales   int        `json:"sales"`                // completions in the 300 s before
 	Long    *time.Time `json:"long_since,omitempty"` // nil: it is not long
 }
