@@ -51,7 +51,7 @@ clients: $(CLIENTS) ## true clients of other services, for tests
 
 .PHONY: test
 test: need-test assets $(CLIENTS) ## every test (TESTFLAGS="-race" for the race detector)
-	go test $(TESTFLAGS) ./...
+	go test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## every test under the race detector

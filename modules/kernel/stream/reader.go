@@ -19,6 +19,13 @@ const (
 	recheck    = 30 * time.Second       // every partition is looked at this often, whatever was announced
 	maxBackoff = time.Minute
 	skipFrom   = 1000 // transactions a cursor may stay behind when nothing is left to handle
+
+	// A listener that has caught up lets facts gather before its next transaction, so
+	// that a busy stream costs few of them: the first fact after a quiet time waits for
+	// nothing, the others so long, or gatherShare times what the last batch took.
+	gather      = 20 * time.Millisecond
+	gatherShare = 3
+	gatherMost  = 250 * time.Millisecond
 )
 
 // reader runs one listener in this process.
@@ -38,6 +45,7 @@ type reader struct {
 type lane struct {
 	due    time.Time // when to look; zero: when announced
 	hold   bool      // due is a pause that an announcement does not cut short
+	gather time.Time // what is announced before waits until then
 	singly int       // facts to handle one at a time, after a batch failed
 	floor  uint64    // no fact for this listener behind the cursor and below this xid
 }
@@ -93,7 +101,7 @@ func (r *reader) take() {
 			l.floor = 0
 		}
 		if r.fresh[p] && !(l.hold && l.due.After(now)) {
-			l.due = now
+			l.due = later(now, l.gather)
 		}
 	}
 	r.fresh, r.reset = [db.Partitions]bool{}, false
@@ -163,6 +171,7 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 	if l.singly > 0 {
 		limit = 1
 	}
+	begun := time.Now()
 	b := r.batch(ctx, p, limit)
 	l.hold = false
 	switch {
@@ -174,6 +183,7 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 		l.due = time.Now()
 		if len(b.facts) < b.limit {
 			l.due, l.singly = time.Time{}, 0
+			l.gather = time.Now().Add(min(max(gather, gatherShare*time.Since(begun)), gatherMost))
 		}
 	case len(b.facts) == 0:
 		r.s.log.Warn("cannot read the stream", "listener", r.Name, "partition", p, "error", b.err)

@@ -1,0 +1,39 @@
+package stream
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+)
+
+// On a busy stream a listener that has caught up waits for facts to gather, and misses none.
+func TestFactsGatherForAListenerThatHasCaughtUp(t *testing.T) {
+	h := newHouse(t)
+	var ended time.Time // of the batch before; a partition's batches come one after the other
+	var hasty atomic.Int64
+	h.start(h.stream(Listener{Name: "all", Handle: func(ctx context.Context, tx *db.Tx, facts []Fact) error {
+		if time.Since(ended) < gather {
+			hasty.Add(1)
+		}
+		defer func() { ended = time.Now() }()
+		return note("all")(ctx, tx, facts)
+	}}))
+	const writers, each = 8, 25
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				h.emit(noted{"odd", "k", w*each + i})
+			}
+		})
+	}
+	all.Wait()
+	h.await("every fact", func() bool { return h.number(`SELECT count(*) FROM effect`) == writers*each })
+	if hasty.Load() > 0 {
+		t.Errorf("%d batches did not wait", hasty.Load())
+	}
+}
