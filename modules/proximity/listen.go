@@ -20,7 +20,7 @@ func (s *Service) Listeners() []stream.Listener {
 			ReplayNote: "Offers would be given again, for places where nobody is any more.",
 		},
 		{
-			Name: "proximity.sales", Types: []string{"sale.completed"}, Batch: 500, Handle: s.sold,
+			Name: "proximity.sales", Types: []string{"sale.completed"}, Batch: 500, Handle: s.sold, Idle: s.nothingGoesOn,
 			About: "counts what the tills of stalls complete, to tell how long queues are", OnlyAhead: true,
 			ReplayNote: "Sales would count again, as if they happened now.",
 		},
@@ -133,6 +133,12 @@ type sale struct {
 	Event    string `json:"event"`
 	Till     string `json:"till"`
 	Quantity int    `json:"quantity"`
+}
+
+// nothingGoesOn reports that no event with a venue is open.
+func (s *Service) nothingGoesOn(ctx context.Context, tx *db.Tx) (bool, error) {
+	scenes, err := s.scenes(ctx, tx.Conn(), tx.Now())
+	return len(scenes) == 0, err
 }
 
 // sold counts completions at the tills of stalls. One sale is one person served.

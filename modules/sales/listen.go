@@ -8,7 +8,7 @@ import (
 // Listeners are what sales does when a fact arrives.
 func (s *Service) Listeners() []stream.Listener {
 	return []stream.Listener{s.priceListener(), {
-		Name: "sales.external", Types: []string{typeSale, typeRefund}, Handle: s.countElsewhere,
+		Name: "sales.external", Types: []string{typeSale, typeRefund}, Handle: s.countElsewhere, Idle: noShops,
 		About: "counts the tickets that another shop sells", ReplayNote: "They would be counted twice.",
 	}, {
 		Name: "sales.letters", Types: []string{facts.OrdersPlaced{}.FactType(), facts.TicketRefunded{}.FactType()}, Handle: s.postFacts,

@@ -100,3 +100,9 @@ func (s *Service) strays(ctx context.Context, e *Event) ([]Stray, error) {
 	})
 	return list, db.Classify("sales.strays", err)
 }
+
+// noShops reports that every event is sold here.
+func noShops(ctx context.Context, tx *db.Tx) (none bool, err error) {
+	err = tx.Conn().QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM sales.event WHERE shop <> '')`).Scan(&none)
+	return none, db.Classify("sales.noShops", err)
+}

@@ -37,3 +37,19 @@ func TestFactsGatherForAListenerThatHasCaughtUp(t *testing.T) {
 		t.Errorf("%d batches did not wait", hasty.Load())
 	}
 }
+
+// A listener that has nothing to listen for passes over what is announced meanwhile, unread.
+func TestAnIdleListenerPassesOverFacts(t *testing.T) {
+	h := newHouse(t)
+	var wants atomic.Bool
+	h.start(h.stream(Listener{Name: "all", Handle: note("all"), Idle: func(context.Context, *db.Tx) (bool, error) { return !wants.Load(), nil }},
+		Listener{Name: "other", Handle: note("other")}))
+	h.emit(noted{"odd", "k", 1})
+	h.expect("other", 1)
+	h.await("the idle cursor to move on", func() bool {
+		return h.number(`SELECT count(*) FROM stream.log l JOIN stream.cursor c ON c.listener = 'all' AND c.partition = l.partition AND c.xid > l.xid`) == 1
+	})
+	wants.Store(true)
+	h.emit(noted{"odd", "k", 2})
+	h.expect("all", 2)
+}

@@ -216,6 +216,13 @@ func (r *reader) batch(ctx context.Context, p int16, limit int) (b batch) {
 			b.busy = err == nil
 			return err
 		}
+		if r.Idle != nil {
+			if idle, err := r.Idle(ctx, tx); err != nil {
+				return err
+			} else if idle {
+				return moveCursor(tx, b.at, after(b))
+			}
+		}
 		if b.facts, err = read(tx, b.at, r.Types, b.limit); err != nil || len(b.facts) == 0 {
 			return err
 		}

@@ -98,6 +98,10 @@ type Listener struct {
 	OnlyAhead  bool   // it passes over facts behind those it has handled: a parked one must not be replayed alone
 	ReplayNote string // what a replay does, or why there is none, for people who want one
 
+	// Idle, if set, reports that there is nothing the facts could change, such as a shop
+	// nobody has told us of: they are passed over unread.
+	Idle func(ctx context.Context, tx *db.Tx) (bool, error)
+
 	// Handle applies facts of one partition, in order, inside tx. Its effect and
 	// the cursor commit together, so what it writes through tx happens exactly once.
 	// When it fails the batch is repeated one fact at a time; a fact that fails
