@@ -17,18 +17,10 @@ import (
 // checkAudit walks the chain of the audit log: in the configured database, or in
 // the built-in one while usher runs. It starts nothing.
 func checkAudit(ctx context.Context, cfg Config) (string, error) {
-	if cfg.Database.URL == "" {
-		if cfg.Database.URL = pgserver.RunningURL(filepath.Join(cfg.DataDir, "postgres"), "postgres"); cfg.Database.URL == "" {
-			return "not looked at: start usher, then ask again", nil
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	d, err := db.Open(ctx, cfg.Database, clock.System{})
-	if err != nil {
-		return "", err
-	}
-	defer d.Close()
+	return inDatabase(ctx, cfg, func(ctx context.Context, d *db.DB) (string, error) { return chainIn(ctx, cfg, d) })
+}
+
+func chainIn(ctx context.Context, cfg Config, d *db.DB) (string, error) {
 	there, err := identity.HasAudit(ctx, d)
 	if err != nil || !there {
 		return "not looked at: the database has no audit log yet; start usher, then ask again", err
@@ -46,4 +38,22 @@ func checkAudit(ctx context.Context, cfg Config) (string, error) {
 			WithFix("compare with your last backup, and look at who may reach the database and the sealing key")
 	}
 	return fmt.Sprintf("%d %s in an unbroken chain that ends with %.16s…", found.Entries, plural(int(found.Entries), "entry", "entries"), found.Head), nil
+}
+
+// inDatabase looks into the configured database, or into the built-in one while usher
+// runs.
+func inDatabase(ctx context.Context, cfg Config, look func(ctx context.Context, d *db.DB) (string, error)) (string, error) {
+	if cfg.Database.URL == "" {
+		if cfg.Database.URL = pgserver.RunningURL(filepath.Join(cfg.DataDir, "postgres"), "postgres"); cfg.Database.URL == "" {
+			return "not looked at: start usher, then ask again", nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	d, err := db.Open(ctx, cfg.Database, clock.System{})
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	return look(ctx, d)
 }

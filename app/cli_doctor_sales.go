@@ -3,31 +3,19 @@ package app
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"time"
 
-	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
-	"github.com/usherhq/usher/modules/kernel/pgserver"
 	"github.com/usherhq/usher/modules/sales"
 )
 
 // checkSales compares what is counted as sold with the tickets: in the configured
 // database, or in the built-in one while usher runs. It starts nothing.
 func checkSales(ctx context.Context, cfg Config) (string, error) {
-	if cfg.Database.URL == "" {
-		if cfg.Database.URL = pgserver.RunningURL(filepath.Join(cfg.DataDir, "postgres"), "postgres"); cfg.Database.URL == "" {
-			return "not looked at: start usher, then ask again", nil
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	d, err := db.Open(ctx, cfg.Database, clock.System{})
-	if err != nil {
-		return "", err
-	}
-	defer d.Close()
+	return inDatabase(ctx, cfg, booksIn)
+}
+
+func booksIn(ctx context.Context, d *db.DB) (string, error) {
 	there, err := sales.HasBooks(ctx, d)
 	if err != nil || !there {
 		return "not looked at: the database has no sales yet; start usher, then ask again", err
