@@ -1,10 +1,6 @@
 package cluster
 
-import (
-	"cmp"
-	"math"
-	"slices"
-)
+import "math"
 
 // Customer is how one person has bought so far.
 type Customer struct {
@@ -57,6 +53,7 @@ func shrunk(hits, n int, mean float64) float64 { return (float64(hits) + 2*mean)
 
 // Segment is a group of customers that buy alike.
 type Segment struct {
+	No      int       `json:"no"` // stays as long as the segment does; 0: it is new
 	Name    string    `json:"name"`
 	Renamed bool      `json:"renamed"` // by a person: the name is kept as long as the group is
 	Size    int       `json:"size"`
@@ -75,14 +72,11 @@ type Segmentation struct {
 	Silhouette float64        `json:"silhouette"`
 }
 
-const (
-	fewestOrders = 2 // of a customer who has habits
-	clip         = 3.0
-	sameSegment  = 1.5 // distance of centers, in scaled units, of what is still the same segment
-)
+const fewestOrders = 2 // of a customer who has habits
 
 // Customers groups customers with two orders and more; before are the segments of the
-// last time, whose names given by persons are kept where the segment is still there.
+// last time, whose numbers, and names given by persons, are kept where the segment is
+// still there.
 func Customers(all []Customer, before []Segment) Segmentation {
 	out := Segmentation{Of: map[string]int{}}
 	var regular []Customer
@@ -98,33 +92,47 @@ func Customers(all []Customer, before []Segment) Segmentation {
 		return out
 	}
 	raw := rawTraits(regular)
-	scale := scaleOf(raw)
-	g := Group(scale.points(raw))
+	f := frameOf(weights(), raw)
+	g := Group(f.points(raw))
 	out.Silhouette = g.Silhouette
-	members := make([][]int, len(g.Centers))
-	for i, c := range g.Of {
-		members[c] = append(members[c], i)
-	}
-	members = slices.DeleteFunc(members, func(m []int) bool { return len(m) == 0 })
-	slices.SortStableFunc(members, func(a, b []int) int { return cmp.Compare(len(b), len(a)) })
-	for s, m := range members {
-		center := make([]float64, len(traits))
-		for j := range traits {
-			center[j] = quantile(column(raw, m, j), .5)
-		}
-		seg := Segment{Size: len(m), Share: float64(len(m)) / float64(len(all)), Center: center}
-		orders := 0.0
+	for k, m := range g.members() {
+		out.Segments = append(out.Segments, segmentOf(regular, raw, m, len(all)))
 		for _, i := range m {
-			c := regular[i]
-			out.Of[c.ID] = s
-			seg.Weekend, seg.Discounted = seg.Weekend+float64(c.Weekend), seg.Discounted+float64(c.Discounted)
-			orders += float64(c.Orders)
+			out.Of[regular[i].ID] = k
 		}
-		seg.Weekend, seg.Discounted = seg.Weekend/orders, seg.Discounted/orders
-		out.Segments = append(out.Segments, seg)
 	}
-	name(out.Segments, scale)
-	keepNames(out.Segments, before, scale)
+	name(out.Segments, f)
+	keep(known(out.Segments), known(before), f)
+	return out
+}
+
+// segmentOf describes the members of a segment of n customers in all.
+func segmentOf(regular []Customer, raw [][]float64, members []int, n int) Segment {
+	g := Segment{Size: len(members), Share: float64(len(members)) / float64(n), Center: medians(raw, members, len(traits))}
+	orders := 0.0
+	for _, i := range members {
+		c := regular[i]
+		g.Weekend, g.Discounted = g.Weekend+float64(c.Weekend), g.Discounted+float64(c.Discounted)
+		orders += float64(c.Orders)
+	}
+	g.Weekend, g.Discounted = g.Weekend/orders, g.Discounted/orders
+	return g
+}
+
+func weights() []float64 {
+	out := make([]float64, len(traits))
+	for j, t := range traits {
+		out[j] = t.weight
+	}
+	return out
+}
+
+func known(segments []Segment) []label {
+	out := make([]label, len(segments))
+	for i := range segments {
+		g := &segments[i]
+		out[i] = label{&g.No, &g.Name, &g.Renamed, g.Center, ""}
+	}
 	return out
 }
 
@@ -149,61 +157,4 @@ func rawTraits(customers []Customer) [][]float64 {
 		}
 	}
 	return raw
-}
-
-// scale turns traits into comparable numbers: (x − median)/IQR within ±3, times the weight.
-type scale struct{ median, spread []float64 }
-
-func scaleOf(raw [][]float64) scale {
-	s := scale{make([]float64, len(traits)), make([]float64, len(traits))}
-	for j := range traits {
-		x := column(raw, nil, j)
-		s.median[j] = quantile(x, .5)
-		s.spread[j] = quantile(x, .75) - quantile(x, .25)
-		if s.spread[j] < 1e-9 { // most are alike: the whole range tells the others
-			s.spread[j] = max((quantile(x, .975)-quantile(x, .025))/2, 1e-9)
-		}
-	}
-	return s
-}
-
-func (s scale) z(j int, x float64) float64 {
-	return min(max((x-s.median[j])/s.spread[j], -clip), clip)
-}
-
-func (s scale) points(raw [][]float64) [][]float64 {
-	out := make([][]float64, len(raw))
-	for i, row := range raw {
-		out[i] = make([]float64, len(row))
-		for j, x := range row {
-			out[i][j] = traits[j].weight * s.z(j, x)
-		}
-	}
-	return out
-}
-
-// column is trait j of the rows; nil rows: of all.
-func column(raw [][]float64, rows []int, j int) []float64 {
-	var out []float64
-	if rows == nil {
-		for _, r := range raw {
-			out = append(out, r[j])
-		}
-		return out
-	}
-	for _, i := range rows {
-		out = append(out, raw[i][j])
-	}
-	return out
-}
-
-// quantile is the value below which the share p lies, between neighbours in proportion.
-func quantile(x []float64, p float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	at := p * float64(len(x)-1)
-	i := int(at)
-	if i+1 >= len(x) {
-		return x[len(x)-1]
-	}
-	return x[i] + (at-float64(i))*(x[i+1]-x[i])
 }

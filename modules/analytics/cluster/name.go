@@ -1,36 +1,30 @@
 package cluster
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
 // name names every segment by the two traits in which it differs most from the others,
 // with their values.
-func name(segments []Segment, s scale) {
+func name(segments []Segment, f frame) {
 	taken := map[string]int{}
 	for i := range segments {
-		c := segments[i].Center
-		order := []int{0, 1, 2, 3, 4, 5, 6}
-		slices.SortStableFunc(order, func(a, b int) int {
-			return cmp.Compare(math.Abs(s.z(b, c[b])), math.Abs(s.z(a, c[a])))
-		})
-		words := []string{segments[i].phrase(order[0], s), segments[i].phrase(order[1], s)}
+		order := f.peculiar(segments[i].Center)
+		words := []string{segments[i].phrase(order[0], f), segments[i].phrase(order[1], f)}
 		n := strings.Join(words, ", ")
 		if taken[n]++; taken[n] > 1 {
-			n += ", " + segments[i].phrase(order[2], s)
+			n += ", " + segments[i].phrase(order[2], f)
 		}
 		segments[i].Name = n
 	}
 }
 
 // phrase says a trait's value in words: "buys ≤ 3 days ahead".
-func (g Segment) phrase(j int, s scale) string {
+func (g Segment) phrase(j int, f frame) string {
 	x := g.Center[j]
-	more := x >= s.median[j]
+	more := x >= f.median[j]
 	switch j {
 	case traitRecency:
 		if days := math.Expm1(x); more {
@@ -84,35 +78,4 @@ func round(x float64) string {
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(x))-1)
 	return fmt.Sprintf("%.0f", math.Round(x/unit)*unit)
-}
-
-// keepNames gives renamed segments of before to the nearest new ones, each once.
-func keepNames(now, before []Segment, s scale) {
-	type pair struct {
-		old, new int
-		far      float64
-	}
-	var pairs []pair
-	for o, b := range before {
-		for n := range now {
-			if b.Renamed && len(b.Center) == len(traits) {
-				pairs = append(pairs, pair{o, n, s.apart(b.Center, now[n].Center)})
-			}
-		}
-	}
-	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.far, b.far) })
-	gone := map[int]bool{}
-	for _, p := range pairs {
-		if p.far <= sameSegment && !gone[p.old] && !now[p.new].Renamed {
-			now[p.new].Name, now[p.new].Renamed, gone[p.old] = before[p.old].Name, true, true
-		}
-	}
-}
-
-// apart is the distance of two centers in scaled units.
-func (s scale) apart(a, b []float64) (d float64) {
-	for j := range traits {
-		d += math.Pow(traits[j].weight*(s.z(j, a[j])-s.z(j, b[j])), 2)
-	}
-	return math.Sqrt(d)
 }
