@@ -67,6 +67,8 @@ func (s *Service) deleteInstallationsOfUser(ctx context.Context, user string) er
 			DELETE FROM hub.installation WHERE lower(user_id) = lower($1) RETURNING no
 		), opened AS (
 			DELETE FROM hub.interaction WHERE installation_no IN (SELECT no FROM gone)
+		), left_segments AS (
+			DELETE FROM hub.segment_member WHERE person = lower($1)
 		)
 		DELETE FROM hub.frequency WHERE installation_no IN (SELECT no FROM gone)`, user)
 	return db.Classify("hub.ErasePerson", err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/db"
 )
 
 func of(user string) func(*Installation) { return func(in *Installation) { in.User = user } }
@@ -66,5 +67,41 @@ func TestErasureWhileSomethingWaits(t *testing.T) {
 	r.work()
 	if rep := r.report(n.ID); !rep.Finished() || rep.Outcomes[stateDelivered] != 0 {
 		t.Errorf("a notification to somebody who was forgotten: %+v", rep)
+	}
+}
+
+func TestASegmentIsAnAudience(t *testing.T) {
+	const ana, ben = "0197c2d4-5a3e-7cc1-9d4b-6a1f0c2b7e55", "0197c2d4-5a3e-7cc1-9d4b-6a1f0c2b7e66"
+	r := newRig(t)
+	r.phone(push.APNs, 1, "", of(strings.ToUpper(ana)), tagged("rock"))
+	r.phone(push.FCM, 2, "", of(ben), tagged("rock"))
+	r.phone(push.FCM, 3, "", tagged("rock"))
+	set := func(persons map[string][]string) {
+		t.Helper()
+		r.must(r.db.InTx(t.Context(), func(tx *db.Tx) error { return r.SetSegments(tx, persons) }))
+	}
+	reached := func(tags string) int64 {
+		t.Helper()
+		d := hello
+		d.Tags = tags
+		n := r.send(d)
+		r.work()
+		return r.report(n.ID).Outcomes[stateDelivered]
+	}
+	set(map[string][]string{"3": {ana, ben}, "4": {ben}})
+	for tags, want := range map[string]int64{"$Segment:{3}": 2, "rock && !$segment:{4}": 2, "$Segment:{4} || $Segment:{9}": 1} {
+		if n := reached(tags); n != want {
+			t.Errorf("%s reaches %d, want %d", tags, n, want)
+		}
+	}
+	set(map[string][]string{"3": {ana}})
+	if n := reached("$Segment:{3} || $Segment:{4}"); n != 1 {
+		t.Errorf("who left a segment is still reached: %d", n)
+	}
+	r.must(r.ErasePerson(t.Context(), ana))
+	var left int
+	r.must(r.db.Pool().QueryRow(t.Context(), `SELECT count(*) FROM hub.segment_member`).Scan(&left))
+	if left != 0 {
+		t.Errorf("%d rows of the person who was erased", left)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // audienceColumns is where a tag expression finds its facts in hub.installation.
-var audienceColumns = tagexpr.Columns{Tags: "i.tags", InstallationID: "lower(coalesce(i.parent, i.id))", UserID: "lower(i.user_id)"}
+var audienceColumns = tagexpr.Columns{Tags: "i.tags", InstallationID: "lower(coalesce(i.parent, i.id))", UserID: "lower(i.user_id)", Members: "hub.segment_member"}
 
 // recipientColumns are read by readRecipient in this order, in these formats.
 const recipientColumns = `i.no, i.kind, i.handle, i.p256dh, i.auth, i.topic, i.locale, i.zone, i.currency, i.units,

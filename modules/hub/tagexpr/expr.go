@@ -37,8 +37,8 @@ func (e *Expr) Complement() (*Expr, bool) {
 }
 
 // Match evaluates the expression for one installation. tags reports whether it
-// has a tag; it is asked in lower case, also for its own `$installationid:{id}`
-// and `$userid:{id}`.
+// has a tag; it is asked in lower case, also for its own `$installationid:{id}`,
+// `$userid:{id}` and `$segment:{id}`.
 func (e *Expr) Match(tags func(tag string) bool) bool {
 	return e.root == nil || e.root.match(tags)
 }
@@ -128,7 +128,7 @@ func (o operator) symbol() string {
 }
 
 func writeTag(b *strings.Builder, tag string) {
-	for _, prefix := range []string{installationPrefix, userPrefix} {
+	for _, prefix := range prefixes {
 		if hasPrefixFold(tag, prefix) {
 			b.WriteString(prefix)
 			tag = tag[len(prefix):]

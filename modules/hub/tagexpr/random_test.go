@@ -9,8 +9,11 @@ import (
 // alphabet is small, so that random audiences overlap. Case differs on purpose.
 var alphabet = []string{
 	"vip", "Berlin", "role:crew", "a.b-c_d", "#1", "x@y", "EN",
-	"$InstallationId:{Phone-1}", "$installationid:{phone-2}", "$UserId:{Ana=1}", "$USERID:{bo}",
+	"$InstallationId:{Phone-1}", "$installationid:{phone-2}", "$UserId:{Ana=1}", "$USERID:{bo}", "$Segment:{1}", "$segment:{2}",
 }
+
+// members are the users of segments.
+var members = map[string][]string{"ana=1": {"1"}, "bo": {"1", "2"}, "nobody": {"2"}}
 
 // device is one installation as the evaluator and the database see it.
 type device struct {
@@ -25,6 +28,9 @@ func (d device) has(tag string) bool {
 		return true
 	case "$userid:{" + d.user + "}":
 		return d.user != ""
+	}
+	if segment, ok := strings.CutPrefix(tag, "$segment:{"); ok {
+		return slices.Contains(members[d.user], strings.TrimSuffix(segment, "}"))
 	}
 	return slices.Contains(d.tags, tag)
 }

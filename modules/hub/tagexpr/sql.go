@@ -11,6 +11,7 @@ type Columns struct {
 	Tags           string // text[], not null, in lower case, with a GIN index
 	InstallationID string // text, not null, in lower case: "lower(i.id)" if it is stored otherwise
 	UserID         string // text in lower case; null for an installation without a user
+	Members        string // table of users (person text, in lower case) by segment (segment text)
 }
 
 // SQL compiles the expression to a PostgreSQL condition that is true for exactly
@@ -65,6 +66,12 @@ func (w *sqlWriter) leaf(tag string) {
 		w.b.WriteString("(" + w.columns.UserID + " IS NOT NULL AND " + w.columns.UserID + " = ")
 		w.placeholder(id)
 		w.b.WriteByte(')')
+		return
+	}
+	if segment, ok := idIn(tag, segmentPrefix); ok {
+		w.b.WriteString("(" + w.columns.UserID + " IS NOT NULL AND " + w.columns.UserID + " IN (SELECT person FROM " + w.columns.Members + " WHERE segment = ")
+		w.placeholder(segment)
+		w.b.WriteString("))")
 		return
 	}
 	w.array(and, []string{tag})

@@ -11,7 +11,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/dbtest"
 )
 
-var columns = tagexpr.Columns{Tags: "tags", InstallationID: "lower(id)", UserID: "user_id"}
+var columns = tagexpr.Columns{Tags: "tags", InstallationID: "lower(id)", UserID: "user_id", Members: "member"}
 
 func seeded(seed uint64) draw { return rand.New(rand.NewPCG(seed, 0)).IntN }
 
@@ -29,6 +29,7 @@ func TestSQLShape(t *testing.T) {
 		"a || b && c":          {"(tags && $3 OR (tags @> $4))", []any{[]string{"a"}, []string{"b", "c"}}},
 		"$InstallationId:{Ab}": {"lower(id) = $3", []any{"ab"}},
 		"x || $UserId:{Bo}":    {"(tags && $3 OR (user_id IS NOT NULL AND user_id = $4))", []any{[]string{"x"}, "bo"}},
+		"x && !$Segment:{3}":   {"(tags @> $3 AND NOT ((user_id IS NOT NULL AND user_id IN (SELECT person FROM member WHERE segment = $4))))", []any{[]string{"x"}, "3"}},
 	} {
 		e, err := tagexpr.Parse(expr)
 		if err != nil {
@@ -93,7 +94,7 @@ func compare(t *testing.T, tx *db.Tx, devices []device, pick draw) {
 func TestNothingIsNull(t *testing.T) {
 	err := dbtest.New(t).InTx(t.Context(), func(tx *db.Tx) error {
 		fill(t, tx, []device{{id: "p", tags: []string{}}})
-		for _, expr := range []string{"$UserId:{x}", "!$UserId:{x}", "a || $UserId:{x}", "!(a && $UserId:{x})"} {
+		for _, expr := range []string{"$UserId:{x}", "!$UserId:{x}", "a || $UserId:{x}", "!(a && $UserId:{x})", "$Segment:{1}", "!$Segment:{1}"} {
 			e, err := tagexpr.Parse(expr)
 			if err != nil {
 				t.Fatal(err)
@@ -122,6 +123,10 @@ func fill(t *testing.T, tx *db.Tx, devices []device) {
 		}
 	}
 	exec(`CREATE TEMP TABLE device (n int, id text NOT NULL, user_id text, tags text[] NOT NULL) ON COMMIT DROP`)
+	exec(`CREATE TEMP TABLE member (segment text NOT NULL, person text NOT NULL) ON COMMIT DROP`)
+	for person, segments := range members {
+		exec(`INSERT INTO member SELECT s, $1 FROM unnest($2::text[]) s`, person, segments)
+	}
 	for i, d := range devices {
 		exec(`INSERT INTO device VALUES ($1, upper($2::text), nullif($3::text, ''), $4)`, i, d.id, d.user, d.tags)
 	}

@@ -18,19 +18,23 @@ const (
 	MaxTags   = 60  // tags of one installation
 )
 
-// The two tags every installation has without being given them. They are
-// written as here, compared without case, and kept in lower case.
+// The tags that installations have without being given them: their own id and user,
+// and the segments their user is in. They are written as here, compared without case,
+// and kept in lower case.
 const (
 	installationPrefix = "$InstallationId:{"
 	userPrefix         = "$UserId:{"
+	segmentPrefix      = "$Segment:{"
 )
 
+var prefixes = []string{installationPrefix, userPrefix, segmentPrefix}
+
 const tagRule = "a tag has 1 to 120 of the characters A-Z a-z 0-9 _ - @ # . :, " +
-	"or is $InstallationId:{id} or $UserId:{id}"
+	"or is $InstallationId:{id}, $UserId:{id} or $Segment:{id}"
 
 // ValidTag checks one tag against the grammar
 //
-//	tag = "$InstallationId:{" id "}" | "$UserId:{" id "}" | 1*( letter | digit | one of _-@#.: )
+//	tag = "$InstallationId:{" id "}" | "$UserId:{" id "}" | "$Segment:{" id "}" | 1*( letter | digit | one of _-@#.: )
 //	id  = 1*( letter | digit | one of _-@#.:= )
 //
 // with ASCII letters in either case and at most MaxTagLen characters.
@@ -45,7 +49,7 @@ func ValidTag(s string) error {
 	case n == len(s):
 		return nil
 	case s[0] == '$':
-		return badTag(fmt.Sprintf("%q starts with $ but is neither $InstallationId:{id} nor $UserId:{id}", s))
+		return badTag(fmt.Sprintf("%q starts with $ but is neither $InstallationId:{id} nor $UserId:{id} nor $Segment:{id}", s))
 	}
 	return badTag(fmt.Sprintf("%q has a character a tag must not have at byte %d", s, n+1))
 }
@@ -63,7 +67,7 @@ func scanTag(s string) int {
 	if s == "" || s[0] != '$' {
 		return scanWhile(s, isTagByte)
 	}
-	for _, prefix := range []string{installationPrefix, userPrefix} {
+	for _, prefix := range prefixes {
 		if !hasPrefixFold(s, prefix) {
 			continue
 		}
@@ -97,7 +101,7 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// idIn is the id inside a `$InstallationId:{id}` or `$UserId:{id}` tag.
+// idIn is the id inside a tag such as `$UserId:{id}`.
 func idIn(tag, prefix string) (id string, ok bool) {
 	if !hasPrefixFold(tag, prefix) {
 		return "", false

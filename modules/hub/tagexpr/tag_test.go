@@ -14,7 +14,7 @@ import (
 
 // grammar is the reference's own rule (hub.md), with the keywords in any case
 // because tags are compared without case.
-var grammar = regexp.MustCompile(`^(\$(?i:InstallationId|UserId):\{[-_@#.:=\w]+\}|[-_@#.:\w]+)$`)
+var grammar = regexp.MustCompile(`^(\$(?i:InstallationId|UserId|Segment):\{[-_@#.:=\w]+\}|[-_@#.:\w]+)$`)
 
 func checkTag(t interface{ Fatalf(string, ...any) }, tag string) {
 	err := tagexpr.ValidTag(tag)
@@ -30,7 +30,7 @@ func checkTag(t interface{ Fatalf(string, ...any) }, tag string) {
 func TestValidTag(t *testing.T) {
 	for _, tag := range []string{
 		"a", "user:7", "role:crew", "A_b-c@d#e.f:g", "", " ", "a b", "a=b", "ü", "a\n", "{}", "$", "$a",
-		"$UserId:{x}", "$UserId:{x=}", "$userid:{X}", "$UserId:{}", "$UserId:{x}y", "$UserId:{x", "$InstallationId:{a b}",
+		"$UserId:{x}", "$UserId:{x=}", "$userid:{X}", "$UserId:{}", "$Segment:{3}", "$Segment:3", "$UserId:{x}y", "$UserId:{x", "$InstallationId:{a b}",
 		"$InstallationId:{0191f0a2-7b}", "x$UserId:{y}", strings.Repeat("a", 120), strings.Repeat("a", 121),
 	} {
 		checkTag(t, tag)
@@ -38,7 +38,7 @@ func TestValidTag(t *testing.T) {
 }
 
 func TestValidTagIsTheReferenceGrammar(t *testing.T) {
-	piece := rapid.SampledFrom([]string{"$", "InstallationId", "userId", ":", "{", "}", "a", "Z", "9", "=", "@", "é", " ", "-", "\x00"})
+	piece := rapid.SampledFrom([]string{"$", "InstallationId", "userId", "Segment", ":", "{", "}", "a", "Z", "9", "=", "@", "é", " ", "-", "\x00"})
 	rapid.Check(t, func(t *rapid.T) {
 		checkTag(t, strings.Join(rapid.SliceOfN(piece, 0, 8).Draw(t, "pieces"), ""))
 	})
