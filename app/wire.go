@@ -91,12 +91,12 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		u.stream.Listen(l)
 	}
 
-	venues := proximity.New(cfg.Proximity, d, key, notifications, u.stream, log)
+	venues := proximity.New(cfg.Proximity, d, key, notifications, u.stream, insights, log)
 	for _, l := range venues.Listeners() {
 		u.stream.Listen(l)
 	}
 
-	personal := u.people.PersonalData(notifications, tickets, venues) // every module that keeps something of persons
+	personal := u.people.PersonalData(notifications, tickets, insights, venues) // every module that keeps something of persons
 
 	// Doors: facts, jobs and HTTP.
 	if err = u.stream.Register(ctx); err != nil {

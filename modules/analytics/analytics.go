@@ -59,6 +59,9 @@ type Shop interface {
 	Listing(ctx context.Context, event id.ID) (listing.Event, error)
 	// EachPrice visits what a category has cost, the oldest first.
 	EachPrice(ctx context.Context, category id.ID, each func(since time.Time, priceMinor int64, reason string) error) error
+	// EachPurchase visits the orders since a moment, the oldest first, by buyer: customer
+	// tells buyers apart; person is id.Nil for who did not sign in.
+	EachPurchase(ctx context.Context, since time.Time, each func(customer string, person, event id.ID, at, startsAt time.Time, totalMinor int64, weekend, discounted bool) error) error
 }
 
 // Crier is what analytics asks of the hub.
@@ -66,6 +69,8 @@ type Crier interface {
 	// Tell sends a template to everybody whose tags match, once for each id, until a
 	// moment. Errors: fault.NotFound when there is no app to tell.
 	Tell(ctx context.Context, once id.ID, template, tags string, properties map[string]any, until time.Time) error
+	// SetSegments says which persons are in which segment, in place of all that was said.
+	SetSegments(tx *db.Tx, persons map[string][]string) error
 }
 
 // Service is analytics.

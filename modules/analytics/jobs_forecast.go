@@ -20,6 +20,7 @@ const (
 	jobImport  = "analytics:import"  // past events from a file
 	jobAssist  = "analytics:assist"  // look for what followers should hear
 	jobHint    = "analytics:hint"    // tell it, if it is true
+	jobSegment = "analytics:segment" // group customers and events
 )
 
 const laneForecast = "forecast"
@@ -47,6 +48,10 @@ func foreseeAllJob() db.Job {
 	return db.Job{Name: jobForesee, Queue: laneForecast, Payload: foreseePayload{}, Timeout: 10 * time.Minute, Retries: 5}
 }
 
+func segmentJob() db.Job {
+	return db.Job{Name: jobSegment, Queue: laneForecast, Payload: struct{}{}, Timeout: 10 * time.Minute, Retries: 3}
+}
+
 func importJob(i id.ID) db.Job {
 	return db.Job{Name: jobImport, Queue: laneForecast, Payload: importPayload{i}, Timeout: 30 * time.Minute, Retries: 3}
 }
@@ -70,6 +75,8 @@ func (s *Service) ForecastJobs(q *queue.Queue) {
 	queue.On(q, jobImport, func(ctx context.Context, p importPayload) error { return s.runImport(ctx, p.Import) })
 	queue.On(q, jobAssist, func(ctx context.Context, _ struct{}) error { return s.Assist(ctx) })
 	queue.On(q, jobHint, s.tellHint)
+	queue.On(q, jobSegment, func(ctx context.Context, _ struct{}) error { return s.Segment(ctx) })
+	q.Every(24*time.Hour, func(time.Time) db.Job { return segmentJob() })
 	q.Every(24*time.Hour, func(time.Time) db.Job { return trainJob("daily") })
 	q.Every(6*time.Hour, func(time.Time) db.Job {
 		return db.Job{Name: jobAssist, Queue: laneForecast, Payload: struct{}{}, Timeout: 10 * time.Minute, Retries: 3}

@@ -8,5 +8,5 @@ import (
 
 // Pages is analytics' part of the dashboard.
 func (s *Service) Pages() []web.Route {
-	return slices.Concat(s.QueryPages(), s.DetectorPages(), s.StreamPages(), s.OutletPages(), s.ForecastPages(), s.calendarPages())
+	return slices.Concat(s.QueryPages(), s.DetectorPages(), s.StreamPages(), s.OutletPages(), s.ForecastPages(), s.calendarPages(), s.segmentPages())
 }

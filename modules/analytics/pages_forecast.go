@@ -89,6 +89,7 @@ type forecastPage struct {
 	Similar    []similarEvent
 	Rivals     []rivalEvent
 	Profile    Profile
+	Group      string // the events it sells like; "": none yet
 	Tags       string
 	May        bool // change the profile
 }
@@ -131,6 +132,9 @@ func (s *Service) pageForecast(c echo.Context) error {
 	p := forecastPageOf(h.sales[i], list, h)
 	p.Profile, p.May = profiles[event], admin(c)
 	p.Tags = joinTags(p.Profile.Tags)
+	if p.Group, err = s.groupOfEvent(ctx, event.String()); err != nil {
+		return err
+	}
 	return c.Render(http.StatusOK, "analytics/forecast", p)
 }
 

@@ -74,7 +74,9 @@ func TestBrowserLooksAtForecastPages(t *testing.T) {
 	}
 	b := webtest.NewBrowser(t, server.URL)
 	event := "/forecasts/" + r.shop.ids[r.upcoming()[3].ID].String()
-	for _, path := range []string{"/forecasts", event, "/forecasts/models", "/forecasts/calibration", "/forecasts/calendar", "/forecasts/import"} {
+	r.customersOf(90)
+	r.must(r.Segment(ctx))
+	for _, path := range []string{"/forecasts", "/segments", event, "/forecasts/models", "/forecasts/calibration", "/forecasts/calendar", "/forecasts/import"} {
 		b.Look(path)
 		if dir := os.Getenv("PICTURES"); dir != "" {
 			b.Picture(dir + strings.ReplaceAll(strings.Replace(path, event, "/event", 1), "/", "_") + ".png")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestForecastAPI(t *testing.T) {
 	r := newForecastRig(t, 12, 2)
 	e := echo.New()
 	e.HTTPErrorHandler = web.ErrorHandler(r.log, nil)
-	web.Mounter{Echo: e, Guard: anyone{}}.Routes(r.forecastRoutes()...)
+	web.Mounter{Echo: e, Guard: anyone{}}.Routes(slices.Concat(r.forecastRoutes(), r.segmentRoutes(), r.segmentPages())...)
 	server := httptest.NewServer(e)
 	t.Cleanup(server.Close)
 	event := r.shop.ids[r.upcoming()[0].ID].String()
@@ -30,6 +31,8 @@ func TestForecastAPI(t *testing.T) {
 	r.must(bookings.WriteDaily(&past, forecasttest.NewMarket(3).Past(4, 19_000)))
 	r.train()
 	r.must(r.Foresee(t.Context(), nil))
+	r.customersOf(60)
+	r.must(r.Segment(t.Context()))
 	for i, c := range []struct {
 		method, path, body string
 		status             int
@@ -51,6 +54,14 @@ func TestForecastAPI(t *testing.T) {
 		{"POST", "/v1/history", past.String(), 202, `"events":4`},
 		{"POST", "/v1/history", "event_id,event_date\n", 400, "on_sale_date"},
 		{"GET", "/v1/history/imports", "", 200, `"state":"waiting"`},
+		{"GET", "/v1/segments", "", 200, `"tag":"$Segment:{1}"`},
+		{"POST", "/v1/segments", "", 202, "asked for"},
+		{"GET", "/v1/segments/1/members?limit=2", "", 200, `"next":`},
+		{"GET", "/v1/segments/99/members", "", 404, "no such segment"},
+		{"PUT", "/v1/segments/1", `{"name": "Regulars"}`, 204, ""},
+		{"PUT", "/v1/segments/1", `{"name": "` + strings.Repeat("x", 81) + `"}`, 400, `"field":"name"`},
+		{"PUT", "/v1/segments/99", `{"name": "Nobody"}`, 404, "no such segment"},
+		{"GET", "/segments/1/members.csv", "", 200, "segment,person\nRegulars,"},
 		{"GET", "/v1/history.csv", "", 200, "event_id,event_date,on_sale_date"},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), c.method, server.URL+c.path, strings.NewReader(c.body))

@@ -24,6 +24,29 @@ type fakeShop struct {
 	now    func() time.Time
 
 	paused, gone bool
+
+	bought []bought
+}
+
+// bought is an order at the fake shop.
+type bought struct {
+	customer            string
+	person              id.ID
+	at, starts          time.Time
+	minor               int64
+	weekend, discounted bool
+}
+
+func (s *fakeShop) EachPurchase(_ context.Context, since time.Time, each func(customer string, person, event id.ID, at, startsAt time.Time, totalMinor int64, weekend, discounted bool) error) error {
+	for _, b := range s.bought {
+		if b.at.Before(since) {
+			continue
+		}
+		if err := each(b.customer, b.person, id.Nil, b.at, b.starts, b.minor, b.weekend, b.discounted); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newFakeShop sells events of a market, the last ones still to come at queryNoon.
@@ -110,7 +133,15 @@ type forecastRig struct {
 }
 
 // crierSpy notes what is told.
-type crierSpy struct{ told []toldOnce }
+type crierSpy struct {
+	told     []toldOnce
+	segments map[string][]string
+}
+
+func (c *crierSpy) SetSegments(_ *db.Tx, persons map[string][]string) error {
+	c.segments = persons
+	return nil
+}
 
 type toldOnce struct {
 	once           id.ID

@@ -54,6 +54,9 @@ func (s *Service) decide(tx *db.Tx, sc *scene, all []*candidate) error {
 	if err != nil {
 		return err
 	}
+	if err := s.placeInSegments(tx, asked); err != nil {
+		return err
+	}
 	made := make([]decision, len(asked))
 	for i, c := range asked {
 		if made[i], err = choose(tx, policy, c, sc.situation(tx.Now(), c, queues, past[c.device.installation])); err != nil {
@@ -61,6 +64,29 @@ func (s *Service) decide(tx *db.Tx, sc *scene, all []*candidate) error {
 		}
 	}
 	return s.grant(tx, sc, asked, made)
+}
+
+// placeInSegments looks up the segments of those whose consent names none.
+func (s *Service) placeInSegments(tx *db.Tx, asked []*candidate) error {
+	var persons []string
+	for _, c := range asked {
+		if c.device.segment == "" && c.device.person != "" {
+			persons = append(persons, c.device.person)
+		}
+	}
+	if len(persons) == 0 || s.kind == nil {
+		return nil
+	}
+	known, err := s.kind.SegmentsOf(tx.Ctx(), persons)
+	if err != nil {
+		return err
+	}
+	for _, c := range asked {
+		if c.device.segment == "" {
+			c.device.segment = known[c.device.person]
+		}
+	}
+	return nil
 }
 
 // allowed are the candidate's offers that no quiet rule forbids now. Whatever the occasion,

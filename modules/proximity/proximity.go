@@ -52,6 +52,12 @@ type Sightings interface {
 	Erase(ctx context.Context, types []string, member, value string, before time.Time) (int64, error)
 }
 
+// Segments is what proximity asks of analytics.
+type Segments interface {
+	// SegmentsOf names the segment of each of the persons who is in one.
+	SegmentsOf(ctx context.Context, persons []string) (map[string]string, error)
+}
+
 // Service is proximity.
 type Service struct {
 	cfg  Config
@@ -59,11 +65,12 @@ type Service struct {
 	seal *seal.Key
 	push Push
 	raw  Sightings
+	kind Segments // nil: none are known
 	log  *slog.Logger
 	maps atlas
 }
 
-// New makes proximity.
-func New(cfg Config, d *db.DB, key *seal.Key, push Push, raw Sightings, log *slog.Logger) *Service {
-	return &Service{cfg: cfg, db: d, seal: key, push: push, raw: raw, log: log.With("module", "proximity")}
+// New makes proximity. kind nil: no segments of people are known.
+func New(cfg Config, d *db.DB, key *seal.Key, push Push, raw Sightings, kind Segments, log *slog.Logger) *Service {
+	return &Service{cfg: cfg, db: d, seal: key, push: push, raw: raw, kind: kind, log: log.With("module", "proximity")}
 }

@@ -234,7 +234,7 @@ func (s *Service) offerCustomer(tx *db.Tx, event, customer, occasion string) err
 		devices := map[pseudonym]*device{}
 		for _, c := range who {
 			p := pseudonym{sc.ID, sc.key.of(c.Installation)}
-			devices[p] = &device{pseudonym: p, scene: sc, installation: c.Installation, app: c.App, segment: c.Segment, seenAt: tx.Now(), state: &zoning.Device{}}
+			devices[p] = &device{pseudonym: p, scene: sc, installation: c.Installation, app: c.App, segment: c.Segment, person: c.person, seenAt: tx.Now(), state: &zoning.Device{}}
 		}
 		if err := lockDevices(tx, devices); err != nil {
 			return err

@@ -96,7 +96,7 @@ func newYard(t testing.TB) *yard {
 	c := clock.At(noon)
 	d := dbtest.New(t, dbtest.WithClock(c))
 	y := &yard{t: t, clock: c, hub: &fakeHub{}}
-	y.Service = New(Defaults(), d, testKey(t), y.hub, stream.New(d, stream.Config{}, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
+	y.Service = New(Defaults(), d, testKey(t), y.hub, stream.New(d, stream.Config{}, slog.New(slog.DiscardHandler)), groups{"person-1": "segment 3"}, slog.New(slog.DiscardHandler))
 	var err error
 	y.eager()
 	y.venue, err = y.CreateVenue(t.Context(), field())
@@ -215,3 +215,8 @@ func (y *yard) eager() {
 	y.must(err)
 	y.maps.policy = policies{at, name, giving{}}
 }
+
+// groups are the segments of persons.
+type groups map[string]string
+
+func (g groups) SegmentsOf(context.Context, []string) (map[string]string, error) { return g, nil }

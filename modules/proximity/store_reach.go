@@ -19,7 +19,7 @@ func runningOffers(tx *db.Tx, event id.ID, on ...string) ([]Offer, error) {
 // voucher is the longest ago come first. Those that are being moved just now are left out.
 func lockPresent(tx *db.Tx, sc *scene, since time.Time, n int) (map[pseudonym]*device, error) {
 	const op = "proximity.lockPresent"
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT d.ref, d.installation, d.app, d.seen_at, d.x, d.y, d.offered_at, d.zone, d.area, d.since, c.segment
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT d.ref, d.installation, d.app, d.seen_at, d.x, d.y, d.offered_at, d.zone, d.area, d.since, c.segment, c.person
 		FROM proximity.device d JOIN proximity.consent c ON c.installation = d.installation
 		WHERE d.event = $1 AND d.seen_at >= $2 ORDER BY d.offered_at NULLS FIRST, d.ref LIMIT $3 FOR UPDATE OF d SKIP LOCKED`, sc.ID, since, n)
 	if err != nil {
@@ -30,7 +30,7 @@ func lockPresent(tx *db.Tx, sc *scene, since time.Time, n int) (map[pseudonym]*d
 		d := &device{scene: sc, state: &zoning.Device{}}
 		var hash []byte
 		var zone, area *id.ID
-		if err := r.Scan(&hash, &d.installation, &d.app, &d.seenAt, &d.x, &d.y, &d.offeredAt, &zone, &area, &d.since, &d.segment); err != nil {
+		if err := r.Scan(&hash, &d.installation, &d.app, &d.seenAt, &d.x, &d.y, &d.offeredAt, &zone, &area, &d.since, &d.segment, &d.person); err != nil {
 			return struct{}{}, err
 		}
 		d.pseudonym = pseudonym{sc.ID, ref(hash)}

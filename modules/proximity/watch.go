@@ -31,7 +31,8 @@ type device struct {
 	scene        *scene
 	installation string
 	app          string
-	segment      string
+	segment      string // as the consent says, or else analytics
+	person       string // of identity; "": nobody was signed in
 	zone, area   id.ID
 	since        *time.Time
 	seenAt       time.Time
@@ -81,7 +82,7 @@ func (w *watch) load(all []heard, agreed map[string]Consent) error {
 		}
 		p := pseudonym{h.scene.ID, h.scene.key.of(h.installation)}
 		if w.devices[p] == nil {
-			w.devices[p] = &device{pseudonym: p, scene: h.scene, installation: c.Installation, app: c.App, segment: c.Segment, seenAt: h.at, state: &zoning.Device{}}
+			w.devices[p] = &device{pseudonym: p, scene: h.scene, installation: c.Installation, app: c.App, segment: c.Segment, person: c.person, seenAt: h.at, state: &zoning.Device{}}
 		}
 	}
 	return lockDevices(w.tx, w.devices)

@@ -138,3 +138,20 @@ func TestFixesEnterZones(t *testing.T) {
 		t.Errorf("%+v %v", all, err)
 	}
 }
+
+// A policy knows the segment that the consent names, else the one analytics put the person in.
+func TestAPolicyKnowsThePersonsSegment(t *testing.T) {
+	y := newYard(t)
+	y.agree(3)
+	_, err := y.db.Pool().Exec(t.Context(), `UPDATE proximity.consent SET person = 'person-1', segment = CASE WHEN installation = $1 THEN 'vip' ELSE '' END WHERE installation <> $2`, phone(0), phone(2))
+	y.must(err)
+	y.barOffer()
+	for i, want := range []string{"vip", "segment 3", ""} {
+		y.stay(phone(i), "stage-1", noon, 10*time.Second)
+		var got string
+		y.must(y.db.Pool().QueryRow(t.Context(), `SELECT coalesce(context #>> '{context,segment}', '') FROM proximity.decision ORDER BY id DESC LIMIT 1`).Scan(&got))
+		if got != want {
+			t.Errorf("%s is in segment %q, want %q", phone(i), got, want)
+		}
+	}
+}

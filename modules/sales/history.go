@@ -35,3 +35,12 @@ func (s *Service) SoldByDay(ctx context.Context, event id.ID, each func(category
 func (s *Service) EachPrice(ctx context.Context, category id.ID, each func(since time.Time, priceMinor int64, reason string) error) error {
 	return s.eachPrice(ctx, category, each)
 }
+
+// EachPurchase visits the orders since a moment that were not cancelled, the oldest
+// first, with who bought: customer tells buyers apart, a person's id, or a hash of the
+// e-mail address of who did not sign in (person is then id.Nil); orders of nobody known
+// are left out. weekend is an event on a Friday or Saturday of the venue's clock, and
+// discounted that a ticket cost less than its price within the hour before, as with a code.
+func (s *Service) EachPurchase(ctx context.Context, since time.Time, each func(customer string, person, event id.ID, at, startsAt time.Time, totalMinor int64, weekend, discounted bool) error) error {
+	return s.eachPurchase(ctx, since, each)
+}

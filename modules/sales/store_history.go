@@ -71,3 +71,26 @@ func (s *Service) visit(ctx context.Context, into []any, do func() error, sql st
 	_, err = pgx.ForEachRow(rows, into, do)
 	return db.Classify("sales.history", err)
 }
+
+func (s *Service) eachPurchase(ctx context.Context, since time.Time, each func(customer string, person, event id.ID, at, startsAt time.Time, totalMinor int64, weekend, discounted bool) error) error {
+	var customer string
+	var person, event id.ID
+	var at, starts time.Time
+	var total int64
+	var weekend, discounted bool
+	return s.visit(ctx, []any{&customer, &person, &event, &at, &starts, &total, &weekend, &discounted}, func() error {
+		return each(customer, person, event, at.UTC(), starts.UTC(), total, weekend, discounted)
+	}, `WITH price AS (
+			SELECT category, price_minor + fee_minor AS unit, at, coalesce(lead(at) OVER (PARTITION BY category ORDER BY version), 'infinity') AS until FROM sales.price_history
+		), bought AS (
+			SELECT o.id, t.category, o.created_at, min(t.unit_minor) AS unit FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id
+			WHERE o.created_at >= $1 AND o.cancelled_at IS NULL GROUP BY o.id, t.category
+		), cheaper AS (
+			SELECT b.id, bool_or(b.unit < p.unit) AS discounted FROM bought b
+			CROSS JOIN LATERAL (SELECT min(unit) AS unit FROM price WHERE category = b.category AND at <= b.created_at AND until > b.created_at - interval '1 hour') p GROUP BY b.id
+		)
+		SELECT coalesce(o.person::text, encode(sha256(convert_to(lower(o.buyer ->> 'email'), 'UTF8')), 'hex')), coalesce(o.person, $2), o.event, o.created_at, e.starts_at,
+			o.total_minor, extract(isodow FROM e.starts_at AT TIME ZONE e.zone) IN (5, 6), coalesce(c.discounted, false)
+		FROM sales.orders o JOIN sales.event e ON e.id = o.event LEFT JOIN cheaper c ON c.id = o.id
+		WHERE o.created_at >= $1 AND o.cancelled_at IS NULL AND (o.person IS NOT NULL OR coalesce(o.buyer ->> 'email', '') <> '') ORDER BY o.created_at, o.id`, since, id.Nil)
+}

@@ -55,7 +55,8 @@ func shrunk(hits, n int, mean float64) float64 { return (float64(hits) + 2*mean)
 type Segment struct {
 	No      int       `json:"no"` // stays as long as the segment does; 0: it is new
 	Name    string    `json:"name"`
-	Renamed bool      `json:"renamed"` // by a person: the name is kept as long as the group is
+	Renamed bool      `json:"renamed"`  // by a person: the name is kept as long as the group is
+	Own     string    `json:"own_name"` // what sets it apart, in words, whatever it is called
 	Size    int       `json:"size"`
 	Share   float64   `json:"share"`  // of all customers
 	Center  []float64 `json:"center"` // medians of the traits, in their own units
@@ -157,4 +158,20 @@ func rawTraits(customers []Customer) [][]float64 {
 		}
 	}
 	return raw
+}
+
+// Habits are the medians of a segment in the units of people.
+type Habits struct {
+	Recency float64 // days since the last order
+	Orders  float64
+	Lead    float64 // days between an order and its event
+	Basket  float64 // of an order, minor units
+}
+
+// Habits puts the center back into the units of people.
+func (g *Segment) Habits() (h Habits) {
+	if len(g.Center) == len(traits) {
+		h = Habits{math.Expm1(g.Center[traitRecency]), math.Exp(g.Center[traitOrders]), math.Expm1(g.Center[traitLead]), math.Exp(g.Center[traitBasket])}
+	}
+	return h
 }

@@ -27,7 +27,8 @@ type Event struct {
 type EventGroup struct {
 	No      int       `json:"no"` // stays as long as the group does; 0: it is new
 	Name    string    `json:"name"`
-	Renamed bool      `json:"renamed"` // by a person: the name is kept as long as the group is
+	Renamed bool      `json:"renamed"`  // by a person: the name is kept as long as the group is
+	Own     string    `json:"own_name"` // what sets it apart, in words, whatever it is called
 	Genre   string    `json:"genre"`
 	Weekend bool      `json:"weekend"`
 	Size    int       `json:"size"` // past and future events
@@ -244,14 +245,14 @@ func nameEvents(groups []EventGroup, f frame) {
 		if g.Weekend {
 			g.Name = cmp.Or(g.Genre, "events without a genre") + " on weekends"
 		}
-		if shared[g.kind()] == 1 {
-			continue
+		if shared[g.kind()] > 1 {
+			order := f.peculiar(g.Center)
+			g.Name += ", " + g.phrase(order[0], f)
+			if taken[g.Name]++; taken[g.Name] > 1 {
+				g.Name += ", " + g.phrase(order[1], f)
+			}
 		}
-		order := f.peculiar(g.Center)
-		g.Name += ", " + g.phrase(order[0], f)
-		if taken[g.Name]++; taken[g.Name] > 1 {
-			g.Name += ", " + g.phrase(order[1], f)
-		}
+		g.Own = g.Name
 	}
 }
 

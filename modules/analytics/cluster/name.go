@@ -17,7 +17,7 @@ func name(segments []Segment, f frame) {
 		if taken[n]++; taken[n] > 1 {
 			n += ", " + segments[i].phrase(order[2], f)
 		}
-		segments[i].Name = n
+		segments[i].Name, segments[i].Own = n, n
 	}
 }
 
