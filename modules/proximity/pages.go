@@ -17,7 +17,7 @@ import (
 
 // Pages are the promoter's, and the page of a till.
 func (s *Service) Pages() []web.Route {
-	return slices.Concat(s.venuePages(), s.crowdPages(), s.offerPages())
+	return slices.Concat(s.venuePages(), s.crowdPages(), s.layoutPages(), s.offerPages())
 }
 
 func look(path string, h echo.HandlerFunc) web.Route {

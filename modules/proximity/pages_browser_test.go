@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +39,7 @@ func siteOf(t *testing.T, s *Service) *httptest.Server {
 	}
 	e := echo.New()
 	e.Renderer = renderer
-	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), func(c echo.Context, p web.Problem) error { return c.Render(p.Status, "app/error", p) })
+	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), func(c echo.Context, p web.Problem) error { return c.Render(p.Status, "app/error", p) })
 	e.Use(web.Identify, web.Recover, web.Secure)
 	m := web.Mounter{Echo: e, Guard: anyone{}}
 	m.Pages(s.Pages()...)
@@ -173,12 +171,7 @@ func TestBrowserFindsPagesAccessible(t *testing.T) {
 	}
 	for _, path := range paths {
 		b.Look(path)
-		if dir := os.Getenv("PICTURES"); dir != "" {
-			b.Dress(1280, "light")
-			b.Open(path)
-			time.Sleep(300 * time.Millisecond)
-			b.Picture(filepath.Join(dir, strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(path[1:])+".png"))
-		}
+		take(t, b, path)
 	}
 	b.Quiet()
 }

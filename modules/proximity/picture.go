@@ -15,8 +15,9 @@ const settled = 90 * time.Second
 
 // Products of what is published.
 const (
-	productHeat = "heat"
-	productFlow = "flow"
+	productHeat    = "heat"
+	productFlow    = "flow"
+	productErrands = "errands"
 )
 
 // Publish makes the pictures of all bins that have settled. Each is made once and never
@@ -32,7 +33,7 @@ func (s *Service) Publish(ctx context.Context) error {
 			product string
 			bin     time.Duration
 			settled time.Duration
-			make    func(tx *db.Tx, sc *scene, bin time.Time, share float64) (any, error)
+			make    maker
 		}{
 			{productHeat, heatmap.Bin, settled, publishHeat},
 			{productFlow, heatmap.FlowBin, settled + heatmap.NextWithin, publishFlow},
@@ -42,28 +43,39 @@ func (s *Service) Publish(ctx context.Context) error {
 				if now.Sub(bin) > publishedAfter {
 					continue // its seconds on the grid are gone
 				}
-				err := s.db.InTx(ctx, func(tx *db.Tx) error {
-					mine, err := claimPicture(tx, sc.ID, p.product, bin)
-					if err != nil || !mine {
-						return err
-					}
-					share, err := shareOf(tx, sc)
-					if err != nil {
-						return err
-					}
-					made, err := p.make(tx, sc, bin, share)
-					if err != nil {
-						return err
-					}
-					return writePicture(tx, sc.ID, p.product, bin, made)
-				})
-				if err != nil {
+				if err := s.publishOnce(ctx, sc, p.product, bin, p.make); err != nil {
 					return err
 				}
 			}
 		}
+		if now.Sub(sc.EndsAt) >= settled+heatmap.NextWithin {
+			if err := s.publishOnce(ctx, sc, productErrands, sc.CreatedAt, publishErrands); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// maker makes what is published of the bin that begins at bin.
+type maker func(tx *db.Tx, sc *scene, bin time.Time, share float64) (any, error)
+
+func (s *Service) publishOnce(ctx context.Context, sc *scene, product string, bin time.Time, make maker) error {
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		mine, err := claimPicture(tx, sc.ID, product, bin)
+		if err != nil || !mine {
+			return err
+		}
+		share, err := shareOf(tx, sc)
+		if err != nil {
+			return err
+		}
+		made, err := make(tx, sc, bin, share)
+		if err != nil {
+			return err
+		}
+		return writePicture(tx, sc.ID, product, bin, made)
+	})
 }
 
 func publishHeat(tx *db.Tx, sc *scene, bin time.Time, share float64) (any, error) {
@@ -80,9 +92,23 @@ func publishFlow(tx *db.Tx, sc *scene, bin time.Time, share float64) (any, error
 	if err != nil {
 		return nil, err
 	}
-	moves := heatmap.Moves(visits, tx.Now())
-	moves = slices.DeleteFunc(moves, func(m heatmap.Move) bool { return m.At.Before(bin) || !m.At.Before(bin.Add(heatmap.FlowBin)) })
-	return heatmap.PublishFlow(bin, moves, share), nil
+	visits = slices.DeleteFunc(visits, func(v heatmap.Visit) bool { return sc.site.isStall(v.Zone) })
+	return heatmap.PublishFlow(bin, heatmap.Moves(visits, tx.Now()), share), nil
+}
+
+// publishErrands is of the whole event; its bin is but a name.
+func publishErrands(tx *db.Tx, sc *scene, _ time.Time, share float64) (any, error) {
+	visits, err := visitsBetween(tx, sc, sc.OpensAt, sc.EndsAt)
+	if err != nil {
+		return nil, err
+	}
+	return heatmap.PublishErrands(heatmap.Errands(visits, sc.site.isStall), share), nil
+}
+
+// isStall reports whether a zone is a stall's, and none that ways between areas lead through.
+func (v *Venue) isStall(zone string) bool {
+	z := v.zone(zone)
+	return z != nil && (z.Kind == KindStall || z.Kind == KindQueue)
 }
 
 // named are the names of the venue's zones.

@@ -21,6 +21,7 @@ func (s *Service) crowdRoutes() []web.Route {
 		route("/queues", web.Listen, s.getQueues),
 		route("/heat", web.Send, s.getHeat),
 		route("/flow", web.Send, s.getFlow),
+		route("/layout", web.Send, s.getLayout),
 	}
 }
 
@@ -54,6 +55,14 @@ func (s *Service) getFlow(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, web.Page[heatmap.Flow]{Items: orEmpty(all)})
+}
+
+func (s *Service) getLayout(c echo.Context) error {
+	report, _, err := s.Layout(c.Request().Context(), c.Param("event"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, report)
 }
 
 // span reads ?from= and ?to=: an hour up to now, or of an event that is over its last day.

@@ -34,8 +34,12 @@ func writePicture(tx *db.Tx, event id.ID, product string, bin time.Time, made an
 const dayOfBins = 300
 
 func pictures[T any](ctx context.Context, q reader, event id.ID, product string, from, to time.Time) ([]T, error) {
+	return published[T](ctx, q, `SELECT data FROM proximity.picture WHERE event = $1 AND product = $2 AND bin >= $3 AND bin < $4 ORDER BY bin LIMIT $5`, event, product, from, to, dayOfBins)
+}
+
+func published[T any](ctx context.Context, q reader, sql string, args ...any) ([]T, error) {
 	const op = "proximity.pictures"
-	rows, err := q.Query(ctx, `SELECT data FROM proximity.picture WHERE event = $1 AND product = $2 AND bin >= $3 AND bin < $4 ORDER BY bin LIMIT $5`, event, product, from, to, dayOfBins)
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
@@ -85,11 +89,10 @@ func presencesOf(tx *db.Tx, event id.ID, from, to time.Time) ([]heatmap.Presence
 	return all, db.Classify("proximity.presences", err)
 }
 
-// visitsBetween are the visits of areas (not of stalls and queues inside them) that touch a
-// span, with the names of their zones.
+// visitsBetween are the visits of all levels that touch a span, with the names of their zones.
 func visitsBetween(tx *db.Tx, sc *scene, from, to time.Time) ([]heatmap.Visit, error) {
 	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT v.ref, z.name, v.entered_at, v.left_at FROM proximity.visit v JOIN proximity.zone z ON z.id = v.zone
-		WHERE v.event = $1 AND v.entered_at < $3 AND coalesce(v.left_at, $3) >= $2 AND z.kind NOT IN ('stall', 'queue') ORDER BY v.ref, v.entered_at`, sc.ID, from, to)
+		WHERE v.event = $1 AND v.entered_at < $3 AND coalesce(v.left_at, $3) >= $2 ORDER BY v.ref, v.entered_at`, sc.ID, from, to)
 	if err != nil {
 		return nil, db.Classify("proximity.visitsBetween", err)
 	}
@@ -104,4 +107,35 @@ func visitsBetween(tx *db.Tx, sc *scene, from, to time.Time) ([]heatmap.Visit, e
 		return v, err
 	})
 	return all, db.Classify("proximity.visitsBetween", err)
+}
+
+// bareFigures are an event's published pictures without their blocks, in order.
+func bareFigures(ctx context.Context, q reader, event id.ID) ([]heatmap.Picture, error) {
+	return published[heatmap.Picture](ctx, q, `SELECT data - 'blocks' FROM proximity.picture WHERE event = $1 AND product = 'heat' ORDER BY bin`, event)
+}
+
+func allFlows(ctx context.Context, q reader, event id.ID) ([]heatmap.Flow, error) {
+	return published[heatmap.Flow](ctx, q, `SELECT data FROM proximity.picture WHERE event = $1 AND product = 'flow' ORDER BY bin`, event)
+}
+
+// errandsOf is nil before the event is over.
+func errandsOf(ctx context.Context, q reader, event id.ID) (*heatmap.Trades, error) {
+	found, err := published[heatmap.Trades](ctx, q, `SELECT data FROM proximity.picture WHERE event = $1 AND product = 'errands'`, event)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// peakQueues are the longest estimates of each stall's queue.
+func peakQueues(ctx context.Context, q reader, event id.ID) (map[id.ID]float64, error) {
+	rows, err := q.Query(ctx, `SELECT stall, max(people) FROM proximity.queue_bin WHERE event = $1 AND known GROUP BY stall`, event)
+	if err != nil {
+		return nil, db.Classify("proximity.peakQueues", err)
+	}
+	peaks := map[id.ID]float64{}
+	var stall id.ID
+	var people float64
+	_, err = pgx.ForEachRow(rows, []any{&stall, &people}, func() error { peaks[stall] = people; return nil })
+	return peaks, db.Classify("proximity.peakQueues", err)
 }

@@ -32,21 +32,27 @@ async function replay() {
     const on = canvas.getContext("2d");
     const style = getComputedStyle(document.documentElement);
     const cell = day.cell * scale;
+    const pixel = (at, from) => Math.round(from + at * cell);
     on.font = `bold ${Math.max(1.6 * scale, 9)}px system-ui`;
+    on.textAlign = "center";
+    on.textBaseline = "middle";
+    const letters = [];
     for (const block of picture.blocks ?? []) {
-      on.globalAlpha = 0.75;
+      on.globalAlpha = block.level === "A" ? 0.35 : 0.8;
       on.fillStyle = style.getPropertyValue(`--heat-${block.level.toLowerCase()}`);
       let x = 0, y = 0, n = 0;
       for (const [at, run] of block.cells) {
         const row = at >> 16, column = at & 0xffff;
-        on.fillRect(left + column * cell, top + row * cell, run * cell + 1, cell + 1);
+        const from = pixel(column, left), above = pixel(row, top);
+        on.fillRect(from, above, pixel(column + run, left) - from, pixel(row + 1, top) - above);
         x += (column + run / 2) * run; y += (row + 0.5) * run; n += run;
       }
-      on.globalAlpha = 1;
-      if (block.level === "A") continue;
-      on.fillStyle = style.getPropertyValue("--ink");
-      on.textAlign = "center";
-      on.fillText(block.level, left + x / n * cell, top + y / n * cell);
+      if (block.level !== "A") letters.push([block.level, left + x / n * cell, top + y / n * cell]);
+    }
+    on.globalAlpha = 1;
+    for (const [level, x, y] of letters) {
+      on.fillStyle = level === "E" || level === "F" ? "#fff" : "#1b2422";
+      on.fillText(level, x, y);
     }
     const people = picture.total ? `about ${Math.round(picture.total.people)} people` : "fewer than 10 people";
     output.textContent = `${picture.bin.slice(11, 16)} UTC, ${people}`;

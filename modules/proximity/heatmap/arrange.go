@@ -20,7 +20,8 @@ const (
 	pace       = 78.0 // metres a minute
 	penalty    = 2.0  // of crowding, in shares of the walking that there is
 	coolings   = 60
-	tries      = 40 // swaps a site and cooling
+	tries      = 40         // swaps a site and cooling
+	mostSwaps  = 20_000_000 // over all, a site: what a search may cost, whatever the venue
 	firstHeat  = 0.02
 	cooling    = 0.9
 	worthwhile = 0.02 // a smaller gain is not worth a move
@@ -144,7 +145,7 @@ func (q *assignment) anneal(r *rand.Rand) {
 	best, bestAt := now, append([]int{}, q.at...)
 	heat := firstHeat * now
 	for range coolings {
-		for range tries * len(q.free) {
+		for range min(tries*len(q.free), mostSwaps/(coolings*len(q.at))) {
 			i, j := r.IntN(len(q.free)), r.IntN(len(q.free)-1)
 			if j >= i {
 				j++
@@ -192,9 +193,17 @@ func walking(sites []Site, flow [][]float64) (sum float64) {
 	return sum
 }
 
-// peak simulates the fullest square of CellSize: people at a site stand around it in a
-// bell of width spread, those who walk are spread evenly along their straight way.
+// peak is the density of the fullest cell.
 func peak(sites []Site, flow [][]float64) (most float64) {
+	for _, d := range Density(sites, flow) {
+		most = max(most, d)
+	}
+	return most
+}
+
+// Density simulates people per m² in squares of CellSize: people at a site stand around it
+// in a bell of width spread, those who walk are spread evenly along their straight way.
+func Density(sites []Site, flow [][]float64) map[Cell]float64 {
 	density := map[Cell]float64{}
 	put := func(x, y, people float64) {
 		density[CellAt(int(max(y, 0)/CellSize), int(max(x, 0)/CellSize))] += people / (CellSize * CellSize)
@@ -208,17 +217,19 @@ func peak(sites []Site, flow [][]float64) (most float64) {
 			}
 		}
 		for b, o := range sites {
-			d := s.to(o)
-			steps := int(d/CellSize) + 1
-			there := flowOf(flow, a, b) / 60 * d / pace // people on the way at any time
+			there := flowOf(flow, a, b) / 60 * s.to(o) / pace // people on the way at any time
+			if there == 0 {
+				continue
+			}
+			steps := int(s.to(o)/CellSize) + 1
 			for k := range steps {
 				f := (float64(k) + 0.5) / float64(steps)
 				put(s.X+f*(o.X-s.X), s.Y+f*(o.Y-s.Y), there/float64(steps))
 			}
 		}
 	}
-	for _, d := range density {
-		most = max(most, d)
-	}
-	return most
+	return density
 }
+
+// Around is how many people stand at a site in the middle of a place of this density.
+func Around(density float64) float64 { return density * 2 * math.Pi * spread * spread }

@@ -75,13 +75,17 @@ type Way struct {
 // devices are put together, with the smallest others until they are K, and not shown.
 // Sums over a row or a column are not published.
 func PublishFlow(bin time.Time, moves []Move, share float64) Flow {
+	within := slices.DeleteFunc(slices.Clone(moves), func(m Move) bool { return m.At.Before(bin) || !m.At.Before(bin.Add(FlowBin)) })
+	shown, other := showWays(within, share)
+	return Flow{Bin: bin, Ways: shown, Other: other}
+}
+
+// showWays says which ways may have a figure, and what all others come to.
+func showWays(moves []Move, share float64) (shown []Way, rest *float64) {
 	share = min(max(share, 0.01), 1)
 	type way struct{ from, to string }
 	ways := map[way]*group{}
 	for _, m := range moves {
-		if m.At.Before(bin) || !m.At.Before(bin.Add(FlowBin)) {
-			continue
-		}
 		w := way{m.From, m.To}
 		if ways[w] == nil {
 			ways[w] = &group{devices: map[string]struct{}{}}
@@ -92,24 +96,24 @@ func PublishFlow(bin time.Time, moves []Move, share float64) Flow {
 	keys := slices.SortedFunc(maps.Keys(ways), func(a, b way) int {
 		return cmp.Or(cmp.Compare(len(ways[b].devices), len(ways[a].devices)), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
 	})
-	shown := 0
-	for shown < len(keys) && ways[keys[shown]].enough() {
-		shown++
+	enough := 0
+	for enough < len(keys) && ways[keys[enough]].enough() {
+		enough++
 	}
 	other := &group{}
-	for _, k := range keys[shown:] {
+	for _, k := range keys[enough:] {
 		other.join(ways[k])
 	}
-	for ; shown > 0 && !other.enough(); shown-- { // ways that nobody took are among them
-		other.join(ways[keys[shown-1]])
+	for ; enough > 0 && !other.enough(); enough-- { // ways that nobody took are among them
+		other.join(ways[keys[enough-1]])
 	}
-	f := Flow{Bin: bin, Ways: []Way{}}
-	for _, k := range keys[:shown] {
-		f.Ways = append(f.Ways, Way{k.from, k.to, round(ways[k].seconds / share)})
+	shown = []Way{}
+	for _, k := range keys[:enough] {
+		shown = append(shown, Way{k.from, k.to, round(ways[k].seconds / share)})
 	}
 	if other.enough() {
 		people := round(other.seconds / share)
-		f.Other = &people
+		rest = &people
 	}
-	return f
+	return shown, rest
 }

@@ -50,10 +50,11 @@ func Bottlenecks(passages []Passage) []Bottleneck {
 
 // Site is something on the plan that people walk to and from: a stall, a stage, a gate.
 type Site struct {
-	ID     string
-	X, Y   float64 // metres
-	Pinned bool    // it stays where it is
-	People float64 // who stand at it at the busiest
+	ID     string  `json:"name"`
+	X      float64 `json:"x"` // metres
+	Y      float64 `json:"y"`
+	Pinned bool    `json:"pinned,omitempty"` // it stays where it is
+	People float64 `json:"people"`           // who stand at it at the busiest
 }
 
 func (s Site) to(o Site) float64 { return math.Hypot(s.X-o.X, s.Y-o.Y) }

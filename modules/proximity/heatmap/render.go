@@ -32,40 +32,90 @@ const (
 	mostPixels  = 50_000_000
 )
 
-// Render draws a picture, cell pixels a cell (2 to 64), with a legend on its right. plan
-// lies below, stretched over the grid; nil: white.
-func Render(p Picture, plan image.Image, cell int) (*image.NRGBA, error) {
-	cell = min(max(cell, 2), 64)
-	w, h := p.Grid.Columns*cell, p.Grid.Rows*cell
-	if w <= 0 || h <= 0 || w*h > mostPixels {
-		return nil, fault.E("heatmap.Render", fault.Invalid, "the picture would have no pixels, or more than 50 million", nil).WithFix("draw fewer pixels a cell")
-	}
-	out := image.NewNRGBA(image.Rect(0, 0, w+legendWidth, max(h, 9*legendRow)))
-	draw.Draw(out, out.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
-	stretch(out, image.Rect(0, 0, w, h), plan)
-	shown := make(map[Cell]Level)
+// Sheet is what is drawn of a floor plan: cells in the colours of their levels, outlines
+// and dots.
+type Sheet struct {
+	Grid   Grid
+	Levels map[Cell]Level
+	Hidden bool           // cells without a level are "< 10", and striped
+	Lines  [][][2]float64 // closed outlines, metres
+	Dots   []Dot
+	Title  string // of letters and digits that heatmap can write
+}
+
+// Dot is something on the plan with a number.
+type Dot struct {
+	X, Y  float64 // metres
+	Label string
+	Moved bool
+}
+
+// SheetOf is a published picture.
+func SheetOf(p Picture) Sheet {
+	s := Sheet{Grid: p.Grid, Levels: make(map[Cell]Level), Hidden: true}
 	for i := range p.Blocks {
 		for _, c := range p.Blocks[i].Cells() {
-			shown[c] = p.Blocks[i].Level
+			s.Levels[c] = p.Blocks[i].Level
 		}
 	}
-	for row := range p.Grid.Rows {
-		for column := range p.Grid.Columns {
-			at := image.Rect(column*cell, row*cell, (column+1)*cell, (row+1)*cell)
-			if level, ok := shown[CellAt(row, column)]; ok {
+	return s
+}
+
+// Render draws sheets beside each other, cell pixels a cell (2 to 64), with a legend on
+// their right. plan lies below each, stretched over the grid; nil: white.
+func Render(plan image.Image, cell int, sheets ...Sheet) (*image.NRGBA, error) {
+	cell = min(max(cell, 2), 64)
+	width, height, titled := 0, 0, 0
+	for _, s := range sheets {
+		width, height = width+s.Grid.Columns*cell+legendRow, max(height, s.Grid.Rows*cell)
+		if s.Title != "" {
+			titled = legendRow
+		}
+	}
+	width -= legendRow
+	if width <= 0 || height <= 0 || width*height > mostPixels {
+		return nil, fault.E("heatmap.Render", fault.Invalid, "the picture would have no pixels, or more than 50 million", nil).WithFix("draw fewer pixels a cell")
+	}
+	out := image.NewNRGBA(image.Rect(0, 0, width+legendWidth, max(height+titled, 9*legendRow)))
+	draw.Draw(out, out.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
+	x := 0
+	for _, s := range sheets {
+		write(out, x+4, 8, s.Title)
+		s.draw(out, x, titled, cell, plan)
+		x += s.Grid.Columns*cell + legendRow
+	}
+	legend(out, width+12, len(sheets) > 0 && sheets[0].Hidden)
+	return out, nil
+}
+
+func (s *Sheet) draw(out *image.NRGBA, left, top, cell int, plan image.Image) {
+	all := image.Rect(left, top, left+s.Grid.Columns*cell, top+s.Grid.Rows*cell)
+	stretch(out, all, plan)
+	for row := range s.Grid.Rows {
+		for column := range s.Grid.Columns {
+			at := image.Rect(column*cell, row*cell, (column+1)*cell, (row+1)*cell).Add(all.Min)
+			if level, ok := s.Levels[CellAt(row, column)]; ok {
 				tint(out, at, colourOf(level))
-			} else {
+			} else if s.Hidden {
 				stripe(out, at)
 			}
 		}
 	}
-	legend(out, w+12)
-	return out, nil
+	on := pen{out, all, float64(cell) / CellSize}
+	for _, outline := range s.Lines {
+		for i, from := range outline {
+			on.line(from, outline[(i+1)%len(outline)])
+		}
+	}
+	frame(out, all)
+	for _, d := range s.Dots {
+		on.dot(d)
+	}
 }
 
 // WritePNG writes what Render draws.
-func WritePNG(w io.Writer, p Picture, plan image.Image, cell int) error {
-	m, err := Render(p, plan, cell)
+func WritePNG(w io.Writer, plan image.Image, cell int, sheets ...Sheet) error {
+	m, err := Render(plan, cell, sheets...)
 	if err != nil {
 		return err
 	}
@@ -112,7 +162,7 @@ func stripe(out *image.NRGBA, at image.Rectangle) {
 }
 
 // legend lists the levels, the roomiest first, and what the stripes mean.
-func legend(out *image.NRGBA, x int) {
+func legend(out *image.NRGBA, x int, hidden bool) {
 	write(out, x, 8, "people/m²")
 	for i, level := range Levels {
 		y := (i + 1) * legendRow
@@ -121,20 +171,12 @@ func legend(out *image.NRGBA, x int) {
 		frame(out, swatch)
 		write(out, x+26, y+4, string(level)+" "+bounds(i))
 	}
+	if !hidden {
+		return
+	}
 	y := (len(Levels) + 1) * legendRow
 	swatch := image.Rect(x, y, x+18, y+18)
 	stripe(out, swatch)
 	frame(out, swatch)
 	write(out, x+26, y+4, "<10 devices")
-}
-
-func frame(out *image.NRGBA, r image.Rectangle) {
-	for x := r.Min.X; x < r.Max.X; x++ {
-		out.SetNRGBA(x, r.Min.Y, ink)
-		out.SetNRGBA(x, r.Max.Y-1, ink)
-	}
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		out.SetNRGBA(r.Min.X, y, ink)
-		out.SetNRGBA(r.Max.X-1, y, ink)
-	}
 }

@@ -18,7 +18,7 @@ func TestRender(t *testing.T) {
 	p.Blocks = slices.DeleteFunc(p.Blocks, func(b Block) bool { return b.Zone == "b" }) // as if it were "< 10"
 	plan := image.NewUniform(color.NRGBA{0xff, 0xee, 0xdd, 0xff})
 	var file bytes.Buffer
-	if err := WritePNG(&file, p, subImage{plan}, 12); err != nil {
+	if err := WritePNG(&file, subImage{plan}, 12, SheetOf(p)); err != nil {
 		t.Fatal(err)
 	}
 	if name := os.Getenv("HEATMAP_PNG"); name != "" { // to look at it
@@ -32,10 +32,10 @@ func TestRender(t *testing.T) {
 	if luminance(full) > luminance(pale)/2 {
 		t.Errorf("the full cell is %v, an almost empty one %v", full, pale)
 	}
-	if hidden, none := color.NRGBAModel.Convert(m.At(8*12, 0)), color.NRGBAModel.Convert(m.At(8*12+1, 0)); hidden != color.Color(Hidden) || none != plan.C {
+	if hidden, none := color.NRGBAModel.Convert(m.At(8*12, 8)), color.NRGBAModel.Convert(m.At(8*12+1, 8)); hidden != color.Color(Hidden) || none != plan.C {
 		t.Errorf("a cell without a number is %v and %v, want stripes on the plan", hidden, none)
 	}
-	if _, err := Render(Picture{Grid: Grid{9999, 9999}}, nil, 64); err == nil {
+	if _, err := Render(nil, 64, Sheet{Grid: Grid{9999, 9999}}); err == nil {
 		t.Error("a picture of 4·10¹¹ pixels was drawn")
 	}
 }
