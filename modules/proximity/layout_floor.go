@@ -59,6 +59,7 @@ func (l *Layout) floor(v *Venue, title string, sites []heatmap.Site) *floor {
 	size := max(v.Width, v.Height)
 	f := &floor{Title: title, Plan: drawingOf(v)}
 	f.Plan.Stalls, f.Plan.Beacons = nil, nil
+	f.Plan.Zones = slices.DeleteFunc(f.Plan.Zones, func(z drawnZone) bool { return v.isStall(z.Name) }) // they move with their stalls
 	f.Heat = runsOf(l.levels(heatmap.GridOf(v.Width, v.Height), sites))
 	for i, t := range v.Stalls {
 		at := sites[i]

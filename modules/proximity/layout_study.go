@@ -184,7 +184,7 @@ func (y *study) hourly(sites []heatmap.Site) (matrix [][]float64, ways []heatmap
 	ways = []heatmap.Way{}
 	for a := range matrix {
 		for b, n := range matrix[a] {
-			if n > 0 {
+			if n > 0 && a != b {
 				ways = append(ways, heatmap.Way{From: sites[a].ID, To: sites[b].ID, People: math.Round(n)})
 			}
 		}

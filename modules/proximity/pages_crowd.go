@@ -250,7 +250,7 @@ func (s *Service) fillFlow(ctx context.Context, p *crowdPage) error {
 	for _, w := range f.Ways {
 		p.Ways = append(p.Ways, wayRow{wayEnd(w.From), wayEnd(w.To), fmt.Sprintf("%.0f", w.People)})
 		from, to := p.Venue.zone(w.From), p.Venue.zone(w.To)
-		if from == nil || to == nil {
+		if from == nil || to == nil || from == to {
 			continue
 		}
 		x1, y1 := middle(from.Outline)

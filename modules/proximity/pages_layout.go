@@ -123,6 +123,9 @@ func (l *Layout) places(v *Venue) (rows []placeRow) {
 	for i, t := range v.Stalls {
 		at := func(x, y float64) string { return fmt.Sprintf("%.1f, %.1f", x, y) }
 		row := placeRow{Number: i + 1, Name: t.Name, Before: at(t.X, t.Y), After: "–", Far: "–", People: whole(l.sites[i].People), Pinned: t.Pinned, Idle: unknown[t.Name]}
+		if l.sites[i].People == 0 {
+			row.People = "–"
+		}
 		if l.Better != nil {
 			if to := l.Better.Sites[i]; to.X != t.X || to.Y != t.Y {
 				row.Moved, row.After, row.Far = true, at(to.X, to.Y), whole(math.Hypot(to.X-t.X, to.Y-t.Y))+" m"

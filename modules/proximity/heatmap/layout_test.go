@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 )
 
 func TestBottlenecks(t *testing.T) {
@@ -135,5 +137,30 @@ func TestAnArrangementIsBetterAndKeepsWhatIsPinned(t *testing.T) {
 	}
 	if got := Arrange([]Site{{ID: "a"}, {ID: "b", Pinned: true}}, nil); got != nil {
 		t.Errorf("%+v although nothing can move", got)
+	}
+}
+
+// A way has one product: errands have a stall at one end, and follow each other closely.
+func TestErrandsAreWaysToAndFromStalls(t *testing.T) {
+	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
+	visits := []Visit{
+		{"a", "stage", at(0), at(20)}, {"a", "lawn", at(21), at(40)}, {"a", "bar", at(25), at(30)}, {"a", "stage", at(41), time.Time{}},
+		{"b", "bar", at(0), at(5)}, {"b", "stage", at(30), at(40)}, {"b", "bar", at(39), at(45)}, {"b", "bar", at(46), at(50)},
+	}
+	got := Errands(visits, func(zone string) bool { return zone == "bar" })
+	want := []Move{{"a", "lawn", "bar", at(25)}, {"b", "stage", "bar", at(39)}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v: who left the bar is elsewhere within ten minutes, and two areas are no errand", got, want)
+	}
+	var many []Move
+	for i := range 25 {
+		to := "bar"
+		if i >= 16 {
+			to = "tea"
+		}
+		many = append(many, Move{fmt.Sprint(i), "stage", to, at(i)})
+	}
+	if got := PublishErrands(many, 0.5); len(got.Ways) != 0 || got.Other == nil || *got.Other != 50 {
+		t.Errorf("%+v: nine who drank tea are told by the difference", got)
 	}
 }
