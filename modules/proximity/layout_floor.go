@@ -1,19 +1,12 @@
 package proximity
 
 import (
-	"bytes"
 	"fmt"
-	"image"
-	"image/png"
 	"maps"
 	"math"
-	"net/http"
 	"slices"
 	"strconv"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/proximity/heatmap"
 )
 
@@ -111,27 +104,6 @@ func runsOf(levels map[heatmap.Cell]heatmap.Level) []drawnLevel {
 	return out
 }
 
-// pageLayoutPNG is the arrangement before and, if there is a better one, after.
-func (s *Service) pageLayoutPNG(c echo.Context) error {
-	ctx := c.Request().Context()
-	report, v, err := s.Layout(ctx, c.QueryParam("event"))
-	if err != nil {
-		return err
-	}
-	if !report.Complete {
-		return fault.E("proximity.layout", fault.NotFound, "the ways to the stalls are not known before the event is over", nil).WithFix("come back a quarter of an hour after its end")
-	}
-	plan, err := s.planImage(ctx, &v)
-	if err != nil {
-		return err
-	}
-	sheets := []heatmap.Sheet{report.sheet(&v, "before", report.sites)}
-	if b := report.Better; b != nil {
-		sheets = append(sheets, report.sheet(&v, "after", b.Sites))
-	}
-	return sendPNG(c, report.Event+"-layout.png", plan, cellPixels(&v, len(sheets)), sheets...)
-}
-
 func (l *Layout) sheet(v *Venue, title string, sites []heatmap.Site) heatmap.Sheet {
 	grid := heatmap.GridOf(v.Width, v.Height)
 	s := heatmap.Sheet{Grid: grid, Levels: l.levels(grid, sites), Lines: v.outlines(), Title: title}
@@ -158,20 +130,4 @@ const pictureWide = 1200
 // cellPixels is how large a cell is drawn, so that n plans beside each other are not too wide.
 func cellPixels(v *Venue, n int) int {
 	return int(math.Round(pictureWide * heatmap.CellSize / max(v.Width, v.Height) / math.Sqrt(float64(n))))
-}
-
-// sendPNG draws first, so that what cannot be drawn is an error and no broken file.
-func sendPNG(c echo.Context, name string, plan image.Image, cell int, sheets ...heatmap.Sheet) error {
-	m, err := heatmap.Render(plan, cell, sheets...)
-	if err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
-		return fault.E("proximity.png", fault.Internal, "the picture cannot be written", err)
-	}
-	w := attach(c, "image/png", name)
-	c.Response().Status = http.StatusOK
-	_, err = w.Write(b.Bytes())
-	return err
 }

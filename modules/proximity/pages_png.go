@@ -5,6 +5,7 @@ import (
 	"context"
 	"image"
 	"image/png"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -59,4 +60,41 @@ func (s *Service) planImage(ctx context.Context, v *Venue) (image.Image, error) 
 		return nil, nil //nolint:nilerr // a damaged plan leaves the sheet white
 	}
 	return plan, nil
+}
+
+// pageLayoutPNG is the arrangement before and, if there is a better one, after.
+func (s *Service) pageLayoutPNG(c echo.Context) error {
+	ctx := c.Request().Context()
+	report, v, err := s.Layout(ctx, c.QueryParam("event"))
+	if err != nil {
+		return err
+	}
+	if !report.Complete {
+		return fault.E("proximity.layout", fault.NotFound, "the ways to the stalls are not known before the event is over", nil).WithFix("come back a quarter of an hour after its end")
+	}
+	plan, err := s.planImage(ctx, &v)
+	if err != nil {
+		return err
+	}
+	sheets := []heatmap.Sheet{report.sheet(&v, "before", report.sites)}
+	if b := report.Better; b != nil {
+		sheets = append(sheets, report.sheet(&v, "after", b.Sites))
+	}
+	return sendPNG(c, report.Event+"-layout.png", plan, cellPixels(&v, len(sheets)), sheets...)
+}
+
+// sendPNG draws first, so that what cannot be drawn is an error and no broken file.
+func sendPNG(c echo.Context, name string, plan image.Image, cell int, sheets ...heatmap.Sheet) error {
+	m, err := heatmap.Render(plan, cell, sheets...)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		return fault.E("proximity.png", fault.Internal, "the picture cannot be written", err)
+	}
+	w := attach(c, "image/png", name)
+	c.Response().Status = http.StatusOK
+	_, err = w.Write(b.Bytes())
+	return err
 }
