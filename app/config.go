@@ -44,6 +44,8 @@ type Config struct {
 	Analytics analytics.Config `koanf:"analytics"`
 	Pricing   pricing.Config   `koanf:"pricing"`
 	Proximity proximity.Config `koanf:"proximity"`
+
+	Guide Guide `koanf:"-"` // of a demo; nil: none plays
 }
 
 // HTTP is where and how we answer.

@@ -116,6 +116,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	venues.Jobs(u.queue)
 	houseJobs(u.queue, d)
 	site := u.site(d, personal, notifications, tickets, insights, prices, venues)
+	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights}, guide: cfg.Guide, clock: clock.System{}}
+	site.Pages = append(site.Pages, now.Pages()...)
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}

@@ -17,7 +17,7 @@ func (s *Service) Pages() []web.Route {
 	file := page("GET", "/notifications/:id/deliveries.csv", s.pageDeliveries)
 	file.Timeout = -1 // as long as the download takes
 	return []web.Route{
-		page("GET", "/", s.pageNow),
+		page("GET", "/reach", s.pageReach),
 		page("POST", "/apps/:app/credentials/:service/resume", s.pageResume),
 		page("GET", "/notifications", s.pageNotifications),
 		page("GET", "/notifications/new", s.pageCompose),

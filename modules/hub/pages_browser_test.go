@@ -160,7 +160,7 @@ func TestBrowserCountsTheAudienceWhileTyping(t *testing.T) {
 func TestBrowserFindsPagesAccessible(t *testing.T) {
 	r := newRig(t)
 	b := newBrowser(t, r.Service)
-	b.look("/")
+	b.look("/reach")
 	for i := range 9 {
 		r.phone(push.Services[i%3], i, "", speaks([]string{"de", "ar", "en"}[i/3]), tagged("fan", "stage:main"))
 	}
@@ -172,7 +172,7 @@ func TestBrowserFindsPagesAccessible(t *testing.T) {
 	at := r.clock.Now().Add(time.Hour)
 	later := r.send(Draft{Template: "alert", SendAt: &at, Properties: map[string]any{"title": "Later"}})
 	r.must(r.pauseCredential(t.Context(), "festival", push.FCM, "SENDER_ID_MISMATCH"))
-	for _, path := range []string{"/", "/notifications", "/notifications/" + n.ID.String() + "?installation=apns-0", "/notifications/" + later.ID.String(),
+	for _, path := range []string{"/reach", "/notifications", "/notifications/" + n.ID.String() + "?installation=apns-0", "/notifications/" + later.ID.String(),
 		"/notifications/new", "/installations", "/installations?tags=%26", "/installations/festival/apns-0", "/nothing-here"} {
 		b.look(path)
 	}

@@ -48,11 +48,8 @@ var goldenSamples = []Sample{
 // goldenPages are the views by "<page>-<state>".
 func goldenPages(t *testing.T) map[string]any {
 	t.Helper()
-	none := checklist("https://push.example.org", nil, nil, false, false)
-	busy := nowPage{
-		Alerts: alertsOf([]Credential{{App: "festival", Service: push.APNs, PausedAt: &rigStart, PausedReason: "InvalidProviderToken"}}),
-		Recent: []notificationRow{{ID: goldenID.String(), Subject: "Doors <open>", App: "festival", State: stateDone, Audience: "everyone", At: instant{rigStart}, Total: 1200, Recorded: 1200, Rate: "99.2 %", Done: "100 %"}},
-		Lanes:  laneRows([]LaneState{{App: "festival", Service: push.FCM, Breaker: "open", Probe: &rigStart, Pace: 9999.5}, {App: "festival", Service: push.APNs, Breaker: "closed", Flying: 12}}),
+	busy := reachPage{
+		Lanes: laneRows([]LaneState{{App: "festival", Service: push.FCM, Breaker: "open", Probe: &rigStart, Pace: 9999.5}, {App: "festival", Service: push.APNs, Breaker: "closed", Flying: 12}}),
 	}
 	busy.census([]population{{"apns", StatusActive, "de", 1_200_000}, {"webpush", StatusActive, "fr", 3}, {"fcm", StatusRetired, "de", 9}})
 	sending, done := goldenReport(false), goldenReport(true)
@@ -63,8 +60,7 @@ func goldenPages(t *testing.T) map[string]any {
 	dry.Wrong, dry.Elsewhere, dry.Audience = nil, nil, audienceView{Total: 2, Services: []part{newPart("Apple (APNs)", 2, 2)}}
 	dry.Dry = &dryView{Previews: galleryOf(goldenSamples), Blocked: true, Warnings: []string{"apns default: Hello $(name) is literal"}}
 	return map[string]any{
-		"now-first":            nowPage{Checklist: none},
-		"now-busy":             busy,
+		"reach-busy":           busy,
 		"notifications-none":   notificationsPage{First: true},
 		"notification-sending": notificationPage{progress: progressOf(sending), Audience: audienceWords(sending.Notification.Draft), Sent: instant{rigStart}, Expires: instant{rigStart.Add(24 * time.Hour)}, By: "ana", Previews: galleryOf(goldenSamples[:1])},
 		"notification-done": notificationPage{progress: progressOf(done), Audience: "everyone", Sent: instant{rigStart}, Expires: instant{rigStart.Add(24 * time.Hour)}, Critical: true, Previews: galleryOf(goldenSamples),

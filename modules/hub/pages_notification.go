@@ -51,7 +51,7 @@ type progress struct {
 	Clicked     amount
 	Took        string
 	Pace        string // recorded a second
-	Holding     []alert
+	Holding     []string
 	Services    barTable
 	Locales     barTable
 	Hints       []string
@@ -69,7 +69,7 @@ func progressOf(r Report) progress {
 	}
 	for _, b := range r.Services {
 		if why := r.Holding[push.Service(b.Name)]; why != "" && !p.Finished {
-			p.Holding = append(p.Holding, alert{What: serviceName(push.Service(b.Name)) + " waits: " + why})
+			p.Holding = append(p.Holding, serviceName(push.Service(b.Name))+" waits: "+why)
 		}
 	}
 	return p

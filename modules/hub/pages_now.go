@@ -1,175 +1,64 @@
 package hub
 
 import (
-	"cmp"
+	"context"
 	"fmt"
-	"maps"
-	"net/http"
-	"slices"
+	"time"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
-// nowPage is what the first page shows.
-type nowPage struct {
-	Checklist []todo  // nil once a first notification could go out
-	Next      int     // number of the first step that is not done
-	Alerts    []alert // what needs a person
-	Active    amount
-	Services  []part // active installations
-	Languages []part
-	Statuses  []part // of all installations
-	Recent    []notificationRow
-	Lanes     []laneRow
-}
-
-// A todo is a step of the first run.
-type todo struct {
-	Done     bool
-	What     string
-	Why      string
-	Examples []example
-}
-
-type example struct{ Label, Command string }
-
-// An alert is what a person must look at. Resume is where to post "try again".
-type alert struct{ What, Do, Resume string }
-
-// part is a share of a whole, with a bar.
-type part struct {
-	Name  string
-	Count amount
-	Share string
-	Width float64 // percent
-}
-
-type laneRow struct {
-	App     string
-	Service string
-	Open    bool // the breaker holds messages back
-	Probe   instant
-	Pace    string
-	Flying  amount
-}
-
-// recentCount is how many notifications the first page shows.
+// recentCount is how many notifications the page Now tells of.
 const recentCount = 6
 
-func (s *Service) pageNow(c echo.Context) error {
-	ctx := c.Request().Context()
+// Glance is what the hub has to say on the page Now: what went out, whom it reaches, what
+// refuses it, and the steps to a first notification. site is Usher's own address.
+func (s *Service) Glance(ctx context.Context, site string) (g web.Glance, err error) {
 	apps, err := s.Apps(ctx)
 	if err != nil {
-		return err
+		return g, err
 	}
 	credentials, err := s.allCredentials(ctx)
 	if err != nil {
-		return err
-	}
-	people, err := s.populations(ctx)
-	if err != nil {
-		return err
+		return g, err
 	}
 	recent, _, err := s.Notifications(ctx, "", place{}, recentCount)
 	if err != nil {
-		return err
+		return g, err
 	}
-	p := nowPage{Alerts: alertsOf(credentials), Lanes: laneRows(s.Lanes())}
-	if p.Recent, err = s.rows(ctx, recent); err != nil {
-		return err
+	active, any, err := s.reachable(ctx)
+	if err != nil {
+		return g, err
 	}
-	p.census(people)
-	p.Checklist = checklist(c.Scheme()+"://"+c.Request().Host, apps, credentials, len(people) > 0, len(recent) > 0)
-	for p.Next < len(p.Checklist) && p.Checklist[p.Next].Done {
-		p.Next++
+	out, err := s.outSince(ctx, s.db.Now().Add(-24*time.Hour))
+	if err != nil {
+		return g, err
 	}
-	return c.Render(http.StatusOK, "hub/now", p)
-}
-
-// pageResume ends a credential's pause.
-func (s *Service) pageResume(c echo.Context) error {
-	if _, err := s.ResumeCredential(c.Request().Context(), c.Param("app"), push.Service(c.Param("service"))); err != nil {
-		return err
+	g.Figures = []web.Figure{
+		{Name: web.T("Messages out"), Value: web.T("%v", web.Number(out.Delivered)), Note: web.T("delivered within 24 hours, %s of what was tried", percent(out.Delivered, out.Recorded)), Link: "/notifications"},
+		{Name: web.T("Installations"), Value: web.T("%v", web.Number(active)), Note: web.T("phones and browsers that can be reached"), Link: "/reach"},
 	}
-	return c.Redirect(http.StatusSeeOther, "/")
-}
-
-// census sums the populations three ways.
-func (p *nowPage) census(people []population) {
-	services, languages, statuses := map[string]int64{}, map[string]int64{}, map[string]int64{}
-	var all, active int64
-	for _, q := range people {
-		all += q.Count
-		statuses[q.Status] += q.Count
-		if q.Status == StatusActive {
-			active += q.Count
-			services[q.Service] += q.Count
-			languages[q.Locale] += q.Count
-		}
+	for _, n := range recent {
+		g.News = append(g.News, web.News{At: n.CreatedAt, What: web.T("Notification to %s: %s", audienceWords(n.Draft), subjectOf(n)), Link: "/notifications/" + n.ID.String()})
 	}
-	p.Active = amount(active)
-	p.Services = partsOf(services, active, func(name string) string { return serviceName(push.Service(name)) })
-	p.Statuses = partsOf(statuses, all, func(name string) string { return statusNames[name] })
-	p.Languages = partsOf(languages, active, languageName)
-}
-
-var statusNames = map[string]string{StatusActive: "Active", StatusRetired: "Retired", StatusQuarantined: "Quarantined"}
-
-// maxParts bounds a list of parts; what is left becomes one part, "others".
-const maxParts = 8
-
-// partsOf turns counts into shares of a whole, the largest first.
-func partsOf(counts map[string]int64, whole int64, name func(string) string) []part {
-	keys := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
-	var rest int64
-	var out []part
-	for i, k := range keys {
-		if i >= maxParts-1 && len(keys) > maxParts {
-			rest += counts[k]
-			continue
-		}
-		out = append(out, newPart(name(k), counts[k], whole))
-	}
-	if rest > 0 {
-		out = append(out, newPart(fmt.Sprintf("%d others", len(keys)-len(out)), rest, whole))
-	}
-	return out
-}
-
-func newPart(name string, n, whole int64) part {
-	return part{Name: name, Count: amount(n), Share: percent(n, whole), Width: share(n, whole)}
+	g.Alerts = alertsOf(credentials)
+	g.Steps = checklist(site, apps, credentials, any, len(recent) > 0)
+	return g, nil
 }
 
 // alertsOf lists the credentials that a push service refused, and what to do.
-func alertsOf(credentials []Credential) []alert {
-	var out []alert
+func alertsOf(credentials []Credential) []web.Alert {
+	var out []web.Alert
 	for _, c := range credentials {
 		if c.PausedAt == nil {
 			continue
 		}
-		out = append(out, alert{
-			What:   fmt.Sprintf("%s refuses the credential of app %s: %s. Nothing goes out there, and what waits is kept until it expires.", serviceName(c.Service), c.App, c.PausedReason),
-			Do:     fmt.Sprintf("Store a valid one with PUT /v1/apps/%s/credentials/%s; sending then resumes by itself. If the credential is right and the service was wrong, resume it here.", c.App, c.Service),
-			Resume: fmt.Sprintf("/apps/%s/credentials/%s/resume", c.App, c.Service),
+		out = append(out, web.Alert{
+			What:   web.T("%s refuses the credential of app %s: %s. Nothing goes out there, and what waits is kept until it expires.", serviceName(c.Service), c.App, c.PausedReason),
+			Do:     web.T("Store a valid one with PUT /v1/apps/%s/credentials/%s; sending then resumes by itself. If the credential is right and the service was wrong, resume it here.", c.App, c.Service),
+			Post:   fmt.Sprintf("/apps/%s/credentials/%s/resume", c.App, c.Service),
+			Button: web.T("Resume sending"),
 		})
-	}
-	return out
-}
-
-func laneRows(lanes []LaneState) []laneRow {
-	slices.SortFunc(lanes, func(a, b LaneState) int {
-		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(serviceIndex(a.Service), serviceIndex(b.Service)))
-	})
-	out := make([]laneRow, len(lanes))
-	for i, l := range lanes {
-		out[i] = laneRow{App: l.App, Service: serviceName(l.Service), Open: l.Breaker == "open", Probe: at(l.Probe), Pace: "unlimited", Flying: amount(l.Flying)}
-		if l.Pace > 0 {
-			out[i].Pace = amount(l.Pace).String() + " a second"
-		}
 	}
 	return out
 }

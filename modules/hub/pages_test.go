@@ -88,15 +88,32 @@ func shows(t *testing.T, rec *httptest.ResponseRecorder, status int, texts ...st
 func TestFirstRunLeadsToTheFirstNotification(t *testing.T) {
 	r := newRig(t)
 	e := newSite(t, r.Service)
-	shows(t, visit(e, "/", nil), 200, "Four steps", "/v1/installations/my-first-phone", `<li class="step done">`)
+	steps := func() (done int) {
+		g, err := r.Glance(t.Context(), "https://push.example.org")
+		r.must(err)
+		for _, s := range g.Steps {
+			if s.Done {
+				done++
+			}
+		}
+		return done
+	}
+	if n := steps(); n != 2 {
+		t.Errorf("%d steps are done, want the app and its credentials", n)
+	}
+	shows(t, visit(e, "/reach", nil), 200, "Nobody yet")
 	shows(t, visit(e, "/notifications", nil), 200, "Nothing has been sent yet")
 	r.phone(push.FCM, 1, "", speaks("de"), tagged("fan"))
 	r.send(hello)
 	r.work()
-	rec := visit(e, "/", nil)
-	shows(t, rec, 200, "Doors open", "Active installations", "Android (FCM)", "German")
-	if strings.Contains(rec.Body.String(), "Four steps") {
-		t.Error("the checklist stays after the first notification")
+	shows(t, visit(e, "/reach", nil), 200, "Active installations", "Android (FCM)", "German")
+	if n := steps(); n != 4 {
+		t.Errorf("%d steps are done after the first notification", n)
+	}
+	g, err := r.Glance(t.Context(), "")
+	r.must(err)
+	if g.Figures[0].Value.String() != "1" || g.News[0].What.String() != "Notification to everyone: Doors open" {
+		t.Errorf("%+v", g)
 	}
 }
 
@@ -104,7 +121,11 @@ func TestPausedCredentialAlertsAndResumes(t *testing.T) {
 	r := newRig(t)
 	e := newSite(t, r.Service)
 	r.must(r.pauseCredential(t.Context(), "festival", push.APNs, "InvalidProviderToken"))
-	shows(t, visit(e, "/", nil), 200, `class="alert"`, "InvalidProviderToken", "Resume sending")
+	g, err := r.Glance(t.Context(), "")
+	r.must(err)
+	if len(g.Alerts) != 1 || !strings.Contains(g.Alerts[0].What.String(), "InvalidProviderToken") || g.Alerts[0].Post != "/apps/festival/credentials/apns/resume" {
+		t.Errorf("%+v", g.Alerts)
+	}
 	rec := visit(e, "/apps/festival/credentials/apns/resume", url.Values{})
 	shows(t, rec, 303)
 	if c, err := r.Credential(t.Context(), "festival", push.APNs); err != nil || c.PausedAt != nil {

@@ -87,3 +87,20 @@ func (s *Service) historyOf(ctx context.Context, n Notification, width time.Dura
 	_, err = pgx.ForEachRow(rows, []any{&span, &r.Recorded, &r.Delivered}, func() error { out[span] = r; return nil })
 	return out, db.Classify(op, err)
 }
+
+// reachable counts the active installations, and says whether there is any at all.
+func (s *Service) reachable(ctx context.Context) (active int64, any bool, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT count(*) FILTER (WHERE status = 'active'), count(*) > 0 FROM hub.installation WHERE main`).Scan(&active, &any)
+	return active, any, db.Classify("hub.reachable", err)
+}
+
+// outSince sums up the deliveries of notifications made since.
+func (s *Service) outSince(ctx context.Context, since time.Time) (r reached, err error) {
+	err = s.db.Pool().QueryRow(ctx, `
+		SELECT coalesce(sum(c.total), 0)::bigint, coalesce(sum(t.recorded), 0)::bigint, coalesce(sum(t.delivered), 0)::bigint
+		FROM hub.notification n JOIN hub.chunk c ON c.notification_no = n.no CROSS JOIN LATERAL (
+			SELECT sum(value::bigint) FILTER (WHERE key NOT LIKE $2) AS recorded, sum(value::bigint) FILTER (WHERE key LIKE $3) AS delivered
+			FROM jsonb_each_text(c.tally)) t
+		WHERE n.created_at >= $1`, since, tallyRetried+"|%", stateDelivered+"|%").Scan(&r.Total, &r.Recorded, &r.Delivered)
+	return r, db.Classify("hub.outSince", err)
+}

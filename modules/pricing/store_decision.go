@@ -114,3 +114,9 @@ func (s *Service) Open(ctx context.Context) (out []Decision, err error) {
 	}
 	return out, db.Classify("pricing.Open", err)
 }
+
+// movesSince counts the changes of prices.
+func (s *Service) movesSince(ctx context.Context, since time.Time) (n int64, err error) {
+	err = s.db.ORM(ctx).Model(&Decision{}).Where("outcome = ? AND at >= ?", Changed, since).Count(&n).Error
+	return n, db.Classify("pricing.movesSince", err)
+}

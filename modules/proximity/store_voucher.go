@@ -161,3 +161,9 @@ func markPushed(tx *db.Tx, ids []id.ID) (map[id.ID]bool, error) {
 	_, err = pgx.ForEachRow(rows, []any{&one}, func() error { mine[one] = true; return nil })
 	return mine, db.Classify("proximity.push", err)
 }
+
+// vouchersSince counts those issued since, and how many of them were redeemed.
+func (s *Service) vouchersSince(ctx context.Context, since time.Time) (issued, redeemed int64, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE status = 'redeemed') FROM proximity.voucher WHERE issued_at >= $1`, since).Scan(&issued, &redeemed)
+	return issued, redeemed, db.Classify("proximity.vouchersSince", err)
+}

@@ -8,15 +8,19 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/text/language"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
-// Frame is what the layout sees: the page's own data and who is looking at it. The
-// blocks that a page defines are given Page alone.
+// Frame is what the layout sees: the page's own data, who is looking at it and in
+// which language. The blocks that a page defines are given Page alone.
 type Frame struct {
-	Page   any
-	Caller Caller
+	Page      any
+	Caller    Caller
+	Lang      string
+	Languages []string // that there are
+	Path      string   // of the request: where to come back to
 }
 
 // Renderer draws pages: templates/layout.html, given a Frame, around
@@ -26,16 +30,46 @@ type Frame struct {
 // for. "<module>/<page>#<block>" draws that block alone, for partial updates.
 // Files whose name begins with "_" are parts that every page may use. A folder with a
 // layout.html of its own has its pages drawn in that one instead.
-type Renderer struct{ pages map[string]*template.Template }
+//
+// Templates are written in English; each language that has words/<language>/ gets a set
+// of its own, translated before it is parsed.
+type Renderer struct {
+	sets  map[string]map[string]*template.Template // by language
+	tags  []language.Tag                           // the first is English
+	match language.Matcher
+}
+
+const english = "en"
 
 // NewRenderer parses everything at once, so that a bad template stops the start
-// and not a visitor. funcs are what templates may call. Errors: fault.Internal naming the file.
+// and not a visitor. funcs are what templates may call, beside say (Text). Errors: fault.Internal naming the file.
 func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	const op = "web.NewRenderer"
 	names, err := fs.Glob(files, "templates/*/*.html")
 	if err != nil {
 		return nil, fault.E(op, fault.Internal, "cannot list the templates", err)
 	}
+	spoken, err := readWords(files)
+	if err != nil {
+		return nil, err
+	}
+	r := &Renderer{sets: map[string]map[string]*template.Template{}}
+	for _, w := range append([]*tongue{{lang: english}}, spoken...) {
+		tag, err := language.Parse(w.lang)
+		if err != nil {
+			return nil, fault.E(op, fault.Internal, "words/"+w.lang+" is not named for a language", err)
+		}
+		if r.sets[w.lang], err = parseSet(files, names, funcs, w); err != nil {
+			return nil, err
+		}
+		r.tags = append(r.tags, tag)
+	}
+	r.match = language.NewMatcher(r.tags)
+	return r, nil
+}
+
+// parseSet reads all pages in one language.
+func parseSet(files fs.FS, names []string, funcs template.FuncMap, w *tongue) (map[string]*template.Template, error) {
 	var parts, pages []string
 	own := map[string]string{} // the layouts of folders that have one
 	for _, name := range names {
@@ -48,42 +82,84 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 			pages = append(pages, name)
 		}
 	}
-	layout, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
-		ParseFS(files, append([]string{"templates/layout.html"}, parts...)...)
-	if err != nil {
-		return nil, fault.E(op, fault.Internal, "cannot read the layout", err)
+	layout := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"say": w.say}).Option("missingkey=error")
+	if err := parseInto(layout, files, w, append([]string{"templates/layout.html"}, parts...)...); err != nil {
+		return nil, err
 	}
-	r := &Renderer{pages: map[string]*template.Template{}}
+	set := map[string]*template.Template{}
 	for _, name := range pages {
 		drawn := []string{name}
 		if around, ok := own[path.Dir(name)]; ok {
 			drawn = []string{around, name}
 		}
-		page, err := template.Must(layout.Clone()).ParseFS(files, drawn...)
-		if err != nil {
-			return nil, fault.E(op, fault.Internal, "cannot read "+name, err)
+		page := template.Must(layout.Clone())
+		if err := parseInto(page, files, w, drawn...); err != nil {
+			return nil, err
 		}
-		r.pages[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = page
+		set[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = page
 	}
-	return r, nil
+	return set, nil
+}
+
+func parseInto(t *template.Template, files fs.FS, w *tongue, names ...string) error {
+	for _, name := range names {
+		source, err := fs.ReadFile(files, name)
+		if err == nil {
+			text := string(source)
+			if len(w.texts) > 0 {
+				text = translate(text, w.of)
+			}
+			into := t
+			if base := path.Base(name); base != t.Name() { // New of its own name would empty it
+				into = t.New(base)
+			}
+			_, err = into.Parse(text)
+		}
+		if err != nil {
+			return fault.E("web.NewRenderer", fault.Internal, "cannot read "+name+" in "+w.lang, err)
+		}
+	}
+	return nil
+}
+
+// Language is the one a request gets: what the person chose, what the browser asks for, or English.
+func (r *Renderer) Language(c echo.Context) string {
+	if c == nil {
+		return english
+	}
+	chosen := ""
+	if k, err := c.Cookie(LanguageCookie); err == nil {
+		chosen = k.Value
+	}
+	return choose(r.tags, r.match, chosen, c.Request().Header.Get("Accept-Language"))
+}
+
+// Languages are those that there are, English first.
+func (r *Renderer) Languages() []string {
+	out := make([]string, len(r.tags))
+	for i, t := range r.tags {
+		out[i] = t.String()
+	}
+	return out
 }
 
 // Has reports whether there is such a page.
-func (r *Renderer) Has(name string) bool { return r.pages[name] != nil }
+func (r *Renderer) Has(name string) bool { return r.sets[english][name] != nil }
 
 // Render draws a page or one block of it; c.Render calls it. Nothing is sent
 // when it fails, because echo renders into memory first.
 func (r *Renderer) Render(w io.Writer, name string, data any, c echo.Context) error {
 	const op = "web.Render"
 	name, block, partial := strings.Cut(name, "#")
-	page, ok := r.pages[name]
+	lang := r.Language(c)
+	page, ok := r.sets[lang][name]
 	if !ok {
 		return fault.E(op, fault.Internal, "no page "+name, nil)
 	}
 	if !partial {
-		frame := Frame{Page: data}
+		frame := Frame{Page: data, Lang: lang, Languages: r.Languages()}
 		if c != nil {
-			frame.Caller = CallerOf(c.Request().Context())
+			frame.Caller, frame.Path = CallerOf(c.Request().Context()), c.Request().URL.RequestURI()
 		}
 		block, data = "layout.html", frame
 	}

@@ -1,0 +1,57 @@
+package analytics
+
+import (
+	"context"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+const (
+	nowAlarms = 50 // that are counted
+	nowTold   = 6  // that are told
+	nowFresh  = 15 * time.Minute
+)
+
+// Glance is what analytics has to say on the page Now: what the detectors noticed, and
+// facts that no listener could handle.
+func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error) {
+	alarms, err := s.findAlarms(ctx, series{}, id.Nil, nowAlarms)
+	if err != nil {
+		return g, err
+	}
+	day, fresh := 0, false
+	for i, a := range alarms {
+		if now := s.db.Now(); a.Announced.After(now.Add(-24 * time.Hour)) {
+			day++
+			fresh = fresh || a.Announced.After(now.Add(-nowFresh))
+		}
+		if i < nowTold {
+			g.News = append(g.News, web.News{At: a.Announced, What: a.tell(), Link: seriesLink(series{a.Detector, a.Event, a.Category})})
+		}
+	}
+	g.Figures = []web.Figure{{Name: web.T("Alarms"), Value: web.T("%v", web.Number(day)), Note: web.T("changes of demand noticed within 24 hours"), Link: "/alarms", Urgent: fresh}}
+	parked, err := s.stream.ParkedByListener(ctx)
+	sum := 0
+	for _, n := range parked {
+		sum += n
+	}
+	if sum > 0 {
+		g.Alerts = []web.Alert{{What: web.T("%v facts are parked: a listener could not handle them.", web.Number(sum)),
+			Do: web.T("Look at what is wrong, then replay or discard them."), Link: "/stream/parked"}}
+	}
+	return g, err
+}
+
+// tell is an alarm as news.
+func (a Alarm) tell() web.Text {
+	name := a.Event
+	if a.Category != "" {
+		name += ", " + a.Category
+	}
+	if a.Direction == "up" {
+		return web.T("%s rose: %s (%s)", name, a.what(), a.Detector)
+	}
+	return web.T("%s fell: %s (%s)", name, a.what(), a.Detector)
+}

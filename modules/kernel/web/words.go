@@ -1,0 +1,139 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// Text is something people read that a program puts together: an English sentence
+// with blanks as fmt.Sprintf has them. Templates show it by {{say .X}} in the
+// language of who looks.
+type Text struct {
+	English string
+	Blanks  []any // a Text or Number among them is said in the same language
+}
+
+// T makes a Text.
+func T(english string, blanks ...any) Text { return Text{english, blanks} }
+
+// String says it in English.
+func (t Text) String() string { return t.in(nil) }
+
+// Is reports whether there is anything to say.
+func (t Text) Is() bool { return t.English != "" }
+
+func (t Text) in(w *tongue) string {
+	said := w.of(t.English)
+	if len(t.Blanks) == 0 {
+		return said
+	}
+	filled := make([]any, len(t.Blanks))
+	for i, b := range t.Blanks {
+		switch inner := b.(type) {
+		case Text:
+			b = inner.in(w)
+		case Number:
+			b = inner.in(w)
+		}
+		filled[i] = b
+	}
+	return fmt.Sprintf(said, filled...)
+}
+
+// Number is a whole number with its digits in groups: 1,234 or 1.234.
+type Number int64
+
+// String is the English form.
+func (n Number) String() string { return n.in(nil) }
+
+func (n Number) in(w *tongue) string {
+	s, sign, group := strconv.FormatInt(int64(n), 10), "", w.of(",")
+	if n < 0 {
+		s, sign = s[1:], "-"
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + group + s[i:]
+	}
+	return sign + s
+}
+
+// tongue holds the texts of one language by their English; nil is English itself.
+type tongue struct {
+	lang  string
+	texts map[string]string
+}
+
+func (w *tongue) of(english string) string {
+	if w != nil {
+		if said, ok := w.texts[english]; ok {
+			return said
+		}
+	}
+	return english
+}
+
+// say is what templates call: for a Text, or a word that one of ours stands for.
+func (w *tongue) say(v any) string {
+	switch v := v.(type) {
+	case Text:
+		return v.in(w)
+	case Number:
+		return v.in(w)
+	case string:
+		return w.of(v)
+	}
+	return w.of(fmt.Sprint(v))
+}
+
+// readWords reads words/<language>/<module>.json: {"English": "the other language"}.
+func readWords(files fs.FS) ([]*tongue, error) {
+	const op = "web.readWords"
+	names, err := fs.Glob(files, "words/*/*.json")
+	if err != nil {
+		return nil, fault.E(op, fault.Internal, "cannot list the words", err)
+	}
+	var all []*tongue
+	for _, name := range names { // sorted: a language's files follow each other
+		lang := path.Base(path.Dir(name))
+		if len(all) == 0 || all[len(all)-1].lang != lang {
+			all = append(all, &tongue{lang, map[string]string{}})
+		}
+		raw, err := fs.ReadFile(files, name)
+		if err == nil {
+			err = json.Unmarshal(raw, &all[len(all)-1].texts)
+		}
+		if err != nil {
+			return nil, fault.E(op, fault.Internal, "cannot read "+name, err)
+		}
+	}
+	return all, nil
+}
+
+// LanguageCookie keeps the language that a person chose for the dashboard.
+const LanguageCookie = "usher_language"
+
+// choose picks one of our languages by tags or Accept-Language headers; the first of
+// them that names one decides, and English is for everybody else.
+func choose(tags []language.Tag, match language.Matcher, wanted ...string) string {
+	for _, w := range wanted {
+		if w == "" || len(w) > 200 {
+			continue
+		}
+		asked, _, err := language.ParseAcceptLanguage(w)
+		if err != nil || len(asked) == 0 {
+			continue
+		}
+		if _, i, sure := match.Match(asked...); sure > language.No {
+			return strings.ToLower(tags[i].String())
+		}
+	}
+	return english
+}

@@ -1,0 +1,48 @@
+package sales
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/usherhq/usher/modules/kernel/money"
+	"github.com/usherhq/usher/modules/kernel/web"
+)
+
+// nowEvents bounds the events that the page Now sums up.
+const nowEvents = 500
+
+// Glance is what sales has to say on the page Now: tickets and revenue of the events to
+// come and those of today, and how many people went in.
+func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error) {
+	from := s.db.Now().Add(-24 * time.Hour)
+	events, _, err := s.Events(ctx, EventQuery{From: &from, Limit: nowEvents})
+	if err != nil {
+		return g, err
+	}
+	var sold, held, capacity int
+	for i := range events {
+		if events[i].Sandbox {
+			continue
+		}
+		for _, c := range events[i].Categories {
+			sold, held, capacity = sold+c.Sold, held+c.Held, capacity+c.Capacity
+		}
+	}
+	sums, err := s.sumsOf(ctx, events, s.db.Now().Add(-time.Hour))
+	if err != nil {
+		return g, err
+	}
+	g.Figures = append(g.Figures, web.Figure{Name: web.T("Tickets sold"), Value: web.T("%v", web.Number(sold)), Link: "/events",
+		Note: web.T("of %v; %v in carts, %v sold in the last hour", web.Number(capacity), web.Number(held), web.Number(sums.hour))})
+	for _, currency := range slices.Sorted(maps.Keys(sums.revenue)) {
+		g.Figures = append(g.Figures, web.Figure{Name: web.T("Revenue"), Value: web.T(money.Money{Minor: sums.revenue[currency], Currency: currency}.String()), Link: "/events",
+			Note: web.T("%s of it in the last hour", money.Money{Minor: sums.last[currency], Currency: currency}.String())})
+	}
+	g.Figures = append(g.Figures, web.Figure{Name: web.T("Checked in"), Value: web.T("%v", web.Number(sums.in)), Note: web.T("tickets that were let in at a door"), Link: "/events"})
+	all, _, err := s.Events(ctx, EventQuery{Limit: 1})
+	g.Steps = []web.Step{{Done: len(all) > 0, What: web.T("Make your first event"), Link: "/events/new",
+		Why: web.T("An event has a day, a place and categories with a price and a capacity. It is a draft until you publish it.")}}
+	return g, err
+}
