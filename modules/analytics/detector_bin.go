@@ -1,10 +1,8 @@
 package analytics
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -118,15 +116,9 @@ func (w *watched) rate(doc filter.Document) (float64, bool) {
 	return s.Compound, s.Label != sentiment.Unknown
 }
 
-// documentOf is a fact as filters see it; data that does not decode is no data.
+// documentOf is a fact as filters see it.
 func documentOf(f stream.Fact) filter.Document {
-	d := filter.Document{Type: f.Type, Key: f.Key, Source: f.Source}
-	dec := json.NewDecoder(bytes.NewReader(f.Data))
-	dec.UseNumber()
-	if err := dec.Decode(&d.Data); err != nil {
-		d.Data = nil
-	}
-	return d
+	return filter.Document{Type: f.Type, Key: f.Key, Source: f.Source, Data: f.Data}
 }
 
 // storable keeps out what a text column cannot hold, and names too long to be names.

@@ -62,7 +62,7 @@ func (s *Service) postCart(c echo.Context) error {
 		return keyed(err)
 	}
 	q := Quote{Cart: cart.ID, Event: in.Event, Currency: p.Currency, Lines: cart.Lines, Expires: cart.ExpiresAt}
-	return answer(c, replayed, cartAnswer{Cart: cart, Quote: s.quotes.sign(q), TotalMinor: q.Total(), Currency: p.Currency,
+	return answer(c, replayed, &cartAnswer{Cart: cart, Quote: s.quotes.sign(q), TotalMinor: q.Total(), Currency: p.Currency,
 		Seconds: math.Max(0, cart.ExpiresAt.Sub(s.db.Now()).Seconds())})
 }
 
@@ -119,7 +119,7 @@ type sold struct {
 	Tickets string `json:"tickets_url"`
 }
 
-func (s *Service) sold(c echo.Context, o Order) sold { return sold{o, s.ticketsURL(s.origin(c), o.ID)} }
+func (s *Service) sold(c echo.Context, o Order) *sold { return &sold{o, s.ticketsURL(s.origin(c), o.ID)} }
 
 // ticketsURL is the buyer's way to his tickets: whoever has it may see and hand them on.
 func (s *Service) ticketsURL(origin string, order id.ID) string {
@@ -136,7 +136,7 @@ func (s *Service) purchase(c echo.Context, in choice) (Purchase, error) {
 	if p.Key, err = web.RepeatKey(c); err != nil {
 		return p, err
 	}
-	if p.Asked, err = json.Marshal(in); err != nil {
+	if p.Asked, err = in.canonical(); err != nil {
 		return p, fault.BadField("sales.purchase", "buyer", "is no JSON object", `such as {"name": "Ana", "email": "ana@example.org"}`)
 	}
 	if len(in.Buyer) > maxBuyer || len(in.Buyer) > 0 && in.Buyer[0] != '{' {
@@ -155,11 +155,15 @@ func (s *Service) purchase(c echo.Context, in choice) (Purchase, error) {
 const maxBuyer = 4 << 10
 
 // answer answers an order or cart; a repetition says so.
-func answer(c echo.Context, replayed bool, v any) error {
+func answer(c echo.Context, replayed bool, v interface{ appendJSON([]byte) ([]byte, error) }) error {
 	if replayed {
 		c.Response().Header().Set("Idempotent-Replayed", "true")
 	}
-	return c.JSON(http.StatusCreated, v)
+	body, err := v.appendJSON(make([]byte, 0, 1024))
+	if err != nil {
+		return fault.E("sales.answer", fault.Internal, "the answer is no JSON", err)
+	}
+	return c.JSONBlob(http.StatusCreated, append(body, '\n'))
 }
 
 // keyed answers a key that was used for something else as the API does everywhere: 422.

@@ -100,8 +100,7 @@ func (s *Service) postCheckout(c echo.Context) error {
 		URL     string   `json:"redirect_url,omitempty"`
 	}
 	if done.Order != nil {
-		v := s.sold(c, *done.Order)
-		answer.Order = &v
+		answer.Order = s.sold(c, *done.Order)
 	}
 	if done.Payment != nil {
 		v := s.paidFor(done.Payment, s.origin(c))

@@ -16,7 +16,8 @@ const (
 	tillQueue   = 4096 // requests that may wait; beyond, buyers are asked to come again
 	tillWorkers = 2    // while one commits, the other writes
 	tillTime    = 20 * time.Second
-	scarce      = 5 // batches of capacity below which the exact path is taken at once
+	tillMemory  = 1 << 14 // orders remembered by key, twice: seconds of a rush, some 30 MB
+	scarce      = 5       // batches of capacity below which the exact path is taken at once
 )
 
 // till sells. It is a group commit: a worker takes whatever waits, with no timer,
@@ -38,7 +39,7 @@ type till struct {
 }
 
 func newTill(d *db.DB, log *slog.Logger) *till {
-	t := &till{store: store{d}, log: log, queue: make(chan *ask, tillQueue), left: newShelf(d.Now), known: newMemory(1 << 17)}
+	t := &till{store: store{d}, log: log, queue: make(chan *ask, tillQueue), left: newShelf(d.Now), known: newMemory(tillMemory)}
 	for range tillWorkers {
 		t.done.Go(t.work)
 	}

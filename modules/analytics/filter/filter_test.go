@@ -1,23 +1,23 @@
 package filter
 
 import (
+	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"pgregory.net/rapid"
 )
 
 func document(t testing.TB, data string) Document {
 	t.Helper()
-	d := Document{Type: "sale.completed", Key: "order-1", Source: "till-2"}
-	dec := json.NewDecoder(strings.NewReader(data))
-	dec.UseNumber()
-	if err := dec.Decode(&d.Data); err != nil {
-		t.Fatal(err)
+	if !json.Valid([]byte(data)) {
+		t.Fatalf("%s is no JSON", data)
 	}
-	return d
+	return Document{Type: "sale.completed", Key: "order-1", Source: "till-2", Data: []byte(data)}
 }
 
 const sale = `{"total": 51.5, "channel": "app", "first name": "Ana", "vip": true, "none": null, "big": 9007199254740993,
@@ -177,11 +177,66 @@ func FuzzParse(f *testing.F) {
 		if err != nil || again.String() != canonical {
 			t.Fatalf("%q is written as %q, which reads as %v, %v", text, canonical, again, err)
 		}
-		d := Document{Type: "t", Key: text, Source: "s"}
-		dec := json.NewDecoder(strings.NewReader(data))
-		dec.UseNumber()
-		if dec.Decode(&d.Data) == nil && e.Match(d) != again.Match(d) {
+		d := Document{Type: "t", Key: text, Source: "s", Data: []byte(data)}
+		if json.Valid(d.Data) && e.Match(d) != again.Match(d) {
 			t.Fatalf("%q and %q judge %q differently", text, canonical, data)
+		}
+	})
+}
+
+// What a path finds without decoding the whole is what it finds in the whole decoded.
+func TestFindIsAsInTheWhole(t *testing.T) {
+	name := rapid.SampledFrom([]string{"a", "b", "a.b", "ü", "a*", "", "#", "@this", "0"})
+	var value *rapid.Generator[any]
+	value = rapid.Custom(func(r *rapid.T) any {
+		switch rapid.IntRange(0, 6).Draw(r, "kind") {
+		case 0:
+			return nil
+		case 1:
+			return rapid.Bool().Draw(r, "bool")
+		case 2:
+			return json.Number(rapid.SampledFrom([]string{"0", "-1.50", "9007199254740993", "1e3"}).Draw(r, "number"))
+		case 3:
+			return rapid.String().Draw(r, "text")
+		case 4:
+			return rapid.SliceOfN(value, 0, 3).Draw(r, "list")
+		}
+		return rapid.MapOfN(name, value, 0, 3).Draw(r, "object")
+	})
+	rapid.Check(t, func(r *rapid.T) {
+		data, err := json.Marshal(value.Draw(r, "data"))
+		if err != nil {
+			r.Skip(err)
+		}
+		var whole, want any
+		dec := json.NewDecoder(bytes.NewReader(data))
+		dec.UseNumber()
+		if err := dec.Decode(&whole); err != nil {
+			r.Fatal(err)
+		}
+		p, there := Path{}, true
+		want = whole
+		for range rapid.IntRange(0, 3).Draw(r, "depth") {
+			s := segment{name: name.Draw(r, "name"), index: rapid.IntRange(-1, 2).Draw(r, "index")}
+			p.segments = append(p.segments, s)
+			switch at := want.(type) {
+			case []any:
+				there = there && s.index >= 0 && s.index < len(at)
+				want = nil
+				if there {
+					want = at[s.index]
+				}
+			case map[string]any:
+				var is bool
+				want, is = at[s.name]
+				there = there && is && s.index < 0
+			default:
+				there = false
+			}
+		}
+		got, ok := p.Find(Document{Data: data})
+		if ok != there || ok && !reflect.DeepEqual(got, want) {
+			r.Fatalf("%s in %s: %#v, %v; want %#v, %v", p, data, got, ok, want, there)
 		}
 	})
 }

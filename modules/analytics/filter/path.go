@@ -11,14 +11,17 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
-// Document is a fact as filters see it. Data is what encoding/json decodes into
-// an any, numbers as json.Number.
+// Document is a fact as filters see it. Data is JSON, known to be valid: PostgreSQL's
+// own. Only what a path names of it is ever decoded; most facts are large and most
+// paths short.
 type Document struct {
 	Type, Key, Source string
-	Data              any
+	Data              []byte
 }
 
 // Limits of one path.
@@ -153,25 +156,48 @@ func (p Path) Find(d Document) (value any, ok bool) {
 	case "source":
 		return d.Source, true
 	}
-	value = d.Data
+	at := gjson.ParseBytes(d.Data)
 	for _, s := range p.segments {
-		if s.index >= 0 {
-			list, is := value.([]any)
-			if !is || s.index >= len(list) {
-				return nil, false
-			}
-			value = list[s.index]
-			continue
-		}
-		object, is := value.(map[string]any)
-		if !is {
-			return nil, false
-		}
-		if value, is = object[s.name]; !is {
+		if at = s.of(at); !at.Exists() {
 			return nil, false
 		}
 	}
-	return value, true
+	return decoded(at)
+}
+
+// of is the member or element that the segment names; one that does not exist if there is none.
+func (s segment) of(v gjson.Result) (found gjson.Result) {
+	if s.index >= 0 && !v.IsArray() || s.index < 0 && !v.IsObject() {
+		return found
+	}
+	i := -1
+	v.ForEach(func(name, value gjson.Result) bool {
+		i++
+		if s.index >= 0 && i == s.index || s.index < 0 && name.String() == s.name {
+			found = value
+			return false
+		}
+		return true
+	})
+	return found
+}
+
+// decoded is a value as encoding/json would decode it into an any, numbers as json.Number.
+func decoded(v gjson.Result) (value any, ok bool) {
+	switch v.Type {
+	case gjson.String:
+		return v.Str, true
+	case gjson.Number:
+		return json.Number(v.Raw), true
+	case gjson.True, gjson.False:
+		return v.Bool(), true
+	case gjson.Null:
+		return nil, v.Exists()
+	}
+	dec := json.NewDecoder(strings.NewReader(v.Raw))
+	dec.UseNumber()
+	err := dec.Decode(&value)
+	return value, err == nil
 }
 
 // Number is the value at the path as a finite number; ok is false where there is none.

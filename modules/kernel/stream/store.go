@@ -143,7 +143,7 @@ func lockCursor(tx *db.Tx, listener string, p int16) (c cursor, locked bool, err
 const factColumns = `partition, xid, id, type, key, source, source_id, time, received_at, data`
 
 func scanFact(r pgx.CollectableRow) (f Fact, err error) {
-	err = r.Scan(&f.Partition, &f.XID, &f.ID, &f.Type, &f.Key, &f.Source, &f.SourceID, &f.Time, &f.ReceivedAt, &f.Data)
+	err = r.Scan(&f.Partition, &f.XID, &f.ID, &f.Type, &f.Key, &f.Source, &f.SourceID, &f.Time, &f.ReceivedAt, (*[]byte)(&f.Data)) // as bytes: pgx would have a RawMessage checked again
 	f.Time, f.ReceivedAt = f.Time.UTC(), f.ReceivedAt.UTC()
 	return f, err
 }

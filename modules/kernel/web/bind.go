@@ -51,11 +51,21 @@ func Bind[T any](c echo.Context) (T, error) {
 	if err != nil {
 		return v, err
 	}
+	if q, ok := any(&v).(Quick); ok {
+		if q.ReadJSON(body) {
+			return v, Check(op, v, "json")
+		}
+		v = *new(T)
+	}
 	if err := Decode(body, &v); err != nil {
 		return v, err
 	}
 	return v, Check(op, v, "json")
 }
+
+// Quick is a body that reads its ordinary form by itself, without reflection, where
+// that is worth it. false: the long way must read it, or say what is wrong.
+type Quick interface{ ReadJSON(body []byte) bool }
 
 func isJSON(contentType string) bool {
 	if contentType == "application/json" {

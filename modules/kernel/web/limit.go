@@ -2,9 +2,10 @@ package web
 
 import (
 	"container/list"
-	"fmt"
 	"math"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -118,13 +119,26 @@ func (l *Limiter) charge(c echo.Context, shop bool) error {
 	window := math.Ceil(float64(r.Burst) / r.PerSecond) // an empty bucket is full again after this
 	full := math.Ceil(float64(r.Burst-left) / r.PerSecond)
 	h := c.Response().Header()
-	h.Set("RateLimit-Policy", fmt.Sprintf(`"%s";q=%d;w=%.0f`, policy, r.Burst, window))
-	h.Set("RateLimit", fmt.Sprintf(`"%s";r=%d;t=%.0f`, policy, left, full))
+	h[limitPolicy] = []string{limitValue(policy, ";q=", r.Burst, ";w=", window)}
+	h[limitState] = []string{limitValue(policy, ";r=", left, ";t=", full)}
 	if wait > 0 {
 		return fault.E("web.Limiter", fault.Limited, "too many requests", nil).
 			WithFix("slow down; send many things in one request where there is a batch form").After(wait)
 	}
 	return nil
+}
+
+// The headers' names as net/http keeps them.
+var (
+	limitPolicy = http.CanonicalHeaderKey("RateLimit-Policy")
+	limitState  = http.CanonicalHeaderKey("RateLimit")
+)
+
+// limitValue writes a structured field: a name with two parameters.
+func limitValue(name, tokens string, n int, seconds string, s float64) string {
+	b := append(append(append(make([]byte, 0, 48), '"'), name...), '"')
+	b = strconv.AppendInt(append(b, tokens...), int64(n), 10)
+	return string(strconv.AppendInt(append(b, seconds...), int64(s), 10))
 }
 
 // network is what one subscriber holds: a single IPv4 address, a /64 of IPv6.
