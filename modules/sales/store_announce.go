@@ -9,7 +9,7 @@ import (
 )
 
 // announce puts the round's orders and new carts into the stream: a fact an event and sort.
-func announce(tx *db.Tx, round []*ask) error {
+func announce(b *db.Batch, round []*ask) error {
 	placed, opened := map[id.ID]*facts.OrdersPlaced{}, map[id.ID]*facts.CartsOpened{}
 	var all []db.Fact // in the order in which the events came
 	for _, a := range round {
@@ -18,7 +18,7 @@ func announce(tx *db.Tx, round []*ask) error {
 		case a.sells():
 			f := placed[event]
 			if f == nil {
-				f = &facts.OrdersPlaced{Event: event, At: tx.Now(), Orders: make([]facts.OrderPlaced, 0, len(round))}
+				f = &facts.OrdersPlaced{Event: event, At: b.Now(), Orders: make([]facts.OrderPlaced, 0, len(round))}
 				placed[event], all = f, append(all, f)
 			}
 			f.Count, f.Qty, f.Total = f.Count+1, f.Qty+a.order.Qty, f.Total+a.order.TotalMinor
@@ -26,14 +26,14 @@ func announce(tx *db.Tx, round []*ask) error {
 		case a.kind == askHold:
 			f := opened[event]
 			if f == nil {
-				f = &facts.CartsOpened{Event: event, At: tx.Now(), Carts: make([]facts.CartLines, 0, len(round))}
+				f = &facts.CartsOpened{Event: event, At: b.Now(), Carts: make([]facts.CartLines, 0, len(round))}
 				opened[event], all = f, append(all, f)
 			}
 			f.Count++
 			f.Carts = append(f.Carts, facts.CartLines{Cart: a.cart, Lines: soldLines(a.lines)})
 		}
 	}
-	return emit(tx, all)
+	return emit(b, all)
 }
 
 func soldLines(lines []Line) []facts.SoldLine {
@@ -87,9 +87,9 @@ func sellsOf(round []*ask, category id.ID) bool {
 	return false
 }
 
-func emit(tx *db.Tx, all []db.Fact) error {
+func emit(to interface{ Emit(db.Fact) error }, all []db.Fact) error {
 	for _, f := range all {
-		if err := tx.Emit(f); err != nil {
+		if err := to.Emit(f); err != nil {
 			return err
 		}
 	}

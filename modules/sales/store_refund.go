@@ -129,7 +129,7 @@ func voidNumbers(tx *db.Tx, order id.ID, ns []int) error {
 func changeStock(tx *db.Tx, need []need) (left []remaining, err error) {
 	b := &pgx.Batch{}
 	for _, n := range need {
-		queueChange(b, n, &left)
+		queueChange(b, changeStockSQL, n, &left)
 	}
 	return left, db.Classify("sales.RefundOrder", tx.Conn().SendBatch(tx.Ctx(), b).Close())
 }

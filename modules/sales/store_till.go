@@ -17,30 +17,25 @@ import (
 // store is the SQL over the schema sales.
 type store struct{ db *db.DB }
 
-// errObjection says that a hopeful batch was wrong about a cart: it is done exactly.
-var errObjection = errors.New("a cart is not as it was hoped")
-
 // objection reports whether the database's guards stopped a batch, so that the
 // exact path must sort it out.
 func objection(err error) bool {
-	if errors.Is(err, errObjection) {
-		return true
-	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "23514" || pg.Code == "23505" || pg.Code == "40P01")
 }
 
-// hope writes a round as if every ask were new and every ticket there.
-func (s store) hope(ctx context.Context, round []*ask, need []need) (verdicts []verdict, left []remaining, err error) {
-	err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
-		verdicts = make([]verdict, len(round))
-		left, err = s.write(tx, round, verdicts, need)
-		return err
-	})
+// hope writes a round as if every ask were new and every ticket there: one message
+// to the server, which is a transaction of its own.
+func (s store) hope(ctx context.Context, round []*ask, need []need) ([]verdict, []remaining, error) {
+	b, verdicts := s.db.NewBatch(), make([]verdict, len(round))
+	left, err := queueRound(b, round, verdicts, need, hopeStockSQL)
 	if err != nil {
 		return nil, nil, err
 	}
-	return verdicts, left, nil
+	if err := s.db.Send(ctx, b); err != nil {
+		return nil, nil, err
+	}
+	return verdicts, *left, nil
 }
 
 // exact locks the stock, looks up repeats and carts, gives tickets out in the
@@ -80,7 +75,7 @@ func (s store) settle(tx *db.Tx, round []*ask) ([]verdict, []remaining, error) {
 		}
 	}
 	some := make([]verdict, len(granted))
-	left, err := s.write(tx, granted, some, sum(granted))
+	left, err := s.write(tx, granted, some)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,6 +86,19 @@ func (s store) settle(tx *db.Tx, round []*ask) ([]verdict, []remaining, error) {
 		left = append(left, remaining{stock: stock, left: n})
 	}
 	return verdicts, left, nil
+}
+
+// write writes what is granted, and tells of the categories whose last ticket it was.
+func (s store) write(tx *db.Tx, granted []*ask, verdicts []verdict) ([]remaining, error) {
+	b := tx.NewBatch()
+	left, err := queueRound(b, granted, verdicts, sum(granted), changeStockSQL)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Send(b); err != nil {
+		return nil, err
+	}
+	return *left, announceEnd(tx, granted, *left)
 }
 
 // grant decides one ask; what it gets is taken from free.

@@ -1,12 +1,13 @@
 package sales
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -31,16 +32,25 @@ const insertHoldsSQL = `INSERT INTO sales.hold (cart, category, qty, unit_minor,
 	RETURNING cart, expires_at`
 
 // deleteHoldsSQL takes only rows that hold just what the cart says, so that the
-// stock changes by what was kept back.
-const deleteHoldsSQL = `DELETE FROM sales.hold h
-	USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[]) AS w (cart, category, qty, seats, also, also_qty)
-	WHERE h.cart = w.cart AND h.category = w.category AND h.qty = w.qty
-		AND h.seats IS NOT DISTINCT FROM string_to_array(w.seats, ' ')::uuid[]
-		AND h.also IS NOT DISTINCT FROM string_to_array(w.also, ' ')::uuid[]
-		AND h.also_qty IS NOT DISTINCT FROM string_to_array(w.also_qty, ' ')::int[]`
+// stock changes by what was kept back, and objects unless all of them are there.
+const deleteHoldsSQL = `WITH gone AS (
+		DELETE FROM sales.hold h
+		USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[]) AS w (cart, category, qty, seats, also, also_qty)
+		WHERE h.cart = w.cart AND h.category = w.category AND h.qty = w.qty
+			AND h.seats IS NOT DISTINCT FROM string_to_array(w.seats, ' ')::uuid[]
+			AND h.also IS NOT DISTINCT FROM string_to_array(w.also, ' ')::uuid[]
+			AND h.also_qty IS NOT DISTINCT FROM string_to_array(w.also_qty, ' ')::int[]
+		RETURNING 1)
+	SELECT sales.insist(count(*) = cardinality($1::uuid[])) FROM gone`
 
 const changeStockSQL = `UPDATE sales.stock SET sold = sold + $2, held = held + $3 WHERE id = $1
 	RETURNING event, capacity - sold - held, held`
+
+// hopeStockSQL changes stock where something stays left: the last tickets are for the
+// exact path, which tells that they are sold.
+const hopeStockSQL = `WITH s AS (` + changeStockSQL + ` AS held_left)
+	SELECT event, left_over, held_left FROM (SELECT 1) one LEFT JOIN s AS s (event, left_over, held_left) ON true
+	WHERE sales.insist(event IS NOT NULL AND (left_over > 0 OR held_left > 0))`
 
 // columns hold a round as unnest takes it.
 type columns struct {
@@ -137,66 +147,57 @@ func (l *Line) further() (also, qty *string) {
 	return &a, &q
 }
 
-// write writes a round in one message to the server, the stock last.
-func (s store) write(tx *db.Tx, round []*ask, verdicts []verdict, need []need) ([]remaining, error) {
+// queueRound queues a round, announced first and the stock last, for which hot rows
+// are locked as late as can be. change is the SQL that changes one stock.
+func queueRound(b *db.Batch, round []*ask, verdicts []verdict, need []need, change string) (*[]remaining, error) {
+	left := &[]remaining{}
 	if len(round) == 0 {
-		return nil, nil
+		return left, nil
 	}
-	if err := announce(tx, round); err != nil {
+	if err := announce(b, round); err != nil {
 		return nil, err
 	}
-	var c columns
 	for i, a := range round {
-		a.order.CreatedAt = tx.Now()
+		a.order.CreatedAt = b.Now()
 		verdicts[i].order = a.order
+	}
+	var c columns
+	// By key, so that two rounds with the same keys wait for each other, not in a circle.
+	for _, a := range slices.SortedFunc(slices.Values(round), func(x, y *ask) int { return bytes.Compare(x.key[:], y.key[:]) }) {
 		c.add(a)
 	}
-	b := &pgx.Batch{}
-	if len(c.id) > 0 {
-		b.Queue(insertOrdersSQL, c.id, c.event, c.key, c.body, c.qty, c.total, c.currency, c.buyer, c.person, tx.Now())
-		b.Queue(insertTicketsSQL, c.tickets.order, c.tickets.first, c.tickets.last, c.tickets.category, c.tickets.unit, c.tickets.seats)
-	}
-	if n := len(c.gone.cart); n > 0 {
-		b.Queue(deleteHoldsSQL, c.gone.cart, c.gone.category, c.gone.qty, c.gone.seats, c.gone.also, c.gone.alsoQty).Exec(func(tag pgconn.CommandTag) error {
-			if int(tag.RowsAffected()) != n {
-				return errObjection
-			}
-			return nil
-		})
-	}
+	c.queue(b)
 	if len(c.holds.cart) > 0 {
 		b.Queue(insertHoldsSQL, c.holds.cart, c.holds.category, c.holds.qty, c.holds.unit, c.holds.left, c.holds.seats, c.holds.also, c.holds.alsoQty, c.holds.body).
 			Query(func(rows pgx.Rows) error { return readExpiry(rows, round, verdicts) })
 	}
-	left := make([]remaining, 0, len(need))
 	for _, n := range need {
-		queueChange(b, n, &left)
+		queueChange(&b.Batch, change, n, left)
 	}
-	if err := tx.Conn().SendBatch(tx.Ctx(), b).Close(); err != nil {
-		return nil, err
+	return left, nil
+}
+
+// queue queues what is sold and what carts held.
+func (c *columns) queue(b *db.Batch) {
+	if len(c.id) > 0 {
+		b.Queue(insertOrdersSQL, c.id, c.event, c.key, c.body, c.qty, c.total, c.currency, c.buyer, c.person, b.Now())
+		b.Queue(insertTicketsSQL, c.tickets.order, c.tickets.first, c.tickets.last, c.tickets.category, c.tickets.unit, c.tickets.seats)
 	}
-	return left, announceEnd(tx, round, left)
+	if len(c.gone.cart) > 0 {
+		b.Queue(deleteHoldsSQL, c.gone.cart, c.gone.category, c.gone.qty, c.gone.seats, c.gone.also, c.gone.alsoQty)
+	}
 }
 
 // queueChange queues the change of one stock, and notes what is left of it.
-func queueChange(b *pgx.Batch, n need, left *[]remaining) {
-	b.Queue(changeStockSQL, n.stock, n.sold, n.held).QueryRow(func(row pgx.Row) error {
+func queueChange(b *pgx.Batch, change string, n need, left *[]remaining) {
+	b.Queue(change, n.stock, n.sold, n.held).QueryRow(func(row pgx.Row) error {
 		r := remaining{stock: n.stock}
 		if err := row.Scan(&r.event, &r.left, &r.held); err != nil {
-			return noStock(err)
+			return err
 		}
 		*left = append(*left, r)
 		return nil
 	})
-}
-
-// noStock tells a category that does not exist from a failure: the exact path
-// names whose it is.
-func noStock(err error) error {
-	if err == pgx.ErrNoRows { //nolint:errorlint // Scan returns it as it is
-		return errObjection
-	}
-	return err
 }
 
 func readExpiry(rows pgx.Rows, round []*ask, verdicts []verdict) error {

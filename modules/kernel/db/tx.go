@@ -110,20 +110,11 @@ func PartitionOf(key string) int16 {
 
 // Emit announces a fact: it becomes part of this transaction.
 func (t *Tx) Emit(f Fact) error {
-	const op = "db.Emit"
-	data, err := json.Marshal(f)
-	if err != nil {
-		return fault.E(op, fault.Internal, "cannot write the fact", err)
+	b := t.NewBatch()
+	if err := b.Emit(f); err != nil {
+		return err
 	}
-	p := PartitionOf(f.FactKey())
-	_, err = t.conn.Exec(t.ctx, `INSERT INTO stream.log (day, partition, type, key, source, source_id, time, received_at, data)
-		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, $7, $5, $1, $1, $6)`,
-		t.now, p, f.FactType(), f.FactKey(), id.New().String(), data, OwnSource)
-	if err != nil {
-		return Classify(op, err)
-	}
-	t.Announce(p)
-	return nil
+	return Classify("db.Emit", t.Send(b))
 }
 
 // Announce says that the transaction has written rows of these partitions to the

@@ -1,0 +1,66 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+// Batch is statements and facts that go to the server in one message, one
+// transaction of its own when DB.Send sends it: all of it happens or nothing.
+// Nothing can be decided in between; what must hold is for the statements'
+// guards to say (CHECK, UNIQUE, a function that raises). For a hot path it spares
+// three of four journeys to the server.
+type Batch struct {
+	pgx.Batch
+	now   time.Time
+	facts []int16 // partitions to wake after commit
+}
+
+// NewBatch is an empty batch of this instant.
+func (d *DB) NewBatch() *Batch { return &Batch{now: d.clock.Now()} }
+
+// NewBatch is an empty batch of the transaction's instant, for Tx.Send.
+func (t *Tx) NewBatch() *Batch { return &Batch{now: t.now} }
+
+// Now is the batch's instant: the same each time it is asked.
+func (b *Batch) Now() time.Time { return b.now }
+
+// Emit announces a fact with the batch.
+func (b *Batch) Emit(f Fact) error {
+	data, err := json.Marshal(f)
+	if err != nil {
+		return fault.E("db.Emit", fault.Internal, "cannot write the fact", err)
+	}
+	p := PartitionOf(f.FactKey())
+	b.Queue(`INSERT INTO stream.log (day, partition, type, key, source, source_id, time, received_at, data)
+		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, $7, $5, $1, $1, $6)`,
+		b.now, p, f.FactType(), f.FactKey(), id.New().String(), data, OwnSource)
+	b.facts = append(b.facts, p)
+	return nil
+}
+
+// Send runs the batch as a transaction. The error is pgx's own.
+func (d *DB) Send(ctx context.Context, b *Batch) error {
+	if err := d.pool.SendBatch(ctx, &b.Batch).Close(); err != nil {
+		return err
+	}
+	tx := &Tx{}
+	tx.Announce(b.facts...)
+	d.signal.committed(tx)
+	return nil
+}
+
+// Send runs the batch within the transaction. The error is pgx's own.
+func (t *Tx) Send(b *Batch) error {
+	if err := t.conn.SendBatch(t.ctx, &b.Batch).Close(); err != nil {
+		return err
+	}
+	t.Announce(b.facts...)
+	return nil
+}
