@@ -119,7 +119,9 @@ type sold struct {
 	Tickets string `json:"tickets_url"`
 }
 
-func (s *Service) sold(c echo.Context, o Order) *sold { return &sold{o, s.ticketsURL(s.origin(c), o.ID)} }
+func (s *Service) sold(c echo.Context, o Order) *sold {
+	return &sold{o, s.ticketsURL(s.origin(c), o.ID)}
+}
 
 // ticketsURL is the buyer's way to his tickets: whoever has it may see and hand them on.
 func (s *Service) ticketsURL(origin string, order id.ID) string {
