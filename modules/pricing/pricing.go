@@ -30,11 +30,13 @@ type Config struct {
 	Quiet     time.Duration `koanf:"quiet"`      // before doors, when prices stay
 	Followers bool          `koanf:"followers"`  // tell them when a price has changed
 	TellAfter time.Duration `koanf:"tell_after"` // the price must have been in force for so long
+	RiseShown float64       `koanf:"rise_shown"` // least probability of a price going up within three days that the portal shows
+	RiseTold  float64       `koanf:"rise_told"`  // and that followers are told of
 }
 
 // Defaults are careful ones; a category is off until the promoter switches it on.
 func Defaults() Config {
-	return Config{Floor: .7, Ceiling: 1.5, Daily: .1, MinGain: .005, Every: time.Hour, Quiet: 24 * time.Hour, Followers: true, TellAfter: 2 * time.Minute}
+	return Config{Floor: .7, Ceiling: 1.5, Daily: .1, MinGain: .005, Every: time.Hour, Quiet: 24 * time.Hour, Followers: true, TellAfter: 2 * time.Minute, RiseShown: .3, RiseTold: .6}
 }
 
 // Validate reports every fault of the section at once.
@@ -54,6 +56,8 @@ func (c Config) Validate() error {
 	within("ceiling", c.Ceiling, 1, 10)
 	within("daily", c.Daily, .01, maxDaily)
 	within("min_gain", c.MinGain, 0, maxMinGain)
+	within("rise_shown", c.RiseShown, .1, 1)
+	within("rise_told", c.RiseTold, .5, 1)
 	lasting("every", c.Every, 0, 7*24*time.Hour)
 	lasting("quiet", c.Quiet, 0, 30*24*time.Hour)
 	lasting("tell_after", c.TellAfter, 30*time.Second, time.Hour)

@@ -130,6 +130,9 @@ func (s *Service) SetRule(ctx context.Context, r Rule, actor string) (Rule, erro
 		if err := keepRule(tx, &r); err != nil {
 			return err
 		}
+		if err := takeBack(tx, e.ID, r.Category); err != nil {
+			return err
+		}
 		return s.audit.Note(tx, actor, "price.rule", "category:"+r.Category.String(), map[string]any{
 			"mode": r.Mode, "list": r.ListMinor, "floor": r.FloorMinor, "ceiling": r.CeilingMinor, "rounding": r.RoundingMinor,
 			"daily": r.Daily, "min_gain": r.MinGain, "every_minutes": r.EveryMinutes, "quiet_minutes": r.QuietMinutes, "concession": r.Concession})

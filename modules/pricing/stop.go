@@ -35,6 +35,11 @@ func (s *Service) SetStop(ctx context.Context, event id.ID, stopped bool, actor 
 		if err := keepStop(tx, Stop{Event: event, Stopped: stopped, By: actor, At: tx.Now()}); err != nil {
 			return err
 		}
+		if stopped {
+			if err := takeBack(tx, event, id.Nil); err != nil {
+				return err
+			}
+		}
 		return s.audit.Note(tx, actor, action, object, nil)
 	})
 }

@@ -165,8 +165,8 @@ func (s *shop) SoldByDay(_ context.Context, _ id.ID, each func(category id.ID, d
 // crier is the hub: it keeps what was told.
 type crier struct{ told []map[string]any }
 
-func (c *crier) Tell(_ context.Context, _ id.ID, _, tags string, properties map[string]any, _ time.Time) error {
-	properties["tags"] = tags
+func (c *crier) Tell(_ context.Context, once id.ID, template, tags string, properties map[string]any, _ time.Time) error {
+	properties["tags"], properties["once"], properties["template"] = tags, once, template
 	c.told = append(c.told, properties)
 	return nil
 }

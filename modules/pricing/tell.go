@@ -16,7 +16,7 @@ import (
 const tellFor = 30 * time.Minute
 
 // tellTemplate is the template that a promoter may write in his own words and
-// languages; without one it is the plain alert, in English.
+// languages; without one it is the plain alert, in English and German.
 const tellTemplate = "price-changed"
 
 // tell tells the followers of an event of a new price, if what it says is still so:
@@ -57,13 +57,15 @@ func FollowTag(slug string) string { return "follow:" + slug }
 func tidings(e *listing.Event, k *listing.Category, d Decision, past []listing.Price) map[string]any {
 	pays := func(minor int64) string { return amount(minor+k.FeeMinor, e.Currency) }
 	body := fmt.Sprintf("%s is now %s, it was %s.", k.Title, pays(d.NewMinor), pays(d.OldMinor))
+	german := fmt.Sprintf("%s kostet jetzt %s, bisher %s.", k.Title, germanAmount(pays(d.NewMinor)), germanAmount(pays(d.OldMinor)))
 	words := map[string]any{"title": e.Title, "url": "/e/" + e.Slug, "category": k.Title, "now": pays(d.NewMinor), "before": pays(d.OldMinor), "slug": e.Slug}
 	if d.NewMinor < d.OldMinor {
 		low := lowestBefore(past, d.At)
 		body += " Lowest price of the 30 days before: " + pays(low) + "."
+		german += " Niedrigster Preis der 30 Tage davor: " + germanAmount(pays(low)) + "."
 		words["lowest"] = pays(low)
 	}
-	words["body"] = body
+	words["body"], words["body_de"] = body, german
 	return words
 }
 

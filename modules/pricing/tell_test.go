@@ -64,4 +64,7 @@ func TestAReductionNamesTheLowestPriceOfThirtyDays(t *testing.T) {
 	if body := words["body"].(string); !strings.Contains(body, "now 31.50 EUR, it was 34.50 EUR. Lowest price of the 30 days before: 29.50 EUR.") {
 		t.Error(body)
 	}
+	if body := words["body_de"].(string); body != "Floor kostet jetzt 31,50 EUR, bisher 34,50 EUR. Niedrigster Preis der 30 Tage davor: 29,50 EUR." {
+		t.Error(body)
+	}
 }

@@ -17,6 +17,7 @@ const snapshotAge = time.Second
 type shelfEvent struct {
 	Event
 	queues map[id.ID]bool // categories with a waiting list that comes first
+	rises  rises          // prices that may go up
 
 	mu    sync.Mutex
 	codes map[string]Code
@@ -81,6 +82,9 @@ func (s *Service) snapshot(ctx context.Context, event id.ID) (*shelfEvent, error
 	}
 	for category, seats := range fresh.seats {
 		fresh.grids[category] = gridOf(seats)
+	}
+	if fresh.rises, err = s.risesOf(ctx, event); err != nil {
+		return nil, err
 	}
 	if e.WaitingFirst {
 		if fresh.queues, err = s.categoriesWaitedFor(ctx, event); err != nil {

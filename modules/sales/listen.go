@@ -7,7 +7,7 @@ import (
 
 // Listeners are what sales does when a fact arrives.
 func (s *Service) Listeners() []stream.Listener {
-	return []stream.Listener{s.priceListener(), {
+	return []stream.Listener{s.priceListener(), s.riseListener(), {
 		Name: "sales.external", Types: []string{typeSale, typeRefund}, Handle: s.countElsewhere, Idle: noShops,
 		About: "counts the tickets that another shop sells", ReplayNote: "They would be counted twice.",
 	}, {

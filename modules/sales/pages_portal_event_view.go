@@ -133,6 +133,9 @@ func (e *shelfEvent) rows(t *words.Tongue, codes []Code, chosen map[id.ID]int, n
 		}
 		r.Open, r.Waits = onSale && status == "on_sale", onSale && status == "sold_out"
 		r.Note = c.note(t, &e.Event, status, r.Open)
+		if rises := e.mayRise(t, c, now); r.Open && rises != "" {
+			r.Note = strings.TrimPrefix(r.Note+" · "+rises, " · ")
+		}
 		if r.Open {
 			r.Choices = c.choices(chosen[c.ID])
 			if c.Seated() {

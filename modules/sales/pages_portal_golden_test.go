@@ -36,7 +36,10 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	codes := []Code{{ID: id.ID{15: 9}, Code: "EARLY", Permille: 500, Categories: []id.ID{{15: 1}}}}
 	rows := e.rows(t, nil, map[id.ID]int{{15: 1}: 2}, now)
 	page := eventShopPage{frame: f, E: v, Key: "k", Rows: rows, HoldMinutes: 10, Sellable: true, Live: "/live", Waiting: &waitingForm{Categories: rows[2:3], Qty: 1}}
-	coded, refused, closed := page, page, page
+	coded, refused, closed, rising := page, page, page, page
+	first := &e.Categories[0]
+	e.rises = rises{first.ID: {PriceMinor: first.PriceMinor, Chance: .62, Until: now.AddDate(0, 0, 3), GoodUntil: now.Add(time.Hour)}}
+	rising.Rows, e.rises = e.rows(t, nil, nil, now), nil
 	coded.Codes, coded.CodeWrong, coded.Rows = []string{"EARLY"}, t.Say("code.unknown"), e.rows(t, codes, nil, now)
 	refused.Notice, refused.Room = &said{Kind: "warn", Title: t.Say("said.moved"), Text: t.Say("said.moved.fix"), More: []string{"x"}}, true
 	refused.Waiting = &waitingForm{Categories: rows[2:3], Qty: 9, Email: "ana", Wrong: map[string][]string{"qty": {t.Say("wait.between", 1, 4)}, "email": {t.Say("form.email.wrong")}}}
@@ -66,7 +69,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	mine.Person = "Ana"
 	none := minePage{frame: mine.frame}
 	return map[string]any{
-		"list-some": list, "list-none": listPage{frame: f}, "calendar-some": month, "event-sale": page, "event-codes": coded, "event-refused": refused, "event-cancelled": closed,
+		"list-some": list, "list-none": listPage{frame: f}, "calendar-some": month, "event-sale": page, "event-codes": coded, "event-refused": refused, "event-rising": rising, "event-cancelled": closed,
 		"seats-some": plan, "cart-open": cart, "cart-refused": again, "cart-free": free,
 		"over-cart": cartOverPage{frame: f, E: v, Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again"), Link: link{v.URL, t.Say("over.choose")}},
 		"room-new":  roomPage{frame: f, E: v}, "room-waiting": waiting, "payment-settled": settled, "payment-transfer": transfer,

@@ -51,16 +51,23 @@ func usual(list int64) policy.Limits {
 		Every: time.Hour, Quiet: 24 * time.Hour, Mode: policy.Auto}
 }
 
-func (l *learner) Price(day, left int, sold []int, prices []int64) int64 {
+func (l *learner) days(day int, sold []int, prices []int64) []policy.Day {
 	days := make([]policy.Day, day)
 	for i := range days {
 		days[i] = policy.Day{Forecast: l.m.Forecast[i], Ratio: float64(prices[i]) / float64(l.m.List), Sold: float64(sold[i])}
 	}
-	now := opening.AddDate(0, 0, day)
-	at := policy.Moment{Now: now, Doors: opening.AddDate(0, 0, len(l.m.Forecast)), Price: l.past[len(l.past)-1].Minor, Past: l.past}
-	c := policy.Choose(l.limits, at, left, policy.OutlookOf(l.m.Forecast[day:]), policy.Learn(days))
+	return days
+}
+
+func (l *learner) moment(day int) policy.Moment {
+	return policy.Moment{Now: opening.AddDate(0, 0, day), Doors: opening.AddDate(0, 0, len(l.m.Forecast)), Price: l.past[len(l.past)-1].Minor, Past: l.past}
+}
+
+func (l *learner) Price(day, left int, sold []int, prices []int64) int64 {
+	at := l.moment(day)
+	c := policy.Choose(l.limits, at, left, policy.OutlookOf(l.m.Forecast[day:]), policy.Learn(l.days(day, sold, prices)))
 	if policy.Guard(l.limits, at, c.Price, c.Gain).Allowed {
-		l.past = append(l.past, policy.Price{At: now, Minor: c.Price})
+		l.past = append(l.past, policy.Price{At: at.Now, Minor: c.Price})
 		return c.Price
 	}
 	return at.Price
