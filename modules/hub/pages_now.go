@@ -18,7 +18,7 @@ func (s *Service) Glance(ctx context.Context, site string) (g web.Glance, err er
 	if err != nil {
 		return g, err
 	}
-	credentials, err := s.allCredentials(ctx)
+	credentials, err := s.AllCredentials(ctx)
 	if err != nil {
 		return g, err
 	}

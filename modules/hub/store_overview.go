@@ -30,8 +30,8 @@ func (s *Service) populations(ctx context.Context) ([]population, error) {
 	return all, db.Classify(op, err)
 }
 
-// allCredentials lists what people may see of every app's credentials.
-func (s *Service) allCredentials(ctx context.Context) ([]Credential, error) {
+// AllCredentials lists what people may see of every app's credentials.
+func (s *Service) AllCredentials(ctx context.Context) ([]Credential, error) {
 	var rows []credentialRow
 	err := s.db.ORM(ctx).Select("app_id", "service", "shown", "pace", "version", "paused_at", "paused_reason", "updated_at").
 		Order("app_id, service").Find(&rows).Error
@@ -39,7 +39,7 @@ func (s *Service) allCredentials(ctx context.Context) ([]Credential, error) {
 	for i, r := range rows {
 		out[i] = r.credential()
 	}
-	return out, db.Classify("hub.allCredentials", err)
+	return out, db.Classify("hub.AllCredentials", err)
 }
 
 // reached is how far a notification is, without the details of a Report.
