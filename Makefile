@@ -16,7 +16,7 @@ help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: need-run assets build ## install what is missing, build, and start the demo (ARGS="--installations 5000")
+run: need-run assets build ## install what is missing, build, and start the demo (ARGS="--speed 4 --installations 5000")
 	exec bin/usher demo $(ARGS)
 
 .PHONY: build

@@ -12,6 +12,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"github.com/usherhq/usher/app/demo"
 	"github.com/usherhq/usher/modules/hub/push/webpush"
 	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -31,7 +32,7 @@ func (c *cli) serve() *cobra.Command {
 }
 
 func (c *cli) demo() *cobra.Command {
-	opt := DemoOptions{Installations: 20_000, Seed: 1}
+	opt := demo.Options{Installations: 20_000, Seed: 1, Speed: 1, Out: c.out}
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Run Usher with a simulated festival and simulated push services", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,12 +46,14 @@ func (c *cli) demo() *cobra.Command {
 			if l.Origin("log.level") == "default" {
 				l.Log.Level = "warn" // its own progress is what people read
 			}
-			return Demo(cmd.Context(), l.Config, opt, c.logger(l.Log), c.out)
+			_, err = Demo(cmd.Context(), l.Config, opt, c.logger(l.Log))
+			return err
 		},
 	}
 	cmd.Flags().IntVar(&opt.Installations, "installations", opt.Installations, "`number` of simulated phones and browsers")
-	cmd.Flags().DurationVar(&opt.For, "for", 0, "stop after this `duration` (default: run until stopped)")
-	cmd.Flags().Int64Var(&opt.Seed, "seed", opt.Seed, "`number` that the simulation follows; equal seeds, equal festivals")
+	cmd.Flags().DurationVar(&opt.For, "for", 0, "stop after this `duration` (default: play it all, and run until stopped)")
+	cmd.Flags().Float64Var(&opt.Speed, "speed", opt.Speed, "how `fast` the festival is played; 1 takes about twelve minutes")
+	cmd.Flags().Uint64Var(&opt.Seed, "seed", opt.Seed, "`number` that the simulation follows; equal seeds, equal festivals")
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/app/demo"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
@@ -22,27 +23,8 @@ type glancer interface {
 	Glance(ctx context.Context, site string) (web.Glance, error)
 }
 
-// Tour is a guide through the dashboard while a demo plays.
-type Tour struct {
-	Acts  []Act
-	Stops []TourStop
-}
-
-// Act is a part of what is played.
-type Act struct {
-	Name       web.Text
-	Done, Now  bool
-	What, Said web.Text // what happens in it; how it went
-}
-
-// TourStop is a page to look at, and what to look for there.
-type TourStop struct {
-	Page, Link string
-	Look       web.Text
-}
-
 // Guide tells where the demo is.
-type Guide interface{ Tour() Tour }
+type Guide interface{ Tour() demo.Tour }
 
 const (
 	nowLook = 2 * time.Second // between two looks of all who watch together
@@ -64,7 +46,7 @@ type nowPages struct {
 type nowPage struct {
 	Glance web.Glance
 	News   []newsRow
-	Tour   *Tour
+	Tour   *demo.Tour
 	Steps  []web.Step // nil: all are done
 	Next   int        // number of the first step that is not done
 }

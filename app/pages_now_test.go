@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/app/demo"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/web"
 	files "github.com/usherhq/usher/web"
@@ -26,9 +27,9 @@ func (s *said) Glance(context.Context, string) (web.Glance, error) { s.asked++; 
 
 type fixedGuide struct{}
 
-func (fixedGuide) Tour() Tour {
-	return Tour{Acts: []Act{{Name: web.T("Presale"), Done: true}, {Name: web.T("Doors"), Now: true, What: web.T("People come in.")}},
-		Stops: []TourStop{{Page: "Prices", Link: "/prices", Look: web.T("how it moved")}}}
+func (fixedGuide) Tour() demo.Tour {
+	return demo.Tour{Acts: []demo.Act{{Name: web.T("Presale"), Done: true}, {Name: web.T("Doors"), Now: true, What: web.T("People come in.")}},
+		Stops: []demo.Stop{{Page: web.T("Prices"), Link: "/prices", Look: web.T("how it moved")}}}
 }
 
 func TestNowPutsTogetherWhatModulesSay(t *testing.T) {

@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/usherhq/usher/app/demo"
 	"github.com/usherhq/usher/migrations"
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
 	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/identity/oidctest"
@@ -86,65 +88,93 @@ func tuneMemory(limit int64) {
 	}
 }
 
-// DemoOptions shape the simulated festival.
-type DemoOptions struct {
-	Installations int
-	For           time.Duration // 0: until stopped
-	Seed          int64
-	Terminal      bool // out is a terminal
-}
-
-// demoPause lets people open the page before the first notification goes out.
-const demoPause = 4 * time.Second
-
 // maxPhones bounds the demo's crowd: about 2 GB of database.
 const maxPhones = 5_000_000
 
+// maxSpeed bounds the demo's: faster, nobody could follow, and no machine either.
+const maxSpeed = 200
+
 // Demo runs Usher with built-in stores of its own, which are gone afterwards,
 // beside a simulated festival and simulated push services. Nothing in Usher
-// knows of it but the endpoints in its configuration.
-func Demo(ctx context.Context, cfg Config, opt DemoOptions, log *slog.Logger, out io.Writer) error {
+// knows of it but its configuration, and the tour on the page Now. It returns the
+// festival's closing report.
+func Demo(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger) (report demo.Report, err error) {
 	if opt.Installations < 1 || opt.Installations > maxPhones {
-		return fault.BadField("app.Demo", "--installations", fmt.Sprintf("is %d", opt.Installations), fmt.Sprintf("1 to %d", maxPhones))
+		return report, fault.BadField("app.Demo", "--installations", fmt.Sprintf("is %d", opt.Installations), fmt.Sprintf("1 to %d", maxPhones))
+	}
+	if opt.Speed < .1 || opt.Speed > maxSpeed {
+		return report, fault.BadField("app.Demo", "--speed", fmt.Sprintf("is %g", opt.Speed), fmt.Sprintf("0.1 to %d; 1 takes about twelve minutes", maxSpeed))
 	}
 	tuneMemory(demoMemoryLimit)
-	mail := &demo.Mail{}
-	services, err := pushtest.Start(pushtest.Config{DecryptEvery: decryptEvery(opt.Installations), OnMessage: mail.Take})
+	festival := demo.New(opt)
+	services, err := pushtest.Start(pushtest.Config{DecryptEvery: decryptEvery(opt.Installations), OnMessage: festival.Take})
 	if err != nil {
-		return fault.E("app.Demo", fault.Internal, "the simulated push services do not start", err)
+		return report, fault.E("app.Demo", fault.Internal, "the simulated push services do not start", err)
 	}
 	defer services.Close()
 	cfg.DataDir = filepath.Join(cfg.DataDir, "demo")
 	lock, err := emptyHome(ctx, cfg.DataDir)
 	if err != nil {
-		return err
+		return report, err
 	}
 	defer func() { _ = lock.Unlock() }()
-	cfg.Database.URL, cfg.Redis.URL = "", ""
 	if err := useServices(&cfg, services); err != nil {
-		return err
+		return report, err
 	}
-	cfg.Sales.Payment.Door, cfg.Sales.Hold = true, time.Minute // carts that are left behind are seen soon
 	people, err := demoPeople(&cfg)
 	if err != nil {
-		return err
+		return report, err
 	}
 	defer people.Close()
-	key := identity.NewKeySecret()
-	cfg.Access.Keys = append(cfg.Access.Keys, Key{Name: "demo", Secret: key, Rights: []string{string(web.Manage)}})
-	return serve(ctx, cfg, log, func(ctx context.Context, u *Usher) error {
+	at := demo.Place{Key: identity.NewKeySecret(), Secret: identity.NewKeySecret()}
+	demoConfig(&cfg, at)
+	cfg.Guide = festival
+	err = serve(ctx, cfg, log, func(ctx context.Context, u *Usher) error {
 		for _, origin := range []string{u.URL(), strings.Replace(u.URL(), "127.0.0.1", "localhost", 1), cfg.HTTP.Origin()} {
 			people.Register(origin + "/auth/" + demoProvider + "/callback")
 		}
-		claim, err := u.people.NewClaim(ctx, u.URL())
-		if err != nil {
+		at.URL = u.URL()
+		if at.Start, err = u.people.NewClaim(ctx, u.URL()); err != nil {
 			return err
 		}
-		return demo.Run(ctx, services, demo.Options{
-			URL: u.URL(), Key: key, Start: claim, Installations: opt.Installations, Seed: uint64(opt.Seed), For: opt.For,
-			Pause: demoPause, Out: out, Terminal: opt.Terminal, Mail: mail,
-		})
+		if at.Scanners, err = u.demoScanners(ctx); err != nil {
+			return err
+		}
+		report, err = festival.Run(ctx, services, at)
+		return err
 	})
+	return report, err
+}
+
+// demoConfig is what the promoter of the festival has set: a till at the door, carts that are
+// soon free again, a social feed, and detectors that look every second.
+func demoConfig(cfg *Config, at demo.Place) {
+	cfg.Database.URL, cfg.Redis.URL = "", ""
+	cfg.Sales.Payment.Door, cfg.Sales.Hold = true, time.Minute
+	cfg.Limits.PerSecond, cfg.Limits.Burst = 2000, 10_000 // the whole crowd comes from one address
+	cfg.Access.Keys = append(cfg.Access.Keys, Key{Name: "demo", Secret: at.Key, Rights: []string{string(web.Manage)}})
+	cfg.Analytics.Social = append(cfg.Analytics.Social, analytics.Connector{Name: demo.Connector, Kind: "webhook", Secret: at.Secret})
+	cfg.Analytics.Detectors = slices.Clone(cfg.Analytics.Detectors)
+	for i := range cfg.Analytics.Detectors {
+		if d := &cfg.Analytics.Detectors[i]; d.Method == "" {
+			d.Bin, d.Late, d.HistorySize = time.Second, time.Second, 60
+		}
+	}
+}
+
+// demoScanners are the codes that two devices become scanners with, as the page Scanners makes them.
+func (u *Usher) demoScanners(ctx context.Context) (codes []string, err error) {
+	for _, name := range []string{"Gate 1", "Gate 2"} {
+		err := u.db.InTx(ctx, func(tx *db.Tx) error {
+			e, err := u.people.StartEnrolment(tx, identity.ScannerDraft{Name: name, Event: demo.Slug})
+			codes = append(codes, e.Code)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return codes, nil
 }
 
 // useServices points the hub to the simulated push services.

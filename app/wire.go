@@ -24,6 +24,7 @@ import (
 // Usher is the whole program, put together and ready to run.
 type Usher struct {
 	log    *slog.Logger
+	db     *db.DB
 	queue  *queue.Queue
 	stream *stream.Stream
 	people *identity.Service
@@ -47,6 +48,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 	u.onClose(release)
+	u.db = d
 	if _, err = db.Migrate(ctx, d.SQL(), migrations.FS); err != nil {
 		return u, err
 	}

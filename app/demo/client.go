@@ -41,13 +41,18 @@ func (c *client) call(ctx context.Context, method, path string, body, answer any
 
 // send is call with a body of another media type, as it is; the answer is not wanted.
 func (c *client) send(ctx context.Context, method, path, kind string, body []byte) error {
+	return c.sendWith(ctx, method, path, kind, body, http.Header{"Authorization": {"Bearer " + c.key}}, nil)
+}
+
+// sendWith is send under headers of its own, such as a signature instead of a key.
+func (c *client) sendWith(ctx context.Context, method, path, kind string, body []byte, head http.Header, answer any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return fault.E(op, fault.Internal, "cannot make the request", err)
 	}
+	req.Header = head
 	req.Header.Set("Content-Type", kind)
-	req.Header.Set("Authorization", "Bearer "+c.key)
-	return c.do(req, nil)
+	return c.do(req, answer)
 }
 
 func (c *client) do(req *http.Request, answer any) error {

@@ -124,18 +124,3 @@ func lineup() map[push.Service]map[string]any {
 	}
 	return bodies
 }
-
-// announcement is what the demo sends.
-func announcement(tags, starts string) map[string]any {
-	return map[string]any{
-		"tags": tags, "template": "lineup", "critical": true,
-		"properties": map[string]any{
-			"stage": "main", "starts": starts,
-			"msg":    "The headliner starts on the main stage",
-			"msg_de": "Der Hauptact beginnt auf der Hauptbühne",
-			"msg_fr": "La tête d’affiche commence sur la grande scène",
-			"msg_es": "El cabeza de cartel empieza en el escenario principal",
-			"msg_pl": "Główna gwiazda zaczyna na głównej scenie",
-		},
-	}
-}

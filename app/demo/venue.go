@@ -8,7 +8,7 @@ import (
 )
 
 // The demo's field: 160 × 100 m, two stages, a food court, two stalls with queues.
-const venueEvent = "river-festival"
+const venueEvent = Slug
 
 // floorPlan is what the promoter would have drawn.
 const floorPlan = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 100">
@@ -75,7 +75,7 @@ func offersOf() []map[string]any {
 }
 
 // openVenue makes the field, its event and offers, and lets walkers phones agree.
-func (f *festival) openVenue(ctx context.Context) error {
+func (f *Festival) openVenue(ctx context.Context) error {
 	var made struct {
 		ID string `json:"id"`
 	}
@@ -101,6 +101,5 @@ func (f *festival) openVenue(ctx context.Context) error {
 			return err
 		}
 	}
-	f.screen.say("\n  %s phones walk about the field: %s/crowd?event=%s, offers: %s/offers\n", grouped(int64(min(walkers, f.Installations))), f.URL, venueEvent, f.URL)
 	return nil
 }

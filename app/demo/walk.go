@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"regexp"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/usherhq/usher/modules/hub/push/pushtest"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -20,40 +19,6 @@ const walkers = 300
 // step is how often they tell what they hear.
 const step = 2 * time.Second
 
-// Mail is the vouchers that the simulated push services delivered and nobody redeemed yet.
-type Mail struct {
-	mu    sync.Mutex
-	codes []string
-	seen  int64
-}
-
-var codeIn = regexp.MustCompile(`"code":"([0-9A-HJKMNP-TV-Z]{16})".*?"stall":"(\w*)"`)
-
-// Take reads what a push service delivered; pass it as pushtest.Config.OnMessage.
-func (m *Mail) Take(r pushtest.Receipt) {
-	if found := codeIn.FindSubmatch(r.Payload); found != nil && r.Status < 300 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.codes = append(m.codes, string(found[1])+" "+string(found[2]))
-		m.seen++
-	}
-}
-
-// open takes what has come.
-func (m *Mail) open() (codes []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	codes, m.codes = m.codes, nil
-	return codes
-}
-
-// count is how many came so far.
-func (m *Mail) count() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.seen
-}
-
 // walker is one phone on the field.
 type walker struct {
 	id     string
@@ -62,17 +27,56 @@ type walker struct {
 	until  time.Time // then it goes on; of a queue: it has been served
 }
 
-// walk moves the crowd until ctx ends: people stay, go on, queue and are served; the tills
-// sell; one in three of those who got a voucher redeems it.
-func (f *festival) walk(ctx context.Context) error {
+// field is what goes on between the stages.
+type field struct {
+	mu       sync.Mutex
+	draw     []float64 // how much each spot attracts now
+	bar, pie int       // who queue
+	redeemed int64
+	over     bool
+}
+
+// like changes how much a spot attracts, from now on.
+func (f *field) like(name string, draw float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, s := range spots {
+		if s.name == name {
+			f.draws()[i] = draw
+		}
+	}
+}
+
+// draws are how much spots attract; it is called under the lock.
+func (f *field) draws() []float64 {
+	if f.draw == nil {
+		for _, s := range spots {
+			f.draw = append(f.draw, s.draw)
+		}
+	}
+	return f.draw
+}
+
+// leave ends the walk.
+func (f *field) leave() { f.mu.Lock(); defer f.mu.Unlock(); f.over = true }
+
+// look is what attracts now, and whether everybody goes home.
+func (f *field) look() ([]float64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.draws()), f.over
+}
+
+// walk moves the crowd until the festival is over: people stay, go on, queue and are
+// served; the tills sell; one in three of those who got a voucher redeems it.
+func (f *Festival) walk(ctx context.Context) error {
 	r := rand.New(rand.NewPCG(f.Seed, 99))
 	crowd := make([]*walker, min(walkers, f.Installations))
 	now := time.Now()
 	for i := range crowd {
-		crowd[i] = &walker{id: phone(f.services, f.Seed, i).ID, spot: 3, until: now.Add(time.Duration(r.IntN(60)) * time.Second)}
+		crowd[i] = &walker{id: phone(f.services, f.Seed, i).ID, spot: 3, until: now.Add(f.span(time.Duration(r.IntN(60)) * time.Second))}
 	}
 	queues := map[int][]*walker{}
-	var redeemed int64
 	tick := time.NewTicker(step)
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -81,27 +85,38 @@ func (f *festival) walk(ctx context.Context) error {
 			return nil
 		case now = <-tick.C:
 		}
-		sold := move(r, crowd, queues, now)
-		if err := f.tell(ctx, r, crowd, sold, n, now); err != nil && ctx.Err() == nil {
-			return err
+		draws, over := f.field.look()
+		if over {
+			return nil
+		}
+		sold := f.move(r, crowd, queues, draws, now)
+		if err := f.tell(ctx, r, crowd, sold, n, now); err != nil {
+			return unless(ctx, err)
 		}
 		done, err := f.redeemSome(ctx, r)
-		if err != nil && ctx.Err() == nil {
-			return err
+		if err != nil {
+			return unless(ctx, err)
 		}
-		if redeemed += done; n%30 == 29 {
-			seen := f.Mail.count()
-			f.screen.say("  field: %d wait at the bar, %d for pizza; %s vouchers reached phones, %s were redeemed\n", len(queues[4]), len(queues[5]), grouped(seen), grouped(redeemed))
-		}
+		f.field.mu.Lock()
+		f.field.bar, f.field.pie, f.field.redeemed = len(queues[4]), len(queues[5]), f.field.redeemed+done
+		f.field.mu.Unlock()
 	}
+}
+
+// unless is err, unless it came because ctx has ended.
+func unless(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // move lets people whose time is over go elsewhere, and serves the queues; it says which
 // tills have sold something.
-func move(r *rand.Rand, crowd []*walker, queues map[int][]*walker, now time.Time) (sold []string) {
-	for at, till := range map[int][]string{4: {"bar-1", "bar-2"}, 5: {"pizza-1"}} {
-		for _, name := range till {
-			if len(queues[at]) > 0 && r.Float64() < step.Seconds()/14 {
+func (f *Festival) move(r *rand.Rand, crowd []*walker, queues map[int][]*walker, draws []float64, now time.Time) (sold []string) {
+	for at := range spots {
+		for _, name := range tillsAt[at] {
+			if len(queues[at]) > 0 && r.Float64() < step.Seconds()*f.Speed/14 {
 				queues[at][0].until = now
 				queues[at], sold = queues[at][1:], append(sold, name)
 			}
@@ -111,9 +126,9 @@ func move(r *rand.Rand, crowd []*walker, queues map[int][]*walker, now time.Time
 		if now.Before(w.until) {
 			continue
 		}
-		w.spot = next(r, w.spot)
+		w.spot = next(r, draws, w.spot)
 		s := spots[w.spot]
-		if w.until = now.Add(time.Duration((20 + r.ExpFloat64()*s.stay) * float64(time.Second))); s.kind == "queue" {
+		if w.until = now.Add(f.span(time.Duration((20 + r.ExpFloat64()*s.stay) * float64(time.Second)))); s.kind == "queue" {
 			w.until = now.Add(time.Hour)
 			queues[w.spot] = append(queues[w.spot], w)
 		}
@@ -121,19 +136,22 @@ func move(r *rand.Rand, crowd []*walker, queues map[int][]*walker, now time.Time
 	return sold
 }
 
-func next(r *rand.Rand, from int) int {
+// tillsAt are the tills that serve a queue, by its spot.
+var tillsAt = map[int][]string{4: {"bar-1", "bar-2"}, 5: {"pizza-1"}}
+
+func next(r *rand.Rand, draws []float64, from int) int {
 	total := 0.0
-	for i, s := range spots {
+	for i, d := range draws {
 		if i != from {
-			total += s.draw
+			total += d
 		}
 	}
 	at := r.Float64() * total
-	for i, s := range spots {
+	for i, d := range draws {
 		if i == from {
 			continue
 		}
-		if at -= s.draw; at < 0 {
+		if at -= d; at < 0 {
 			return i
 		}
 	}
@@ -141,7 +159,7 @@ func next(r *rand.Rand, from int) int {
 }
 
 // tell posts what all phones hear and the tills sold, as apps and tills do.
-func (f *festival) tell(ctx context.Context, r *rand.Rand, crowd []*walker, sold []string, n int, now time.Time) error {
+func (f *Festival) tell(ctx context.Context, r *rand.Rand, crowd []*walker, sold []string, n int, now time.Time) error {
 	at := now.UTC().Format(time.RFC3339Nano)
 	events := make([]map[string]any, 0, len(crowd)+len(sold))
 	for i, w := range crowd {
@@ -164,8 +182,8 @@ func (f *festival) tell(ctx context.Context, r *rand.Rand, crowd []*walker, sold
 }
 
 // redeemSome brings one in three of the vouchers that have come to a till.
-func (f *festival) redeemSome(ctx context.Context, r *rand.Rand) (done int64, err error) {
-	for _, c := range f.Mail.open() {
+func (f *Festival) redeemSome(ctx context.Context, r *rand.Rand) (done int64, err error) {
+	for _, c := range f.mail.open() {
 		if r.IntN(3) > 0 {
 			continue
 		}
@@ -177,7 +195,9 @@ func (f *festival) redeemSome(ctx context.Context, r *rand.Rand) (done int64, er
 		if err != nil && !fault.Is(err, fault.Conflict) {
 			return done, err
 		}
-		done++
+		if err == nil {
+			done++
+		}
 	}
 	return done, nil
 }

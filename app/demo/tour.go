@@ -1,0 +1,49 @@
+package demo
+
+import "github.com/usherhq/usher/modules/kernel/web"
+
+// Tour is a guide through the dashboard while the festival plays.
+type Tour struct {
+	Acts  []Act
+	Stops []Stop
+}
+
+// Act is a part of the festival, as people are told of it.
+type Act struct {
+	Name      web.Text
+	Now, Done bool
+	What      web.Text // happens in it
+	Said      web.Text // how it went, once it is over
+}
+
+// Stop is a page to look at, and what to look for there.
+type Stop struct {
+	Page web.Text
+	Link string
+	Look web.Text
+}
+
+// stops are the walk through the dashboard, in the order of the festival.
+var stops = []Stop{
+	{web.T("Events"), "/events", web.T("how full each event is; open one for its categories, its door and its waiting list")},
+	{web.T("The shop"), "/shop", web.T("what buyers see: fill a cart and buy a ticket yourself")},
+	{web.T("Detectors"), "/detectors", web.T("what was expected and what came; the viral moment is the step upwards")},
+	{web.T("Prices"), "/prices", web.T("each move with its reason, inside the limits of its category")},
+	{web.T("Forecasts"), "/forecasts", web.T("how many tickets will be sold by when, and how sure that is")},
+	{web.T("Notifications"), "/notifications", web.T("each notification with an outcome for every phone")},
+	{web.T("The field"), "/crowd?event=" + venueEvent, web.T("where people are, how long they queue, and the ways between the stages")},
+	{web.T("Offers"), "/offers", web.T("vouchers that were pushed and redeemed, against those who got none")},
+	{web.T("Stream"), "/stream", web.T("every event that came in, by type")},
+	{web.T("Health"), "/system", web.T("jobs, listeners and credentials at work")},
+}
+
+// Tour tells where the festival is.
+func (f *Festival) Tour() Tour {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := Tour{Stops: stops}
+	for _, a := range f.acts {
+		t.Acts = append(t.Acts, Act{Name: a.name, Now: a.began && !a.ended, Done: a.ended, What: a.what, Said: a.said})
+	}
+	return t
+}
