@@ -181,9 +181,12 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 	case b.err == nil:
 		l.singly = max(l.singly-len(b.facts), 0)
 		l.due = time.Now()
-		if len(b.facts) < b.limit {
+		if b.end.id == 0 { // at a horizon: nothing was left
 			l.due, l.singly = time.Time{}, 0
 			l.gather = time.Now().Add(min(max(gather, gatherShare*time.Since(begun)), gatherMost))
+			if b.end.xid < b.at.horizon { // an earlier one: the tail was read before the last announcement
+				l.due = l.gather
+			}
 		}
 	case len(b.facts) == 0:
 		r.s.log.Warn("cannot read the stream", "listener", r.Name, "partition", p, "error", b.err)
@@ -199,6 +202,7 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 // batch is what became of one.
 type batch struct {
 	at    cursor // before it
+	end   position
 	facts []Fact
 	limit int
 	busy  bool // another process has the cursor
@@ -220,28 +224,19 @@ func (r *reader) batch(ctx context.Context, p int16, limit int) (b batch) {
 			if idle, err := r.Idle(ctx, tx); err != nil {
 				return err
 			} else if idle {
-				return moveCursor(tx, b.at, after(b))
+				b.end = position{xid: b.at.horizon}
+				return moveCursor(tx, b.at, b.end)
 			}
 		}
-		if b.facts, err = read(tx, b.at, r.Types, b.limit); err != nil || len(b.facts) == 0 {
+		if b.facts, b.end, err = r.s.tail.next(tx, b.at, r.Types, b.limit); err != nil || len(b.facts) == 0 {
 			return err
 		}
 		if err := r.handle(ctx, tx, b.facts); err != nil {
 			return err
 		}
-		return moveCursor(tx, b.at, after(b))
+		return moveCursor(tx, b.at, b.end)
 	})
 	return b
-}
-
-// after is the position behind a batch. When nothing was left below the horizon
-// the cursor goes up to it, over facts of other types.
-func after(b batch) position {
-	if len(b.facts) < b.limit {
-		return position{xid: b.at.horizon}
-	}
-	last := b.facts[len(b.facts)-1]
-	return position{last.XID, last.ID}
 }
 
 // handle calls the listener; a panic becomes fault.Internal.

@@ -118,6 +118,7 @@ type Stream struct {
 	facts   chan int16 // partitions in which this process has committed facts
 	remote  chan bool  // other processes committed facts; true: look at everything
 	readers []*reader
+	tail    tail
 }
 
 // New prepares a Stream over d. Nothing runs before Run.
@@ -143,6 +144,7 @@ func (s *Stream) Listen(l Listener) {
 		l.Batch = 500
 	}
 	l.Workers = max(l.Workers, 1)
+	s.tail.want(l.Types)
 	s.readers = append(s.readers, newReader(s, l))
 }
 
