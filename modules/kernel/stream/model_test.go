@@ -16,9 +16,15 @@ import (
 // crash and fail at random: each committed fact has its effect exactly once, and
 // those of a key in the order of the log.
 func TestModelOfEmittersAndCrashingReaders(t *testing.T) {
+	for _, together := range []bool{false, true} {
+		t.Run(fmt.Sprint("together ", together), func(t *testing.T) { modelOfEmittersAndReaders(t, together) })
+	}
+}
+
+func modelOfEmittersAndReaders(t *testing.T, together bool) {
 	h := newHouse(t)
 	const seed, emitters, transactions = 11, 3, 60
-	listener := Listener{Name: "all", Batch: 5, Workers: 2, From: Beginning, Handle: moody("all", seed)}
+	listener := Listener{Name: "all", Batch: 5, Workers: 2, Together: together, From: Beginning, Handle: moody("all", seed)}
 	h.stream(listener)
 	h.cfg.Attempts = 1 << 20 // moods pass
 	var emitting, reading sync.WaitGroup

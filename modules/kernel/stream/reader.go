@@ -137,16 +137,22 @@ func (r *reader) work(ctx context.Context) {
 	}
 	var group errgroup.Group
 	group.SetLimit(r.Workers)
+	var together []int16
 	for _, p := range due {
 		l := &r.lanes[p]
 		switch {
 		case err != nil:
 			l.pause(awayPause)
+		case places[p].ready && r.Together && l.singly == 0:
+			together = append(together, p)
 		case places[p].ready:
 			group.Go(func() error { r.step(ctx, p, l); return nil })
 		default:
 			r.rest(ctx, p, l, places[p], horizon)
 		}
+	}
+	if len(together) > 0 {
+		group.Go(func() error { r.several(ctx, together); return nil })
 	}
 	_ = group.Wait()
 }

@@ -91,7 +91,10 @@ type Listener struct {
 	Types   []string // of facts it wants; empty: all
 	Batch   int      // most facts in one call; default 500
 	Workers int      // partitions this process handles at once; default 1
-	From    From
+	// Together lets one call, and one transaction, hold facts of several partitions. Those of
+	// a key are in order then, those of different keys by partition.
+	Together bool
+	From     From
 
 	About      string // what it does, for people: "counts facts in windows"
 	Replayable bool   // Replay may hand it facts again; otherwise their effects would happen twice
@@ -102,7 +105,7 @@ type Listener struct {
 	// nobody has told us of: they are passed over unread.
 	Idle func(ctx context.Context, tx *db.Tx) (bool, error)
 
-	// Handle applies facts of one partition, in order, inside tx. Its effect and
+	// Handle applies facts of one partition (of several: see Together), in order, inside tx. Its effect and
 	// the cursor commit together, so what it writes through tx happens exactly once.
 	// When it fails the batch is repeated one fact at a time; a fact that fails
 	// Config.Attempts times is parked and the partition goes on.
