@@ -56,6 +56,12 @@ type Draft struct {
 	Collapse string        `json:"collapse,omitempty"`
 	PushType string        `json:"push_type,omitempty"` // APNs only
 	Test     bool          `json:"test,omitempty"`      // reach ten installations and wait for their outcomes
+
+	// Personal is how many installations get it, each with properties of its own, such as
+	// the code of a voucher: Usher's modules send so, nobody else.
+	Personal int `json:"personal,omitempty"`
+
+	own map[int64]map[string]any // by installation number
 }
 
 // Reach says which rows of a phone that is registered more than once a notification goes to.
@@ -98,6 +104,9 @@ func serviceOfKind(kind string) push.Service {
 func (d *Draft) validate(now time.Time, expiry time.Duration) error {
 	var f []fault.Field
 	bad := func(name, problem, fix string) { f = append(f, fault.Field{Name: name, Problem: problem, Fix: fix}) }
+	if d.Personal != 0 {
+		bad("personal", "is for Usher itself", "leave it out")
+	}
 	d.validateAudience(bad)
 	d.validateContent(bad)
 	d.Headers = checkHeaders(bad, d.Headers)

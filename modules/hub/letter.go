@@ -15,11 +15,12 @@ import (
 // A letter is a notification made ready to render: templates compiled, properties
 // resolved per reader. One letter serves every chunk of its notification at once.
 type letter struct {
-	app    App
-	quiet  quietSpan // of installations that state none
-	draft  Draft
-	props  *template.Props
-	bodies map[push.Service]map[string]*template.Template // by locale or "default"
+	app      App
+	quiet    quietSpan // of installations that state none
+	draft    Draft
+	props    *template.Props
+	personal map[int64]*template.Props                      // by installation number
+	bodies   map[push.Service]map[string]*template.Template // by locale or "default"
 
 	mu      sync.RWMutex
 	readers map[readerKey]*reader
@@ -49,6 +50,9 @@ func newLetter(app App, d Draft, bodies map[push.Service]map[string]string) (*le
 	if l.props, err = template.NewProps(d.Properties); err != nil {
 		return nil, err
 	}
+	if l.personal, err = ownProps(&d); err != nil {
+		return nil, err
+	}
 	l.bodies = make(map[push.Service]map[string]*template.Template, len(bodies))
 	for service, byLocale := range bodies {
 		l.bodies[service] = make(map[string]*template.Template, len(byLocale))
@@ -66,23 +70,26 @@ func newLetter(app App, d Draft, bodies map[push.Service]map[string]string) (*le
 // reader finds or makes the reader of a recipient.
 func (l *letter) reader(rc *recipient) *reader {
 	key := readerKey{rc.locale, rc.zone, rc.currency, rc.units}
+	if own := l.personal[rc.no]; own != nil {
+		return l.newReader(key, own)
+	}
 	l.mu.RLock()
 	r := l.readers[key]
 	l.mu.RUnlock()
 	if r != nil {
 		return r
 	}
-	r = l.newReader(key)
+	r = l.newReader(key, l.props)
 	l.mu.Lock()
 	l.readers[key] = r
 	l.mu.Unlock()
 	return r
 }
 
-func (l *letter) newReader(k readerKey) *reader {
+func (l *letter) newReader(k readerKey, props *template.Props) *reader {
 	locale, zone, currency := orElse(k.locale, l.app.Locale), zoneOf(orElse(k.zone, l.app.Zone)), orElse(k.currency, l.app.Currency)
 	return &reader{
-		view:   l.props.For(template.Reader{Locale: locale, Currency: currency, Units: k.units, Zone: zone}),
+		view:   props.For(template.Reader{Locale: locale, Currency: currency, Units: k.units, Zone: zone}),
 		chain:  template.Fallback(locale),
 		zone:   zone,
 		locale: strings.ToLower(locale),

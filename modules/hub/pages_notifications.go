@@ -42,6 +42,10 @@ func (s *Service) rows(ctx context.Context, list []Notification) ([]notification
 
 func audienceWords(d Draft) string {
 	switch {
+	case d.Personal == 1:
+		return "one installation"
+	case d.Personal > 1:
+		return amount(d.Personal).String() + " installations, each its own"
 	case len(d.Targets) > 0:
 		return amount(len(d.Targets)).String() + " handles"
 	case d.Tags == "":
@@ -51,9 +55,10 @@ func audienceWords(d Draft) string {
 }
 
 type notificationsPage struct {
-	Rows  []notificationRow
-	Next  string // cursor
-	First bool   // this is the first page
+	Rows      []notificationRow
+	Next      string // cursor
+	First     bool   // this is the first page
+	Automatic bool   // those that Usher sends by itself, such as vouchers, are among them
 }
 
 func (s *Service) pageNotifications(c echo.Context) error {
@@ -61,11 +66,11 @@ func (s *Service) pageNotifications(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	list, next, err := s.Notifications(c.Request().Context(), "", from, 25)
+	p := notificationsPage{First: from.No == 0, Automatic: c.QueryParam("automatic") != ""}
+	list, next, err := s.notifications(c.Request().Context(), "", from, 25, p.Automatic)
 	if err != nil {
 		return err
 	}
-	p := notificationsPage{First: from.No == 0}
 	if p.Rows, err = s.rows(c.Request().Context(), list); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (s *Service) Glance(ctx context.Context, site string) (g web.Glance, err er
 	if err != nil {
 		return g, err
 	}
-	recent, _, err := s.Notifications(ctx, "", place{}, recentCount)
+	recent, _, err := s.notifications(ctx, "", place{}, recentCount, false)
 	if err != nil {
 		return g, err
 	}

@@ -2,6 +2,10 @@ package hub
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -28,6 +32,9 @@ func (d *Draft) kindOfRow() string {
 // audience is rows, and what a tag expression asks of them; first is the number of its
 // first placeholder.
 func (d *Draft) audience(expr *tagexpr.Expr, first int) (where string, args []any) {
+	if d.own != nil {
+		return fmt.Sprintf("%s AND i.no = ANY($%d)", d.rows(), first), []any{slices.Sorted(maps.Keys(d.own))}
+	}
 	tags, args := expr.SQL(audienceColumns, first)
 	return d.rows() + " AND " + tags, args
 }
@@ -107,4 +114,26 @@ func (s *Service) readByNo(ctx context.Context, names map[int64]string, each fun
 		return db.Classify("hub.readByNo", err)
 	}
 	return readRecipients(rows, func(rc recipient) { each(&rc, names[rc.no]) })
+}
+
+// numbersOf are the properties by the numbers that the installations have: a number means
+// nothing any more once its installation is erased.
+func (s *Service) numbersOf(ctx context.Context, app string, own map[string]map[string]any) (map[int64]map[string]any, error) {
+	by := make(map[string]map[string]any, len(own))
+	for installation, properties := range own {
+		by[strings.ToLower(installation)] = properties
+	}
+	// LATERAL … OFFSET 0 finds each by the index of names, whatever the planner believes of the table.
+	rows, err := s.db.Pool().Query(ctx, `SELECT i.no, w.id FROM unnest($2::text[]) AS w(id)
+		CROSS JOIN LATERAL (SELECT no, app_id, status, main FROM hub.installation i WHERE lower(coalesce(i.parent, i.id)) = w.id OFFSET 0) i
+		WHERE i.app_id = $1 AND i.status = 'active' AND i.main`,
+		app, slices.Sorted(maps.Keys(by)))
+	if err != nil {
+		return nil, db.Classify("hub.Personal", err)
+	}
+	found := make(map[int64]map[string]any, len(own))
+	var no int64
+	var installation string
+	_, err = pgx.ForEachRow(rows, []any{&no, &installation}, func() error { found[no] = by[installation]; return nil })
+	return found, db.Classify("hub.Personal", err)
 }

@@ -20,6 +20,7 @@ import (
 type content struct {
 	Draft  Draft                              `json:"draft"`
 	Bodies map[push.Service]map[string]string `json:"bodies,omitempty"`
+	Own    map[int64]map[string]any           `json:"own,omitempty"` // of a personal one, by installation number
 }
 
 // claimChunk makes owner the only run that may record outcomes of the chunk.
@@ -63,6 +64,7 @@ func (s *Service) letterOf(ctx context.Context, c *chunk) (*letter, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept.Draft.own = kept.Own
 	return newLetter(app, kept.Draft, kept.Bodies)
 }
 

@@ -27,6 +27,7 @@ func scanNotification(row pgx.Row) (Notification, error) {
 		return n, fault.E("hub.Notification", fault.NotFound, "there is no such notification", nil).WithFix("GET /v1/notifications lists them")
 	}
 	n.Draft, n.bodies = kept.Draft, kept.Bodies
+	n.Draft.own = kept.Own
 	return n, db.Classify("hub.scanNotification", err)
 }
 
@@ -34,7 +35,7 @@ func insertNotification(ctx context.Context, tx *db.Tx, n *Notification) error {
 	err := tx.Conn().QueryRow(ctx, `
 		INSERT INTO hub.notification (id, app_id, state, content, send_at, expires_at, created_by, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING no`,
-		n.ID, n.App, n.State, content{n.Draft, n.bodies}, n.SendAt, n.ExpiresAt, n.CreatedBy, n.CreatedAt).Scan(&n.no)
+		n.ID, n.App, n.State, content{n.Draft, n.bodies, n.Draft.own}, n.SendAt, n.ExpiresAt, n.CreatedBy, n.CreatedAt).Scan(&n.no)
 	return db.Classify("hub.insertNotification", err)
 }
 
@@ -55,8 +56,14 @@ type place struct {
 // Notifications lists an app's notifications (of every app when app is ""),
 // newest first, and where the next page begins; nil at the end.
 func (s *Service) Notifications(ctx context.Context, app string, from place, limit int) ([]Notification, *place, error) {
+	return s.notifications(ctx, app, from, limit, true)
+}
+
+// notifications lists without those that Usher's modules send by themselves, unless automatic.
+func (s *Service) notifications(ctx context.Context, app string, from place, limit int, automatic bool) ([]Notification, *place, error) {
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+notificationColumns+` FROM hub.notification n
-		WHERE ($1 = '' OR n.app_id = $1) AND ($2 = 0 OR n.no < $2) ORDER BY n.no DESC LIMIT $3`, app, from.No, limit+1)
+		WHERE ($1 = '' OR n.app_id = $1) AND ($2 = 0 OR n.no < $2) AND ($4 OR n.content->'draft'->'personal' IS NULL)
+		ORDER BY n.no DESC LIMIT $3`, app, from.No, limit+1, automatic)
 	if err != nil {
 		return nil, nil, db.Classify("hub.Notifications", err)
 	}

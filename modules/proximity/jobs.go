@@ -2,6 +2,7 @@ package proximity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -58,47 +59,89 @@ func pushJob(vouchers []id.ID, now time.Time) db.Job {
 }
 
 // pushVouchers hands vouchers to the hub: each once, with its remaining validity as the
-// time the push service may keep it. A phone that the hub does not know gets none; its
-// voucher is found under "my vouchers", or expires.
+// time the push service may keep it. Those of one offer that end together are one
+// notification, in which each phone finds its own code. A phone that the hub does not know
+// gets none; its voucher is found under "my vouchers", or expires.
 func (s *Service) pushVouchers(ctx context.Context, ids []id.ID) error {
 	all, err := s.unpushed(ctx, ids)
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	sends := map[id.ID]func(tx *db.Tx) error{}
-	claim := make([]id.ID, len(all))
-	for i, v := range all {
-		claim[i] = v.ID
-		send, err := s.push.Personal(ctx, v.app, v.installation, "voucher", v.properties(), v.ValidUntil)
+	sends := make([]func(tx *db.Tx) error, 0, 1)
+	for _, l := range lettersOf(all) {
+		send, err := s.push.Personal(ctx, l.app, "voucher", l.shared, l.own, l.until)
 		if err != nil && fault.Retryable(err) {
 			return err
 		}
 		if err != nil {
-			s.log.Warn("a voucher cannot be pushed", "voucher", v.ID, "error", err)
+			s.log.Warn("vouchers cannot be pushed", "offer", l.offer, "vouchers", len(l.own), "error", err)
 			continue
 		}
-		sends[v.ID] = send
+		sends = append(sends, send)
 	}
-	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		mine, err := markPushed(tx, claim)
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		claimed, err := markPushed(tx, all)
 		if err != nil {
 			return err
 		}
-		for _, v := range all {
-			if send := sends[v.ID]; send != nil && mine[v.ID] {
-				if err := send(tx); err != nil {
-					return err
-				}
+		if claimed < len(all) {
+			return errTaken
+		}
+		for _, send := range sends {
+			if err := send(tx); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
+	if errors.Is(err, errTaken) {
+		return s.pushVouchers(ctx, ids) // what is left, if anything
+	}
+	return err
 }
 
-// properties are what the hub's template "voucher" may use.
-func (v *Voucher) properties() map[string]any {
+// errTaken says that another run, a till or the clock came first for some of the vouchers.
+var errTaken = errors.New("some vouchers were taken meanwhile")
+
+// letters are vouchers that go out as one notification.
+type letters struct {
+	app    string
+	offer  id.ID
+	until  time.Time
+	shared map[string]any            // what the hub's template "voucher" may use
+	own    map[string]map[string]any // by installation
+}
+
+// lettersOf groups vouchers by app, offer and end. A second voucher of a phone among
+// them, which only a changed limit could bring, is a letter of its own.
+func lettersOf(all []Voucher) (out []*letters) {
+	type key struct {
+		app   string
+		offer id.ID
+		until int64
+		nth   int
+	}
+	by := map[key]*letters{}
+	for i := range all {
+		v := &all[i]
+		k := key{v.app, v.Offer, v.ValidUntil.UnixMicro(), 0}
+		for by[k] != nil && by[k].own[v.installation] != nil {
+			k.nth++
+		}
+		l := by[k]
+		if l == nil {
+			l = &letters{app: v.app, offer: v.Offer, until: v.ValidUntil, shared: v.shared(), own: map[string]map[string]any{}}
+			by[k], out = l, append(out, l)
+		}
+		l.own[v.installation] = map[string]any{"code": v.Code, "voucher": v.ID.String()}
+	}
+	return out
+}
+
+// shared are the properties that vouchers of an offer have in common.
+func (v *Voucher) shared() map[string]any {
 	return map[string]any{
-		"title": v.Title, "body": v.text, "code": v.Code, "stall": v.Stall, "grant": v.Grant.words(),
-		"valid_until": v.ValidUntil.Format(time.RFC3339), "event": v.Event, "voucher": v.ID.String(),
+		"title": v.Title, "body": v.text, "stall": v.Stall, "grant": v.Grant.words(),
+		"valid_until": v.ValidUntil.Format(time.RFC3339), "event": v.Event,
 	}
 }

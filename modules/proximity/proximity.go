@@ -40,9 +40,9 @@ func (c Config) Validate() error {
 
 // Push is what proximity asks of the hub.
 type Push interface {
-	// Personal prepares a notification to one installation; send puts it on its way
-	// within a transaction.
-	Personal(ctx context.Context, app, installation, template string, properties map[string]any, expires time.Time) (send func(tx *db.Tx) error, err error)
+	// Personal prepares one notification to some installations, each with properties of
+	// its own beside the shared ones; send puts it on its way within a transaction.
+	Personal(ctx context.Context, app, template string, shared map[string]any, own map[string]map[string]any, expires time.Time) (send func(tx *db.Tx) error, err error)
 }
 
 // Sightings is what proximity asks of the stream: the raw readings lie there.

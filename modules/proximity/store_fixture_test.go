@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync"
 	"testing"
@@ -46,7 +47,7 @@ type pushed struct {
 	expires                     time.Time
 }
 
-func (h *fakeHub) Personal(_ context.Context, app, installation, template string, properties map[string]any, expires time.Time) (func(tx *db.Tx) error, error) {
+func (h *fakeHub) Personal(_ context.Context, app, template string, shared map[string]any, own map[string]map[string]any, expires time.Time) (func(tx *db.Tx) error, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.fail != nil {
@@ -55,7 +56,11 @@ func (h *fakeHub) Personal(_ context.Context, app, installation, template string
 	return func(*db.Tx) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.sent = append(h.sent, pushed{app, installation, template, properties, expires})
+		for installation, properties := range own {
+			properties = maps.Clone(properties)
+			maps.Copy(properties, shared)
+			h.sent = append(h.sent, pushed{app, installation, template, properties, expires})
+		}
 		return nil
 	}, nil
 }

@@ -150,16 +150,15 @@ func (s *Service) unpushed(ctx context.Context, ids []id.ID) ([]Voucher, error) 
 	return vouchers(ctx, s.db.Pool(), `v.id = ANY($1) AND v.status = 'issued' AND v.pushed_at IS NULL AND v.valid_until > $2 AND v.installation IS NOT NULL ORDER BY v.id`, ids, s.db.Now())
 }
 
-// markPushed claims these for one push; the result are those nobody had claimed.
-func markPushed(tx *db.Tx, ids []id.ID) (map[id.ID]bool, error) {
-	rows, err := tx.Conn().Query(tx.Ctx(), `UPDATE proximity.voucher SET pushed_at = $2 WHERE id = ANY($1) AND pushed_at IS NULL AND status = 'issued' RETURNING id`, ids, tx.Now())
-	if err != nil {
-		return nil, db.Classify("proximity.push", err)
+// markPushed claims these for one push; it tells how many nobody had claimed.
+func markPushed(tx *db.Tx, all []Voucher) (int, error) {
+	ids := make([]id.ID, len(all))
+	for i, v := range all {
+		ids[i] = v.ID
 	}
-	mine := map[id.ID]bool{}
-	var one id.ID
-	_, err = pgx.ForEachRow(rows, []any{&one}, func() error { mine[one] = true; return nil })
-	return mine, db.Classify("proximity.push", err)
+	done, err := tx.Conn().Exec(tx.Ctx(), `UPDATE proximity.voucher SET pushed_at = $2
+		WHERE id IN (SELECT id FROM proximity.voucher WHERE id = ANY($1) AND pushed_at IS NULL AND status = 'issued' ORDER BY id FOR UPDATE)`, ids, tx.Now())
+	return int(done.RowsAffected()), db.Classify("proximity.push", err)
 }
 
 // vouchersSince counts those issued since, and how many of them were redeemed.

@@ -14,6 +14,10 @@ import (
 // holdOn is how long a phone counts as where it was last heard.
 const holdOn = 30 * time.Second
 
+// dueStep is the grain of when an exit is due: as long as it stays the same, a row is
+// written without its indexes. An exit is noticed so much later, not dated later.
+const dueStep = 10 * time.Second
+
 // A watch moves phones within one transaction: their rows are locked in the order of
 // their pseudonyms, so that two of them never wait for each other.
 type watch struct {
@@ -188,7 +192,7 @@ func (d *device) whereabouts() {
 	}
 	if d.dueAt = nil; zone != "" {
 		if due, ok := d.state.Due(); ok {
-			due = due.UTC()
+			due = due.UTC().Truncate(dueStep).Add(dueStep)
 			d.dueAt = &due
 		}
 	}

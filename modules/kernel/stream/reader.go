@@ -138,6 +138,7 @@ func (r *reader) work(ctx context.Context) {
 	var group errgroup.Group
 	group.SetLimit(r.Workers)
 	var together []int16
+	behind := map[int16]position{} // cursors to move over facts that are not for this listener
 	for _, p := range due {
 		l := &r.lanes[p]
 		switch {
@@ -148,24 +149,21 @@ func (r *reader) work(ctx context.Context) {
 		case places[p].ready:
 			group.Go(func() error { r.step(ctx, p, l); return nil })
 		default:
-			r.rest(ctx, p, l, places[p], horizon)
+			l.due, l.hold, l.floor = time.Time{}, false, horizon // rests until the next announcement
+			if at := places[p]; horizon >= at.xid+skipFrom {
+				behind[p] = at.position
+			}
+		}
+	}
+	if len(behind) > 0 {
+		if err := r.s.store.skip(ctx, r.Name, behind, horizon); err != nil && ctx.Err() == nil {
+			r.s.log.Warn("cannot move cursors", "listener", r.Name, "error", err)
 		}
 	}
 	if len(together) > 0 {
 		group.Go(func() error { r.several(ctx, together); return nil })
 	}
 	_ = group.Wait()
-}
-
-// rest leaves a partition without facts for the listener until the next announcement.
-func (r *reader) rest(ctx context.Context, p int16, l *lane, at place, horizon uint64) {
-	l.due, l.hold, l.floor = time.Time{}, false, horizon
-	if horizon < at.xid+skipFrom {
-		return
-	}
-	if err := r.s.store.skip(ctx, r.Name, p, at.position, horizon); err != nil && ctx.Err() == nil {
-		r.s.log.Warn("cannot move a cursor", "listener", r.Name, "partition", p, "error", err)
-	}
 }
 
 // pause makes the lane due after d; news does not make it sooner.

@@ -116,12 +116,20 @@ func (s store) ready(ctx context.Context, listener string, types []string, parti
 	return places, horizon, db.Classify("stream.ready", err)
 }
 
-// skip moves a cursor to the horizon over facts of types the listener does not
-// want, unless it has moved meanwhile. Otherwise a listener to a rare type would
-// look through ever more of the log.
-func (s store) skip(ctx context.Context, listener string, p int16, from position, horizon uint64) error {
-	_, err := s.db.Pool().Exec(ctx, `UPDATE stream.cursor SET xid = $5, id = 0
-		WHERE listener = $1 AND partition = $2 AND xid = $3 AND id = $4`, listener, p, from.xid, from.id, horizon)
+// skip moves cursors to the horizon over facts of types the listener does not want, but
+// for those that have moved meanwhile. Otherwise a listener to a rare type would look
+// through ever more of the log.
+func (s store) skip(ctx context.Context, listener string, from map[int16]position, horizon uint64) error {
+	var partitions []int16
+	var xids []uint64
+	var ids []int64
+	for p, at := range from {
+		partitions, xids, ids = append(partitions, p), append(xids, at.xid), append(ids, at.id)
+	}
+	_, err := s.db.Pool().Exec(ctx, `UPDATE stream.cursor c SET xid = $5, id = 0
+		WHERE (c.listener, c.partition) IN (SELECT c.listener, c.partition FROM stream.cursor c
+			JOIN unnest($2::smallint[], $3::xid8[], $4::bigint[]) AS w(partition, xid, id) ON c.partition = w.partition AND c.xid = w.xid AND c.id = w.id
+			WHERE c.listener = $1 ORDER BY c.partition FOR UPDATE OF c SKIP LOCKED)`, listener, partitions, xids, ids, horizon)
 	return db.Classify("stream.skip", err)
 }
 
