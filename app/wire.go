@@ -120,7 +120,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	site := u.site(d, personal, notifications, tickets, insights, prices, venues)
 	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights}, guide: cfg.Guide, clock: clock.System{}}
 	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials}
-	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages())
+	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages())
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}
