@@ -38,7 +38,7 @@ type Config struct {
 
 // Defaults suit one small machine.
 func Defaults() Config {
-	return Config{Ingest: IngestDefaults(), Windows: Windows{MaxKeys: 1000, OutputDays: 90}, Detectors: DefaultDetectors(), CartWait: 15 * time.Minute, Assistant: Assistant{On: true, Chance: .7, Alike: .7}}
+	return Config{Ingest: IngestDefaults(), Windows: Windows{MaxKeys: 1000, OutputDays: 90}, Detectors: DefaultDetectors(), CartWait: 15 * time.Minute, Assistant: Assistant{On: true, Chance: .7, Alike: .7, Like: .05}}
 }
 
 // Validate reports every fault of the section at once.

@@ -19,6 +19,7 @@ type Assistant struct {
 	On     bool    `koanf:"on"`
 	Chance float64 `koanf:"chance"` // least probability of being sold out within a week that is worth a message
 	Alike  float64 `koanf:"alike"`  // least similarity of an event that followers of another may like
+	Like   float64 `koanf:"like"`   // least probability that they will want to go
 }
 
 // check reports what is wrong with analytics.assistant.
@@ -27,6 +28,9 @@ func (a Assistant) check() (bad []fault.Field) {
 		if !(x >= .5 && x <= 1) {
 			bad = append(bad, fault.Field{Name: "analytics.assistant." + name, Problem: fmt.Sprintf("is %g", x), Fix: "between 0.5 and 1: below it nothing is likely"})
 		}
+	}
+	if !(a.Like >= 0 && a.Like <= 1) {
+		bad = append(bad, fault.Field{Name: "analytics.assistant.like", Problem: fmt.Sprintf("is %g", a.Like), Fix: "between 0 and 1, such as 0.05"})
 	}
 	return bad
 }
@@ -178,7 +182,8 @@ func (s *Service) tidings(ctx context.Context, x hint, e *listing.Event, h *hist
 		if other == nil || forecast.Similarity(event.Whole, other.Whole) < s.cfg.Assistant.Alike {
 			return nil, "", nil
 		}
-		return map[string]any{"body": "Now on sale, and much like what you follow."}, "follow:" + other.Slug + " && !follow:" + e.Slug, nil
+		words, err = s.likeWords(ctx, h)
+		return words, "follow:" + other.Slug + " && !follow:" + e.Slug, err
 	}
 	eye, err := s.seer(ctx, h.calendar())
 	if err != nil {
@@ -188,11 +193,7 @@ func (s *Service) tidings(ctx context.Context, x hint, e *listing.Event, h *hist
 	if p < s.cfg.Assistant.Chance {
 		return nil, "", nil
 	}
-	before := day(min(event.Today+scarceDays, event.Whole.Date) + 1)
-	return map[string]any{
-		"body":   fmt.Sprintf("Likely to sell out before %s: the chance is about %s. %d tickets are left.", before, chance(p), free(e)),
-		"chance": chance(p), "before": before, "left": free(e),
-	}, "follow:" + e.Slug, nil
+	return scarceWords(p, min(event.Today+scarceDays, event.Whole.Date)+1, free(e)), "follow:" + e.Slug, nil
 }
 
 // free is how many tickets can be bought now.

@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,8 @@ func TestFollowersHearWhatIsLikelyToSellOut(t *testing.T) {
 	said := r.said.told[0]
 	body := said.properties["body"].(string)
 	if said.template != hintScarce || said.tags != "follow:slug-"+e.ID || said.properties["title"] != "Gala "+e.ID || said.properties["left"] != 12 ||
-		!strings.HasPrefix(body, "Likely to sell out before 9 Jun 2026: the chance is about ") || !strings.HasSuffix(body, " %. 12 tickets are left.") {
+		!strings.HasPrefix(body, "Likely to sell out before 9 Jun 2026: the chance is about ") || !strings.HasSuffix(body, " %. 12 tickets are left.") ||
+		!strings.HasPrefix(said.properties["body_de"].(string), "Wahrscheinlich vor dem 9.6.2026 ausverkauft: ") {
 		t.Errorf("got %+v", said)
 	}
 	r.clock.Advance(24 * time.Hour) // the same week
@@ -77,9 +79,11 @@ func TestWhatIsNoLongerTrueIsNotTold(t *testing.T) {
 	}
 }
 
-func TestFollowersOfSimilarEventsHearOfANewOne(t *testing.T) {
-	r := newForecastRig(t, 3, 1)
-	fresh := r.upcoming()[0]
+// likeRig has two past rock events and one of jazz, and a new rock event.
+func likeRig(t *testing.T) (r *forecastRig, fresh *forecast.Event) {
+	t.Helper()
+	r = newForecastRig(t, 3, 1)
+	fresh = r.upcoming()[0]
 	today := forecast.DayOf(r.clock.Now())
 	fresh.OnSale, fresh.Date, fresh.Capacity = today-2, today+40, 300
 	fresh.Sold = make([]int, 43)
@@ -89,19 +93,49 @@ func TestFollowersOfSimilarEventsHearOfANewOne(t *testing.T) {
 		r.must(r.saveProfile(t.Context(), r.shop.ids[e.ID], Profile{Genre: genre, City: "Ulm"}))
 	}
 	r.must(r.saveProfile(t.Context(), r.shop.ids[fresh.ID], Profile{Genre: "rock", City: "Ulm"}))
+	return r, fresh
+}
+
+// wentTo lets n people have bought for the first rock event, and so many of them for the second.
+func (r *forecastRig) wentTo(n, both int) {
+	for i := range n {
+		b := bought{customer: fmt.Sprint("c", i), event: r.shop.ids[r.shop.events[0].ID], at: r.clock.Now().AddDate(0, 0, -9), minor: 100}
+		r.shop.bought = append(r.shop.bought, b, b) // two orders are one buyer
+		if b.event = r.shop.ids[r.shop.events[2].ID]; i < both {
+			r.shop.bought = append(r.shop.bought, b)
+		}
+	}
+}
+
+func TestFollowersOfSimilarEventsHearOfANewOne(t *testing.T) {
+	r, fresh := likeRig(t)
+	r.wentTo(40, 12)
 	heard := map[string]bool{}
 	for _, x := range r.hinted() {
 		r.must(r.tellHint(t.Context(), x))
 	}
 	for _, said := range r.said.told {
 		heard[said.tags] = true
-		if said.template != hintLike || said.properties["url"] != "/e/slug-"+fresh.ID {
+		// Of 40 who could, 12 went to both; with the prior's 2 of 20.
+		if said.template != hintLike || said.properties["url"] != "/e/slug-"+fresh.ID || said.properties["chance"] != "23 %" ||
+			said.properties["body"] != "Now on sale, and much like what you follow. The chance that you will want to go is about 23 %." {
 			t.Errorf("got %+v", said)
 		}
 	}
 	rock, jazz := "follow:slug-"+r.shop.events[0].ID, "follow:slug-"+r.shop.events[1].ID
 	if not := " && !follow:slug-" + fresh.ID; !heard[rock+not] || heard[jazz+not] || len(heard) != 2 {
 		t.Errorf("told %v", heard)
+	}
+}
+
+func TestFollowersDoNotHearOfWhatHardlyAnybodyWants(t *testing.T) {
+	r, _ := likeRig(t)
+	r.wentTo(100, 0)
+	for _, x := range r.hinted() {
+		r.must(r.tellHint(t.Context(), x))
+	}
+	if len(r.said.told) != 0 {
+		t.Errorf("told %+v", r.said.told)
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *forecastRig) customersOf(n int) (persons map[id.ID]int) {
 		for j := range max(2, int(float64(shoppers[k].orders)*(.6+.8*random.Float64()))) {
 			at := r.clock.Now().AddDate(0, 0, -5-20*j-random.IntN(15))
 			lead := float64(shoppers[k].lead) * (.5 + random.Float64())
-			r.shop.bought = append(r.shop.bought, bought{customer, person, at, at.Add(time.Duration(lead * float64(24*time.Hour))), int64(float64(shoppers[k].minor) * (.6 + .8*random.Float64())), random.Float64() < shoppers[k].weekend, random.Float64() < shoppers[k].coupons})
+			r.shop.bought = append(r.shop.bought, bought{customer, person, id.Nil, at, at.Add(time.Duration(lead * float64(24*time.Hour))), int64(float64(shoppers[k].minor) * (.6 + .8*random.Float64())), random.Float64() < shoppers[k].weekend, random.Float64() < shoppers[k].coupons})
 		}
 	}
 	r.shop.bought = append(r.shop.bought, bought{customer: "once", at: r.clock.Now().AddDate(0, 0, -1), starts: r.clock.Now(), minor: 100})

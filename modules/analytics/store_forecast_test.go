@@ -31,7 +31,7 @@ type fakeShop struct {
 // bought is an order at the fake shop.
 type bought struct {
 	customer            string
-	person              id.ID
+	person, event       id.ID
 	at, starts          time.Time
 	minor               int64
 	weekend, discounted bool
@@ -42,7 +42,7 @@ func (s *fakeShop) EachPurchase(_ context.Context, since time.Time, each func(cu
 		if b.at.Before(since) {
 			continue
 		}
-		if err := each(b.customer, b.person, id.Nil, b.at, b.starts, b.minor, b.weekend, b.discounted); err != nil {
+		if err := each(b.customer, b.person, b.event, b.at, b.starts, b.minor, b.weekend, b.discounted); err != nil {
 			return err
 		}
 	}
