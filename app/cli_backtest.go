@@ -26,7 +26,7 @@ const backtestLong = `Forecast past events as they would have been forecast then
 FILE is daily booking history as CSV, one line for each event and day:
   event_id,event_date,on_sale_date,capacity,date,sold
 and, where known,
-  price,list_price,genre,tags,artist,city,lat,lon,weekend,social
+  price,list_price,genre,tags,artist,city,lat,lon,weekend,social,sentiment
 (docs/forecasts.md says what each means). A forecast sees only events that were over
 before the day it is made on.`
 

@@ -84,7 +84,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	}
 
 	cfg.Analytics.DialGuard, cfg.Analytics.Key = webpush.RefusePrivate, key
-	insights := analytics.New(cfg.Analytics, d, u.stream, tickets, notifications, log)
+	insights := analytics.New(cfg.Analytics, d, u.stream, tickets, notifications, u.people, log)
 	u.onClose(insights.Close)
 	insights.Listen()
 

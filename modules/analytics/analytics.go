@@ -73,6 +73,12 @@ type Crier interface {
 	SetSegments(tx *db.Tx, persons map[string][]string) error
 }
 
+// Auditor is what analytics asks of identity: a line of the audit log, within tx and
+// as the last thing it does.
+type Auditor interface {
+	Note(tx *db.Tx, actor, action, object string, detail map[string]any) error
+}
+
 // Service is analytics.
 type Service struct {
 	cfg    Config
@@ -87,6 +93,7 @@ type Service struct {
 
 	shop  Shop  // nil: nothing is sold here
 	crier Crier // nil: nobody is told
+	audit Auditor
 
 	watched []watched    // detectors
 	fetch   *fetcher     // of connectors
@@ -94,10 +101,10 @@ type Service struct {
 }
 
 // New makes analytics over d and the stream st. shop nil: nothing is sold here; crier
-// nil: nobody is told.
-func New(cfg Config, d *db.DB, st *stream.Stream, shop Shop, crier Crier, log *slog.Logger) *Service {
+// nil: nobody is told; audit nil: nothing is noted.
+func New(cfg Config, d *db.DB, st *stream.Stream, shop Shop, crier Crier, audit Auditor, log *slog.Logger) *Service {
 	s := &Service{
-		cfg: cfg, db: d, shop: shop, crier: crier, stream: st, log: log.With("module", "analytics"),
+		cfg: cfg, db: d, shop: shop, crier: crier, audit: audit, stream: st, log: log.With("module", "analytics"),
 		watched: watch(cfg.Detectors), fetch: newFetcher(cfg.DialGuard, cfg.SocialHosts), sender: outgoing(cfg.DialGuard, cfg.OutletHosts, attemptTimeout),
 		door: newDoor(cfg.Ingest, d.Now, st.Append),
 	}

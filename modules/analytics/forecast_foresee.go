@@ -42,6 +42,9 @@ func (s *Service) seer(ctx context.Context, calendar *forecast.Calendar) (seer, 
 	if m.Report != nil && m.Report.Served != "" {
 		served = m.Report.Served
 	}
+	if m.Live.holds(s.db.Now()) && m.Live.Served != "" {
+		served = m.Live.Served
+	}
 	return seer{m.Model, m.Version, served, calendar}, nil
 }
 

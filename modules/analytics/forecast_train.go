@@ -47,7 +47,7 @@ func (s *Service) Train(ctx context.Context, reason string) (*ModelInfo, error) 
 		from, to := model.From.Time(), model.To.Time()
 		m.From, m.To = &from, &to
 	}
-	if m.State, m.Verdict, err = s.compare(ctx, model, h, calendar); err != nil {
+	if m.State, m.Verdict, m.Live, err = s.compare(ctx, model, h, calendar); err != nil {
 		return nil, err
 	}
 	now := s.db.Now()
@@ -69,23 +69,30 @@ func (s *Service) Train(ctx context.Context, reason string) (*ModelInfo, error) 
 	return &m, err
 }
 
-// compare decides whether a new model may take the place of the one in use.
-func (s *Service) compare(ctx context.Context, fresh *forecast.Model, h *history, calendar *forecast.Calendar) (state, verdict string, err error) {
+// compare decides whether a new model may take the place of the one in use. live is what
+// it takes over from that one: that its forecasts are not served for now.
+func (s *Service) compare(ctx context.Context, fresh *forecast.Model, h *history, calendar *forecast.Calendar) (state, verdict string, live *TrackRecord, err error) {
 	champion, err := s.activeModel(ctx)
 	if err != nil {
-		return "", "", err
+		return "", "", nil, err
 	}
 	if champion == nil {
-		return modelActive, "the first one", nil
+		return modelActive, "the first one", nil, nil
+	}
+	if champion.Live.holds(s.db.Now()) {
+		if champion.Live.From > 0 {
+			return modelRejected, fmt.Sprintf("version %d had to come back, and stays until %s; an admin may use this one before", champion.Version, champion.Live.Until.Format("2 Jan 2006")), nil, nil
+		}
+		live = champion.Live
 	}
 	mean, deviation, n := worse(fresh, champion.Model, h.knownTo(champion.Model), calendar)
 	switch {
 	case n < fewRivals:
-		return modelActive, "too few events to compare it with version " + fmt.Sprint(champion.Version), nil
+		return modelActive, "too few events to compare it with version " + fmt.Sprint(champion.Version), live, nil
 	case mean-1.64*deviation > 0:
-		return modelRejected, fmt.Sprintf("worse than version %d, which stays: its Brier score on the latest %d events is %.3f higher (± %.3f)", champion.Version, n, mean, deviation), nil
+		return modelRejected, fmt.Sprintf("worse than version %d, which stays: its Brier score on the latest %d events is %.3f higher (± %.3f)", champion.Version, n, mean, deviation), live, nil
 	}
-	return modelActive, fmt.Sprintf("not worse than version %d on the latest %d events: its Brier score differs by %+.3f (± %.3f)", champion.Version, n, mean, deviation), nil
+	return modelActive, fmt.Sprintf("not worse than version %d on the latest %d events: its Brier score differs by %+.3f (± %.3f)", champion.Version, n, mean, deviation), live, nil
 }
 
 // knownTo are the latest events that a model has learned from: those sold here, or where
@@ -148,9 +155,13 @@ func lastEvents(over []*forecast.Event, n int) []*forecast.Event {
 // Promote makes a person's choice of a model the one in use.
 func (s *Service) Promote(ctx context.Context, version int, by string) error {
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		if err := promoteModel(tx, version, by, "chosen by "+by+" on "+tx.Now().Format(time.DateOnly)); err != nil {
+		verdict := "chosen by " + by + " on " + tx.Now().Format(time.DateOnly)
+		if err := promoteModel(tx, version, by, verdict); err != nil {
 			return err
 		}
-		return tx.Enqueue(foreseeAllJob())
+		if err := tx.Enqueue(foreseeAllJob()); err != nil {
+			return err
+		}
+		return s.note(tx, by, "model.promoted", version, map[string]any{"reason": verdict})
 	})
 }

@@ -16,7 +16,7 @@ const (
 	jobTrain   = "analytics:train"   // a new model
 	jobForesee = "analytics:foresee" // forecasts anew
 	jobDue     = "analytics:due"     // of events whose bookings changed
-	jobJudged  = "analytics:judged"  // what became of forecasts
+	jobJudged  = "analytics:judged"  // what became of forecasts, and whether the models are still good
 	jobImport  = "analytics:import"  // past events from a file
 	jobAssist  = "analytics:assist"  // look for what followers should hear
 	jobHint    = "analytics:hint"    // tell it, if it is true
@@ -71,7 +71,12 @@ func (s *Service) ForecastJobs(q *queue.Queue) {
 	queue.On(q, jobTrain, s.trainIfDue)
 	queue.On(q, jobForesee, func(ctx context.Context, p foreseePayload) error { return s.Foresee(ctx, p.Events) })
 	queue.On(q, jobDue, func(ctx context.Context, _ struct{}) error { return s.foreseeDue(ctx) })
-	queue.On(q, jobJudged, func(ctx context.Context, _ struct{}) error { return s.JudgeForecasts(ctx) })
+	queue.On(q, jobJudged, func(ctx context.Context, _ struct{}) error {
+		if err := s.JudgeForecasts(ctx); err != nil {
+			return err
+		}
+		return s.ReviewModel(ctx)
+	})
 	queue.On(q, jobImport, func(ctx context.Context, p importPayload) error { return s.runImport(ctx, p.Import) })
 	queue.On(q, jobAssist, func(ctx context.Context, _ struct{}) error { return s.Assist(ctx) })
 	queue.On(q, jobHint, s.tellHint)

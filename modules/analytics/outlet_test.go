@@ -122,7 +122,7 @@ func newOutletRig(t *testing.T, shape ...func(c *Config)) *outletRig {
 		s(&cfg)
 	}
 	d := dbtest.New(t, dbtest.WithClock(r.clock))
-	r.Service = New(cfg, d, stream.New(d, stream.Config{}, slog.New(slog.DiscardHandler)), nil, nil, slog.New(slog.DiscardHandler))
+	r.Service = New(cfg, d, stream.New(d, stream.Config{}, slog.New(slog.DiscardHandler)), nil, nil, nil, slog.New(slog.DiscardHandler))
 	t.Cleanup(r.Service.Close)
 	return r
 }

@@ -34,7 +34,7 @@ func newStreamRig(t *testing.T) *streamRig {
 	r := &streamRig{queryRig: &queryRig{t: t, clock: c, db: dbtest.New(t, dbtest.WithClock(c))}}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	st := stream.New(r.db, stream.Config{Poll: 20 * time.Millisecond, RetryMin: time.Millisecond}, log)
-	r.Service = New(Defaults(), r.db, st, nil, nil, log)
+	r.Service = New(Defaults(), r.db, st, nil, nil, nil, log)
 	t.Cleanup(r.Close)
 	r.Listen()
 	_, err := r.db.Pool().Exec(t.Context(), `CREATE TABLE effect (source_id text)`)

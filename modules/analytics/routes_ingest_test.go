@@ -56,7 +56,7 @@ func newGate(t *testing.T, right web.Right, change ...func(*Config)) *gate {
 	for _, c := range change {
 		c(&cfg)
 	}
-	g.Service = New(cfg, d, stream.New(d, stream.Config{}, log), nil, nil, log)
+	g.Service = New(cfg, d, stream.New(d, stream.Config{}, log), nil, nil, nil, log)
 	t.Cleanup(g.Close)
 	e := echo.New()
 	e.HTTPErrorHandler = web.ErrorHandler(log, nil)

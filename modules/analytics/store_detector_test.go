@@ -27,7 +27,7 @@ func newWatchRig(t *testing.T) watchRig { return watchRig{newQueryRig(t)} }
 func (r watchRig) watcher(cfg Config, wrap func(stream.Listener) stream.Listener) *Service {
 	r.t.Helper()
 	st := stream.New(r.db, stream.Config{Poll: 20 * time.Millisecond, RetryMin: time.Millisecond, Attempts: 1 << 20}, quietLog)
-	s := New(cfg, r.db, st, nil, nil, quietLog)
+	s := New(cfg, r.db, st, nil, nil, nil, quietLog)
 	for _, l := range s.DetectorListeners() {
 		if wrap != nil {
 			l = wrap(l)

@@ -325,3 +325,39 @@ func (r *forecastRig) hintJobs() (n int) {
 	r.must(r.db.Pool().QueryRow(r.t.Context(), `SELECT count(*) FROM queue.outbox WHERE name = $1`, jobHint).Scan(&n))
 	return n
 }
+
+// Posts about an event, and how glad they are, reach the forecast of it and of its categories.
+func TestPostsAndSentimentAreRegressorsLive(t *testing.T) {
+	r := newForecastRig(t, 12, 2)
+	r.train()
+	e := r.upcoming()[1]
+	yesterday := forecast.DayOf(queryNoon) - 1
+	before, _, err := r.DailyDemand(t.Context(), r.shop.ids["c"+e.ID], (yesterday + 1).Time(), (yesterday + 1).Time())
+	r.must(err)
+	for detector, total := range map[string]float64{"posts": 40, "sentiment": 36} { // a score of .9 each
+		_, err := r.db.Pool().Exec(t.Context(), `INSERT INTO analytics.detector_hour (detector, event, category, hour, total, bins) VALUES ($1, $2, '', $3, $4, 12)`,
+			detector, "slug-"+e.ID, yesterday.Time().Add(9*time.Hour), total)
+		r.must(err)
+	}
+	h, err := r.present(t.Context())
+	r.must(err)
+	for _, s := range h.sales {
+		last := int(yesterday - s.Whole.OnSale)
+		if s.Whole.ID != r.shop.ids[e.ID].String() {
+			if s.Whole.Social != nil {
+				t.Errorf("posts of another event: %v", s.Whole.Social)
+			}
+			continue
+		}
+		for _, x := range []*forecast.Event{s.Whole, s.Categories[0].Event} {
+			if x.Social[last] != 40 || x.Sentiment[last] != .9 || x.Social[0] != 0 {
+				t.Errorf("posts %v, sentiment %v", x.Social, x.Sentiment)
+			}
+		}
+	}
+	after, _, err := r.DailyDemand(t.Context(), r.shop.ids["c"+e.ID], (yesterday + 1).Time(), (yesterday + 1).Time())
+	r.must(err)
+	if after[0] < before[0]*1.1 {
+		t.Errorf("after glad posts %.2f tickets are expected today, before %.2f", after[0], before[0])
+	}
+}

@@ -33,13 +33,14 @@ type ModelInfo struct {
 	PromotedBy string           `json:"promoted_by,omitempty"`
 	PromotedAt *time.Time       `json:"promoted_at"`
 	Report     *forecast.Report `json:"backtest"`
+	Live       *TrackRecord     `json:"live,omitempty"` // what happened to forecasts, where that changed what is served
 	Model      *forecast.Model  `json:"model,omitempty"`
 }
 
-const modelColumns = `version, state, reason, trained_at, events, days, from_date, to_date, verdict, promoted_by, promoted_at, report`
+const modelColumns = `version, state, reason, trained_at, events, days, from_date, to_date, verdict, promoted_by, promoted_at, report, live`
 
 func scanModel(r pgx.CollectableRow) (m ModelInfo, err error) {
-	err = r.Scan(&m.Version, &m.State, &m.Reason, &m.TrainedAt, &m.Events, &m.Days, &m.From, &m.To, &m.Verdict, &m.PromotedBy, &m.PromotedAt, &m.Report)
+	err = r.Scan(&m.Version, &m.State, &m.Reason, &m.TrainedAt, &m.Events, &m.Days, &m.From, &m.To, &m.Verdict, &m.PromotedBy, &m.PromotedAt, &m.Report, &m.Live)
 	m.TrainedAt = m.TrainedAt.UTC()
 	return m, err
 }
@@ -75,7 +76,7 @@ func (s *Service) oneModel(ctx context.Context, where string, arg any) (*ModelIn
 		return nil, db.Classify(op, err)
 	}
 	m, err := pgx.CollectExactlyOneRow(rows, func(r pgx.CollectableRow) (m ModelInfo, err error) {
-		err = r.Scan(&m.Version, &m.State, &m.Reason, &m.TrainedAt, &m.Events, &m.Days, &m.From, &m.To, &m.Verdict, &m.PromotedBy, &m.PromotedAt, &m.Report, &m.Model)
+		err = r.Scan(&m.Version, &m.State, &m.Reason, &m.TrainedAt, &m.Events, &m.Days, &m.From, &m.To, &m.Verdict, &m.PromotedBy, &m.PromotedAt, &m.Report, &m.Live, &m.Model)
 		m.TrainedAt = m.TrainedAt.UTC()
 		return m, err
 	})
@@ -93,9 +94,9 @@ func insertModel(tx *db.Tx, m ModelInfo) (version int, err error) {
 			return 0, err
 		}
 	}
-	err = tx.Conn().QueryRow(tx.Ctx(), `INSERT INTO analytics.model (state, reason, trained_at, events, days, from_date, to_date, model, report, verdict, promoted_by, promoted_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING version`,
-		m.State, m.Reason, tx.Now(), m.Events, m.Days, m.From, m.To, m.Model, m.Report, m.Verdict, m.PromotedBy, m.PromotedAt).Scan(&version)
+	err = tx.Conn().QueryRow(tx.Ctx(), `INSERT INTO analytics.model (state, reason, trained_at, events, days, from_date, to_date, model, report, verdict, promoted_by, promoted_at, live)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING version`,
+		m.State, m.Reason, tx.Now(), m.Events, m.Days, m.From, m.To, m.Model, m.Report, m.Verdict, m.PromotedBy, m.PromotedAt, m.Live).Scan(&version)
 	return version, db.Classify("analytics.insertModel", err)
 }
 
@@ -104,12 +105,24 @@ func retire(tx *db.Tx) error {
 	return db.Classify("analytics.retire", err)
 }
 
+// keepLive keeps what happened to forecasts.
+func keepLive(tx *db.Tx, version int, live *TrackRecord) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE analytics.model SET live = $2 WHERE version = $1`, version, live)
+	return db.Classify("analytics.keepLive", err)
+}
+
+// rejectAfter has the models after a version not used any more.
+func rejectAfter(tx *db.Tx, version int, verdict string) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE analytics.model SET state = $2, verdict = $3 WHERE version > $1 AND state = $4`, version, modelRejected, verdict, modelFormer)
+	return db.Classify("analytics.rejectAfter", err)
+}
+
 // promoteModel makes a version the active one. Errors: fault.NotFound.
 func promoteModel(tx *db.Tx, version int, by, verdict string) error {
 	if err := retire(tx); err != nil {
 		return err
 	}
-	tag, err := tx.Conn().Exec(tx.Ctx(), `UPDATE analytics.model SET state = $2, promoted_by = $3, promoted_at = $4, verdict = $5 WHERE version = $1`, version, modelActive, by, tx.Now(), verdict)
+	tag, err := tx.Conn().Exec(tx.Ctx(), `UPDATE analytics.model SET state = $2, promoted_by = $3, promoted_at = $4, verdict = $5, live = NULL WHERE version = $1`, version, modelActive, by, tx.Now(), verdict)
 	if err == nil && tag.RowsAffected() == 0 {
 		return fault.E("analytics.Promote", fault.NotFound, "there is no such model", nil).WithFix("GET /v1/models lists them")
 	}

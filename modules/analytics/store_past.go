@@ -60,7 +60,7 @@ type pastEvent struct {
 	Event        *forecast.Event
 }
 
-const pastColumns = `id, source, name, event_date, on_sale, capacity, sold, price, social, list_price, genre, tags, artist, city, lat, lon, weekend`
+const pastColumns = `id, source, name, event_date, on_sale, capacity, sold, price, social, list_price, genre, tags, artist, city, lat, lon, weekend, sentiment`
 
 func scanPast(r pgx.CollectableRow) (pastEvent, error) {
 	e := &forecast.Event{}
@@ -68,7 +68,7 @@ func scanPast(r pgx.CollectableRow) (pastEvent, error) {
 	var date, sale time.Time
 	var lat, lon *float64
 	var weekend *bool
-	err := r.Scan(&p.ID, &p.Source, &p.Name, &date, &sale, &e.Capacity, &e.Sold, &e.Price, &e.Social, &e.ListPrice, &e.Genre, &e.Tags, &e.Artist, &e.City, &lat, &lon, &weekend)
+	err := r.Scan(&p.ID, &p.Source, &p.Name, &date, &sale, &e.Capacity, &e.Sold, &e.Price, &e.Social, &e.ListPrice, &e.Genre, &e.Tags, &e.Artist, &e.City, &lat, &lon, &weekend, &e.Sentiment)
 	e.ID, e.Date, e.OnSale = p.Source+"/"+p.Name, forecast.DayOf(date), forecast.DayOf(sale)
 	if lat != nil && lon != nil {
 		e.Lat, e.Lon, e.Located = *lat, *lon, true
@@ -101,13 +101,13 @@ func savePast(tx *db.Tx, source string, e *forecast.Event) error {
 		weekend = &e.OnWeekend
 	}
 	_, err := tx.Conn().Exec(tx.Ctx(), `INSERT INTO analytics.past_event AS p (`+pastColumns+`, imported_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		ON CONFLICT (source, name) DO UPDATE SET event_date = excluded.event_date, on_sale = excluded.on_sale,
 			capacity = CASE WHEN excluded.capacity = 0 THEN p.capacity ELSE excluded.capacity END, sold = excluded.sold, price = excluded.price,
 			social = excluded.social, list_price = excluded.list_price, genre = CASE WHEN excluded.genre = '' THEN p.genre ELSE excluded.genre END, tags = excluded.tags,
-			artist = excluded.artist, city = excluded.city, lat = excluded.lat, lon = excluded.lon, weekend = excluded.weekend, imported_at = excluded.imported_at`,
+			artist = excluded.artist, city = excluded.city, lat = excluded.lat, lon = excluded.lon, weekend = excluded.weekend, sentiment = excluded.sentiment, imported_at = excluded.imported_at`,
 		id.New(), source, e.ID, e.Date.Time(), e.OnSale.Time(), e.Capacity, append([]int{}, e.Sold...), append([]float64{}, e.Price...), append([]float64{}, e.Social...),
-		e.ListPrice, e.Genre, append([]string{}, e.Tags...), e.Artist, e.City, lat, lon, weekend, tx.Now())
+		e.ListPrice, e.Genre, append([]string{}, e.Tags...), e.Artist, e.City, lat, lon, weekend, append([]float64{}, e.Sentiment...), tx.Now())
 	return db.Classify("analytics.savePast", err)
 }
 

@@ -41,7 +41,7 @@ func (r *queryRig) process(cfg Config) *Service {
 	r.t.Helper()
 	log := slog.New(slog.NewTextHandler(r.t.Output(), nil))
 	st := stream.New(r.db, stream.Config{Poll: 20 * time.Millisecond, RetryMin: time.Millisecond}, log)
-	s := New(cfg, r.db, st, nil, nil, log)
+	s := New(cfg, r.db, st, nil, nil, nil, log)
 	st.Listen(s.Windows())
 	r.must(st.Register(r.t.Context()))
 	return s

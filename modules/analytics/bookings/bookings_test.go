@@ -42,6 +42,37 @@ func TestDailyReadsWhatSpreadsheetsWrite(t *testing.T) {
 	}
 }
 
+// Posts and how glad they were are read, and written back, day by day.
+func TestDailyReadsPostsAndSentiment(t *testing.T) {
+	file := "event_id,event_date,on_sale_date,capacity,date,sold,social,sentiment\na,2026-05-02,2026-05-01,100,2026-05-02,7,12,-0.25\n"
+	events, err := bookings.Daily("past.csv", strings.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := bookings.WriteDaily(&out, events); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]*forecast.Event{events, again(t, out.String())} {
+		if e := list[0]; !reflect.DeepEqual(e.Social, []float64{0, 12}) || !reflect.DeepEqual(e.Sentiment, []float64{0, -.25}) {
+			t.Errorf("posts %v, sentiment %v", e.Social, e.Sentiment)
+		}
+	}
+	_, err = bookings.Daily("past.csv", strings.NewReader(strings.Replace(file, "-0.25", "1.5", 1)))
+	if f, ok := err.(*fault.Error); !ok || !strings.Contains(f.Fields[0].Name, "line 2, sentiment") {
+		t.Errorf("a sentiment of 1.5: %v", err)
+	}
+}
+
+func again(t *testing.T, file string) []*forecast.Event {
+	t.Helper()
+	events, err := bookings.Daily("again.csv", strings.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
 func TestWrongLinesAreToldWithTheirFix(t *testing.T) {
 	good := "a,2026-05-02,2026-04-30,100,2026-05-01,7,,,,,\n"
 	for name, tc := range map[string]struct{ body, where, fix string }{

@@ -16,7 +16,7 @@ import (
 // needed are the columns of the daily format; others that are known are optional.
 var needed = []string{"event_id", "event_date", "on_sale_date", "capacity", "date", "sold"}
 
-var optional = []string{"price", "list_price", "genre", "tags", "artist", "city", "lat", "lon", "weekend", "social"}
+var optional = []string{"price", "list_price", "genre", "tags", "artist", "city", "lat", "lon", "weekend", "social", "sentiment"}
 
 // Daily reads daily bookings: one line an event and day, with the tickets sold that day.
 //
@@ -60,9 +60,9 @@ type daily struct {
 
 type history struct {
 	*forecast.Event
-	line           int                  // its first
-	days           map[forecast.Day]int // lines by day
-	social, prices bool                 // there are some
+	line                      int                  // its first
+	days                      map[forecast.Day]int // lines by day
+	social, sentiment, prices bool                 // there are some
 }
 
 func (in *daily) take() {
@@ -98,6 +98,8 @@ func (in *daily) take() {
 	h.Sold[i] = in.whole("sold", -maxCapacity, maxCapacity)
 	h.Price[i] = in.number("price", 0, 1e9)
 	h.Social[i] = in.number("social", 0, 1e9)
+	h.Sentiment[i] = in.number("sentiment", -1, 1)
+	h.sentiment = h.sentiment || in.get("sentiment") != ""
 	h.prices = h.prices || in.get("price") != ""
 	h.social = h.social || in.get("social") != ""
 }
@@ -126,7 +128,7 @@ func (in *daily) event(id string) *history {
 		e.OnWeekend, e.NotOnWeekend = yes, !yes
 	}
 	n := int(date-sale) + 1
-	e.Sold, e.Price, e.Social = make([]int, n), make([]float64, n), make([]float64, n)
+	e.Sold, e.Price, e.Social, e.Sentiment = make([]int, n), make([]float64, n), make([]float64, n), make([]float64, n)
 	return &history{Event: e, line: in.line, days: map[forecast.Day]int{}}
 }
 
@@ -150,6 +152,9 @@ func (in *daily) finish() (out []*forecast.Event) {
 		}
 		if !h.social {
 			h.Social = nil
+		}
+		if !h.sentiment {
+			h.Sentiment = nil
 		}
 		out = append(out, h.Event)
 	}
@@ -195,5 +200,5 @@ func dailyLine(e *forecast.Event, i, sold int) []string {
 	}
 	return []string{e.ID, e.Date.String(), e.OnSale.String(), strconv.Itoa(e.Capacity), (e.OnSale + forecast.Day(i)).String(), strconv.Itoa(sold),
 		daily(e.Price), number(e.ListPrice, e.ListPrice > 0), e.Genre, strings.Join(e.Tags, "|"), e.Artist, e.City,
-		number(e.Lat, e.Located), number(e.Lon, e.Located), weekend, daily(e.Social)}
+		number(e.Lat, e.Located), number(e.Lon, e.Located), weekend, daily(e.Social), daily(e.Sentiment)}
 }

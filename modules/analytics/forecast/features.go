@@ -174,15 +174,18 @@ func (s *scene) features(day Day) []float64 {
 	return x
 }
 
-// buzz fills in the posts: those of the day before, or what is left of the last known.
+// buzz fills in the posts and their sentiment: those of the day before, or what is left of
+// the last known.
 func (s *scene) buzz(x []float64, day Day) {
 	from := min(day-1, s.known)
-	if i := int(from - s.OnSale); i < 0 || i >= len(s.Social) {
-		return
-	}
 	left := math.Pow(socialDecay, float64(day-1-from))
-	x[colSocial] = left * (math.Log1p(max(s.on(s.Social, from), 0)) - s.refs.Social)
-	x[colSentiment] = left * s.on(s.Sentiment, from)
+	i := int(from - s.OnSale)
+	if i >= 0 && i < len(s.Social) {
+		x[colSocial] = left * (math.Log1p(max(s.on(s.Social, from), 0)) - s.refs.Social)
+	}
+	if i >= 0 && i < len(s.Sentiment) {
+		x[colSentiment] = left * s.on(s.Sentiment, from)
+	}
 }
 
 // priceOn is the price of the day, or the last one known before it.

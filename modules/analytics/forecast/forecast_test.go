@@ -1,6 +1,7 @@
 package forecast_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -152,7 +153,7 @@ func TestASoldOutEventIsCertain(t *testing.T) {
 
 // What the market does shows in the coefficients.
 func TestTrainFindsWhatDrivesDemand(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
+	r, talk := rand.New(rand.NewPCG(1, 1)), rand.New(rand.NewPCG(2, 2))
 	var events []*forecast.Event
 	for i := range 120 {
 		e := &forecast.Event{ID: string(rune('a' + i)), OnSale: forecast.Day(19_000 + 3*i), Date: forecast.Day(19_060 + 3*i), Capacity: 1000, ListPrice: 20, Genre: []string{"rock", "folk"}[i%2]}
@@ -168,6 +169,10 @@ func TestTrainFindsWhatDrivesDemand(t *testing.T) {
 			if (e.OnSale + forecast.Day(k)).Weekday() == time.Friday {
 				mean *= 1.5
 			}
+			if k > 0 { // what was posted the day before, and how gladly
+				mean *= math.Pow((1+e.Social[k-1])/10, .3) * math.Exp(.5*e.Sentiment[k-1])
+			}
+			e.Social, e.Sentiment = append(e.Social, float64(talk.IntN(20))), append(e.Sentiment, 1-2*talk.Float64())
 			n := 0
 			for range 100 {
 				if r.Float64() < mean/100 {
@@ -191,6 +196,12 @@ func TestTrainFindsWhatDrivesDemand(t *testing.T) {
 	}
 	if d := coef["Friday"] - coef["Tuesday"]; d < .3 || d > .5 { // ln 1.5 = .41
 		t.Errorf("Friday − Tuesday %v", d)
+	}
+	if b := coef["posts the day before"]; b < .25 || b > .35 {
+		t.Errorf("posts the day before %v", b)
+	}
+	if b := coef["sentiment of posts"]; b < .35 || b > .6 { // .5, shrunk to .1
+		t.Errorf("sentiment of posts %v", b)
 	}
 	if d := coef["rock"] - coef["folk"]; d < .45 || d > .75 { // ln 2 = .69, shrunk
 		t.Errorf("rock − folk %v", d)
