@@ -26,7 +26,9 @@ const (
 const laneForecast = "forecast"
 
 // ForecastLanes are the job lanes of forecasts: training takes a processor for a while.
-func ForecastLanes() []queue.Lane { return []queue.Lane{{Name: laneForecast, Concurrency: 1}} }
+func ForecastLanes() []queue.Lane {
+	return []queue.Lane{{Name: laneForecast, Concurrency: 1, Calm: true}}
+}
 
 type trainPayload struct {
 	Reason string `json:"reason"`

@@ -40,6 +40,7 @@ import (
 type Lane struct {
 	Name        string // [a-z0-9_:-]+
 	Concurrency int    // jobs at once in one process, ≥ 1
+	Calm        bool   // nobody waits for its jobs: they may be picked up ten times later, and looking for them costs ten times less
 }
 
 // Config says which jobs a process runs and how patient it is. A zero field

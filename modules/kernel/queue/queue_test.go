@@ -223,7 +223,7 @@ func TestPeriodicJobIsEnqueuedOncePerTick(t *testing.T) {
 }
 
 func TestConfigReportsAllFaults(t *testing.T) {
-	err := Config{Lanes: []Lane{{"a{b}", 1}, {"ok", 0}, {"ok", 1}}}.Validate()
+	err := Config{Lanes: []Lane{{Name: "a{b}", Concurrency: 1}, {Name: "ok"}, {Name: "ok", Concurrency: 1}}}.Validate()
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(f.Fields) != 3 {
 		t.Errorf("got %v, want 3 faults", err)
@@ -235,7 +235,7 @@ func TestConfigReportsAllFaults(t *testing.T) {
 
 func TestStatsOfEveryLane(t *testing.T) {
 	h := newHouse(t, asynq.RedisClientOpt{Addr: miniredis.RunT(t).Addr()})
-	q := h.queue(func(c *Config) { c.Lanes = append(c.Lanes, Lane{"idle", 1}) })
+	q := h.queue(func(c *Config) { c.Lanes = append(c.Lanes, Lane{Name: "idle", Concurrency: 1}) })
 	h.enqueue(1, 2, 3, 4)
 	err := h.db.InTx(t.Context(), func(tx *db.Tx) error {
 		return tx.Enqueue(db.Job{Name: "x:y", Queue: "other", RunAt: tx.Now().Add(time.Hour), Timeout: time.Second, Retries: 1})

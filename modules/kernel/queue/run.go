@@ -42,7 +42,7 @@ func (q *Queue) startServers() ([]*asynq.Server, error) {
 		s := asynq.NewServerFromRedisClient(q.redis, asynq.Config{
 			Concurrency:       lane.Concurrency,
 			Queues:            map[string]int{lane.Name: 1},
-			TaskCheckInterval: q.cfg.Pickup,
+			TaskCheckInterval: lane.pickup(q.cfg),
 			ShutdownTimeout:   q.cfg.ShutdownTimeout + abortGrace,
 			RetryDelayFunc:    func(int, error, *asynq.Task) time.Duration { return time.Second },
 			Logger:            asynqLog{q.log.With("lane", lane.Name)},
@@ -54,6 +54,16 @@ func (q *Queue) startServers() ([]*asynq.Server, error) {
 		servers = append(servers, s)
 	}
 	return servers, nil
+}
+
+// calmer is how much longer jobs of a calm lane wait to be picked up.
+const calmer = 10
+
+func (l Lane) pickup(cfg Config) time.Duration {
+	if l.Calm {
+		return calmer * cfg.Pickup
+	}
+	return cfg.Pickup
 }
 
 // stop waits until every lane is idle, cancelling the handlers after ShutdownTimeout.
