@@ -89,6 +89,14 @@ golden: ## write the golden files anew; look at the difference before you commit
 	  go test -run Golden "./$$dir" -update; \
 	done
 
+.PHONY: pages
+pages: need-test assets ## every page in Chromium: light and dark, on a phone and on a desk
+	go test -run TestEveryPage ./app -thorough -timeout 20m
+
+.PHONY: screenshots
+screenshots: need-test assets ## a picture of every page into docs/images, and docs/tour.md
+	go test -run TestEveryPage ./app -pictures "$(CURDIR)/docs/images" -timeout 20m
+
 .PHONY: clean
 clean: ## remove what was built and fetched
 	rm -rf bin web/assets/vendor web/node_modules test/clients/*/node_modules .cache

@@ -98,7 +98,12 @@ const maxSpeed = 200
 // beside a simulated festival and simulated push services. Nothing in Usher
 // knows of it but its configuration, and the tour on the page Now. It returns the
 // festival's closing report.
-func Demo(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger) (report demo.Report, err error) {
+func Demo(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger) (demo.Report, error) {
+	return demoThen(ctx, cfg, opt, log, func(context.Context, *Usher) error { return nil })
+}
+
+// demoThen is Demo, with something to do once the festival is over and Usher still there.
+func demoThen(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger, then func(context.Context, *Usher) error) (report demo.Report, err error) {
 	if opt.Installations < 1 || opt.Installations > maxPhones {
 		return report, fault.BadField("app.Demo", "--installations", fmt.Sprintf("is %d", opt.Installations), fmt.Sprintf("1 to %d", maxPhones))
 	}
@@ -140,8 +145,10 @@ func Demo(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger) (
 		if at.Scanners, err = u.demoScanners(ctx); err != nil {
 			return err
 		}
-		report, err = festival.Run(ctx, services, at)
-		return err
+		if report, err = festival.Run(ctx, services, at); err != nil {
+			return err
+		}
+		return then(ctx, u)
 	})
 	return report, err
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"crypto/sha256"
-	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,9 +19,8 @@ import (
 	"github.com/usherhq/usher/modules/kernel/dbtest"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 // rightsFile is the one table of every route's right. The test below asks the
 // running house and compares.
@@ -201,7 +199,7 @@ func TestGoldenRights(t *testing.T) {
 	}
 	slices.SortFunc(rows, func(a, b string) int { return strings.Compare(routeOf(a), routeOf(b)) })
 	t.Logf("%d routes × %d callers = %d requests, %d leaks", len(rows), len(askers), asked, leaks)
-	if *update && leaks == 0 {
+	if webtest.Updating() && leaks == 0 {
 		if err := os.WriteFile(rightsFile, []byte(rightsHead+strings.Join(rows, "")), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/mail"
 	"github.com/usherhq/usher/modules/kernel/queue"
 	"github.com/usherhq/usher/modules/kernel/stream"
+	kernel "github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/pricing"
 	"github.com/usherhq/usher/modules/proximity"
 	"github.com/usherhq/usher/modules/sales"
@@ -29,6 +30,7 @@ type Usher struct {
 	stream *stream.Stream
 	people *identity.Service
 	server *Server
+	pages  []kernel.Route // that are mounted
 
 	selling func(context.Context) error
 	windows func(context.Context) error
@@ -121,6 +123,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights}, guide: cfg.Guide, clock: clock.System{}}
 	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials}
 	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages())
+	u.pages = site.Pages
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}

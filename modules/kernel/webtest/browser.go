@@ -19,6 +19,7 @@ type Browser struct {
 	Base string          // of paths; "" takes whole URLs
 
 	t        testing.TB
+	up       string // the way to the root of the tree
 	mu       sync.Mutex
 	complain []string // console errors, exceptions, refusals of the content policy
 }
@@ -26,6 +27,12 @@ type Browser struct {
 // NewBrowser opens a tab. Chromium ends with the test, and after four minutes at the most.
 // more are further flags of chromedp, such as a camera that is played from a file.
 func NewBrowser(t testing.TB, base string, more ...chromedp.ExecAllocatorOption) *Browser {
+	t.Helper()
+	return NewBrowserUp(t, base, filepath.Join("..", ".."), more...)
+}
+
+// NewBrowserUp is NewBrowser for a package elsewhere: up is the way to the root of the tree.
+func NewBrowserUp(t testing.TB, base, up string, more ...chromedp.ExecAllocatorOption) *Browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true))
@@ -35,7 +42,7 @@ func NewBrowser(t testing.TB, base string, more ...chromedp.ExecAllocatorOption)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	b := &Browser{t: t, Ctx: ctx, Base: base}
+	b := &Browser{t: t, Ctx: ctx, Base: base, up: up}
 	b.Do(chromedp.Steps()) // starts Chromium
 	console := chromedp.Console(ctx)
 	go func() {
@@ -111,7 +118,7 @@ const axeRules = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "
 // Accessible fails when axe-core finds something on the page as it is now.
 func (b *Browser) Accessible(where string) {
 	b.t.Helper()
-	axe, err := os.ReadFile(filepath.Join("..", "..", "web", "node_modules", "axe-core", "axe.min.js"))
+	axe, err := os.ReadFile(filepath.Join(b.up, "web", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		b.t.Fatalf("axe-core is missing, run make assets: %v", err)
 	}
@@ -128,15 +135,21 @@ func (b *Browser) Look(path string) {
 	b.t.Helper()
 	for _, width := range []int64{390, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
-			b.Dress(width, scheme)
-			b.Open(path)
-			over, err := chromedp.Run(b.Ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth - innerWidth`))
-			if err != nil || over > 0 {
-				b.t.Errorf("%s at %d: %v pixels too wide, %v", path, width, over, err)
-			}
-			b.Accessible(path + ", " + scheme)
+			b.LookAs(path, width, scheme)
 		}
 	}
+}
+
+// LookAs is Look at one width, light or dark.
+func (b *Browser) LookAs(path string, width int64, scheme string) {
+	b.t.Helper()
+	b.Dress(width, scheme)
+	b.Open(path)
+	over, err := chromedp.Run(b.Ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth - innerWidth`))
+	if err != nil || over > 0 {
+		b.t.Errorf("%s at %d: %v pixels too wide, %v", path, width, over, err)
+	}
+	b.Accessible(path + ", " + scheme)
 }
 
 // Quiet fails when the console complained since the last call, except of texts that hold

@@ -16,6 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
+// Updating reports whether golden files are written instead of compared.
+func Updating() bool { return *update }
+
 // Site is templates and assets as they are on disk, seen from a package two folders
 // below the root.
 func Site() fs.FS { return os.DirFS(filepath.Join("..", "..", "web")) }
