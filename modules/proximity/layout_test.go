@@ -165,7 +165,7 @@ func TestLayoutPage(t *testing.T) {
 }
 
 // get reads a page that must be there.
-func get(t *testing.T, address string) string {
+func get(t testing.TB, address string) string {
 	t.Helper()
 	res, err := http.Get(address)
 	if err != nil {
