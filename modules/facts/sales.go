@@ -49,6 +49,8 @@ type CartsOpened struct {
 type CartLines struct {
 	Cart  id.ID      `json:"cart"`
 	Lines []SoldLine `json:"lines"`
+	// Person is who was signed in when they began to pay for it, by identity's id; "": unknown.
+	Person string `json:"person,omitempty"`
 }
 
 // FactType names the fact in the stream.
@@ -132,3 +134,17 @@ func (PriceSet) FactType() string { return "sales.price_set" }
 
 // FactKey orders the facts of one event.
 func (f PriceSet) FactKey() string { return f.Event.String() }
+
+// TicketsAdmitted says that people came in at the door of an event, each with a ticket that
+// was not used before. One fact tells of a scanner's report.
+type TicketsAdmitted struct {
+	Event id.ID     `json:"event"`
+	Count int       `json:"count"`
+	At    time.Time `json:"at"`
+}
+
+// FactType names the fact in the stream.
+func (TicketsAdmitted) FactType() string { return "sales.tickets_admitted" }
+
+// FactKey orders the facts of one event.
+func (f TicketsAdmitted) FactKey() string { return f.Event.String() }

@@ -20,12 +20,16 @@ type Event struct {
 	Venue      id.ID      `json:"venue"`
 	OpensAt    time.Time  `json:"opens_at"` // sightings count from here
 	EndsAt     time.Time  `json:"ends_at"`
-	Attendance int        `json:"attendance,omitempty"` // people let in so far, by scanned tickets; 0: not known
+	Attendance int        `json:"attendance,omitempty"` // people let in so far, as the promoter states it; 0: not known
+	Scanned    int        `json:"scanned,omitempty"`    // tickets that Usher's own doors scanned
 	Forgotten  *time.Time `json:"forgotten_at,omitempty"`
 	CreatedAt  time.Time  `json:"created_at,omitzero"`
 
 	sealed []byte // the key of its pseudonyms
 }
+
+// visitors are how many people are known to have come in; 0: not known.
+func (e *Event) visitors() int { return max(e.Attendance, e.Scanned) }
 
 // longestEvent bounds how long sightings of one event may be tied together.
 const longestEvent = 31 * 24 * time.Hour
@@ -67,7 +71,7 @@ func (s *Service) PutEvent(ctx context.Context, e Event) (Event, bool, error) {
 		was, err := lockEvent(tx, e.Name)
 		switch {
 		case fault.Is(err, fault.NotFound):
-			created, e.ID, e.CreatedAt = true, id.New(), tx.Now()
+			created, e.ID, e.CreatedAt, e.Scanned = true, id.New(), tx.Now(), 0
 			if e.sealed, err = s.newRefKey(e.ID); err != nil {
 				return err
 			}
@@ -76,7 +80,7 @@ func (s *Service) PutEvent(ctx context.Context, e Event) (Event, bool, error) {
 		case was.Forgotten != nil:
 			return fault.E(op, fault.Conflict, "the event is over, and who was there has been forgotten", nil).WithFix("give the next event a name of its own")
 		default:
-			e.ID, e.CreatedAt, e.sealed = was.ID, was.CreatedAt, was.sealed
+			e.ID, e.CreatedAt, e.sealed, e.Scanned = was.ID, was.CreatedAt, was.sealed, was.Scanned
 		}
 		e.Forgotten = nil
 		return writeEvent(tx, e)

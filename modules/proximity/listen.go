@@ -3,8 +3,11 @@ package proximity
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/stream"
@@ -25,8 +28,12 @@ func (s *Service) Listeners() []stream.Listener {
 			ReplayNote: "Sales would count again, as if they happened now.",
 		},
 		{
-			Name: "proximity.carts", Types: []string{"analytics.cart_abandoned"}, Batch: 100, Handle: s.cartLeft,
+			Name: "proximity.carts", Types: []string{"analytics.cart_abandoned", facts.CartsAbandoned{}.FactType()}, Batch: 100, Handle: s.cartLeft,
 			About: "offers what a rule grants to somebody who left a cart behind", ReplayNote: "Offers would be given again.",
+		},
+		{
+			Name: "proximity.doors", Types: []string{facts.TicketsAdmitted{}.FactType()}, Batch: 500, Handle: s.admitted,
+			About: "counts who came in, to scale what the phones with the app tell", ReplayNote: "They would be counted twice.",
 		},
 		{
 			Name: "proximity.prices", Types: []string{"pricing.price_changed"}, Batch: 100, Handle: s.priceFell,
@@ -161,6 +168,24 @@ func (s *Service) sold(ctx context.Context, tx *db.Tx, batch []stream.Fact) erro
 		}
 	}
 	return insertCompletions(tx, done)
+}
+
+// admitted adds up who came in at an event's doors.
+func (s *Service) admitted(ctx context.Context, tx *db.Tx, batch []stream.Fact) error {
+	in := map[string]int{}
+	for _, f := range batch {
+		a, err := stream.Decode[facts.TicketsAdmitted](f)
+		if err != nil {
+			return err
+		}
+		in[a.Event.String()] += a.Count
+	}
+	for _, event := range slices.Sorted(maps.Keys(in)) {
+		if err := addScanned(tx, event, in[event]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ignoreGone turns "not found" into nothing: what an old fact names may be gone.

@@ -95,6 +95,10 @@ func (s *Service) ErasePerson(ctx context.Context, person string) error {
 		if err := s.db.InTx(ctx, func(tx *db.Tx) error { return deleteConsent(tx, c.Installation) }); err != nil {
 			return err
 		}
+		// What arrived between the two, while the consent was still there.
+		if err := s.forgetInstallation(ctx, c.Installation, true); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/stream"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // sale is a fact of a till.
@@ -162,5 +163,13 @@ func TestPricesAndCarts(t *testing.T) {
 	y.must(y.in(func(tx *db.Tx) error { return y.cartLeft(t.Context(), tx, []stream.Fact{cart}) }))
 	if n := y.number(`SELECT count(*) FROM proximity.voucher v JOIN proximity.offer o ON o.id = v.offer WHERE o.trigger = 'cart_abandoned' AND installation = 'phone-1'`); n != 1 || vouchers() != 3 {
 		t.Errorf("%d for the customer, %d in all", n, vouchers())
+	}
+	anna := web.WithCaller(t.Context(), web.Caller{Person: "0199c0de-0000-7000-8000-00000000000a"})
+	_, err = y.PutConsent(anna, Consent{Installation: phone(0), App: "festival", Notice: "2027"})
+	y.must(err)
+	own := stream.Fact{Type: "sales.carts_abandoned", Time: y.clock.Now(), Data: []byte(`{"event":"` + y.event.Name + `","count":2,"carts":[{"cart":"0199c0de-0000-7000-8000-000000000002","lines":[],"person":"0199c0de-0000-7000-8000-00000000000a"},{"cart":"0199c0de-0000-7000-8000-000000000003","lines":[]}]}`)}
+	y.must(y.in(func(tx *db.Tx) error { return y.cartLeft(t.Context(), tx, []stream.Fact{own}) }))
+	if n := y.number(`SELECT count(*) FROM proximity.voucher v JOIN proximity.offer o ON o.id = v.offer WHERE o.trigger = 'cart_abandoned' AND installation = 'phone-0'`); n != 1 || vouchers() != 4 {
+		t.Errorf("%d for who left a cart in our own shop, %d in all", n, vouchers())
 	}
 }

@@ -164,6 +164,12 @@ func (o *Offer) isFor(sc *scene, d *device) bool {
 // cartLeft offers something to who left a cart behind, as far as they agreed and are here.
 func (s *Service) cartLeft(ctx context.Context, tx *db.Tx, batch []stream.Fact) error {
 	for _, f := range batch {
+		if f.Type == (facts.CartsAbandoned{}).FactType() {
+			if err := s.ownCartsLeft(tx, f); err != nil {
+				return err
+			}
+			continue
+		}
 		var left facts.CartAbandoned
 		if err := json.Unmarshal(f.Data, &left); err != nil {
 			return fault.E("proximity.cartLeft", fault.Invalid, "the fact does not decode", err)
@@ -171,7 +177,24 @@ func (s *Service) cartLeft(ctx context.Context, tx *db.Tx, batch []stream.Fact) 
 		if left.Customer == "" || tx.Now().Sub(f.Time) > time.Hour {
 			continue
 		}
-		if err := s.offerCustomer(tx, left.Event, left.Customer, OnCartAbandoned); err != nil {
+		if err := s.offerCustomer(tx, left.Event, OnCartAbandoned, `customer = $1 AND customer <> ''`, left.Customer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownCartsLeft does the same for Usher's own shop, where somebody signed in and began to pay.
+func (s *Service) ownCartsLeft(tx *db.Tx, f stream.Fact) error {
+	left, err := stream.Decode[facts.CartsAbandoned](f)
+	if err != nil || tx.Now().Sub(f.Time) > time.Hour {
+		return err
+	}
+	for _, c := range left.Carts {
+		if c.Person == "" {
+			continue
+		}
+		if err := s.offerCustomer(tx, left.Event.String(), OnCartAbandoned, `person = $1 AND person <> ''`, c.Person); err != nil {
 			return err
 		}
 	}
@@ -213,14 +236,15 @@ func (s *Service) priceFell(ctx context.Context, tx *db.Tx, batch []stream.Fact)
 	return nil
 }
 
-// offerCustomer finds the phones of a customer at an event that is going on.
-func (s *Service) offerCustomer(tx *db.Tx, event, customer, occasion string) error {
+// offerCustomer finds the phones of somebody at an event that is going on; which says whose
+// consents those are.
+func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) error {
 	scenes, err := s.scenes(tx.Ctx(), tx.Conn(), tx.Now())
 	if err != nil {
 		return err
 	}
-	who, err := consents(tx.Ctx(), tx.Conn(), `customer = $1 AND customer <> '' ORDER BY installation FOR KEY SHARE`, customer)
-	if err != nil || len(who) == 0 {
+	theirs, err := consents(tx.Ctx(), tx.Conn(), which+` ORDER BY installation FOR KEY SHARE`, who)
+	if err != nil || len(theirs) == 0 {
 		return err
 	}
 	for _, sc := range scenes {
@@ -232,7 +256,7 @@ func (s *Service) offerCustomer(tx *db.Tx, event, customer, occasion string) err
 			return err
 		}
 		devices := map[pseudonym]*device{}
-		for _, c := range who {
+		for _, c := range theirs {
 			p := pseudonym{sc.ID, sc.key.of(c.Installation)}
 			devices[p] = &device{pseudonym: p, scene: sc, installation: c.Installation, app: c.App, segment: c.Segment, person: c.person, seenAt: tx.Now(), state: &zoning.Device{}}
 		}

@@ -10,11 +10,11 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
-const eventColumns = `id, name, title, venue, opens_at, ends_at, attendance, forgotten, created_at, ref_key`
+const eventColumns = `id, name, title, venue, opens_at, ends_at, attendance, scanned, forgotten, created_at, ref_key`
 
 func scanEvent(row pgx.CollectableRow) (Event, error) {
 	var e Event
-	err := row.Scan(&e.ID, &e.Name, &e.Title, &e.Venue, &e.OpensAt, &e.EndsAt, &e.Attendance, &e.Forgotten, &e.CreatedAt, &e.sealed)
+	err := row.Scan(&e.ID, &e.Name, &e.Title, &e.Venue, &e.OpensAt, &e.EndsAt, &e.Attendance, &e.Scanned, &e.Forgotten, &e.CreatedAt, &e.sealed)
 	e.OpensAt, e.EndsAt, e.CreatedAt = e.OpensAt.UTC(), e.EndsAt.UTC(), e.CreatedAt.UTC()
 	if e.Forgotten != nil {
 		at := e.Forgotten.UTC()
@@ -85,4 +85,10 @@ func venueVersions(ctx context.Context, q reader, all []Event) (map[id.ID]int64,
 	var version int64
 	_, err = pgx.ForEachRow(rows, []any{&venue, &version}, func() error { versions[venue] = version; return nil })
 	return versions, db.Classify("proximity.venueVersions", err)
+}
+
+// addScanned counts people who came in at an event's doors; there may be no venue for it.
+func addScanned(tx *db.Tx, event string, n int) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE proximity.event SET scanned = scanned + $2 WHERE name = $1`, event, n)
+	return db.Classify("proximity.admitted", err)
 }

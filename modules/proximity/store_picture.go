@@ -66,12 +66,12 @@ func (s *Service) lastBin(ctx context.Context, event id.ID) (time.Time, error) {
 // shareOf is the share of an event's visitors whose phones were seen, in (0, 1]; 1 when
 // nobody counts the visitors.
 func shareOf(tx *db.Tx, sc *scene) (float64, error) {
-	if sc.Attendance == 0 {
+	if sc.visitors() == 0 {
 		return 1, nil
 	}
 	var seen int
 	err := tx.Conn().QueryRow(tx.Ctx(), `SELECT count(*) FROM proximity.device WHERE event = $1`, sc.ID).Scan(&seen)
-	return min(1, max(float64(seen), 1)/float64(sc.Attendance)), db.Classify("proximity.shareOf", err)
+	return min(1, max(float64(seen), 1)/float64(sc.visitors())), db.Classify("proximity.shareOf", err)
 }
 
 func presencesOf(tx *db.Tx, event id.ID, from, to time.Time) ([]heatmap.Presence, error) {

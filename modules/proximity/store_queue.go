@@ -40,7 +40,7 @@ func queueMinute(tx *db.Tx, sc *scene, stall *Stall, zone *Zone, last, at time.T
 	if at.Sub(last) > time.Hour {
 		last = at.Add(-time.Hour) // the first minute, or after a long stop
 	}
-	m = queueing.Minute{At: at, NoTill: len(stall.Tills) == 0, Scanned: sc.Attendance}
+	m = queueing.Minute{At: at, NoTill: len(stall.Tills) == 0, Scanned: sc.visitors()}
 	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT
 		(SELECT count(*) FROM proximity.visit WHERE event = $1 AND zone = $2 AND left_at IS NULL AND entered_at <= $4),
 		(SELECT count(*) FROM proximity.device WHERE event = $1),

@@ -99,3 +99,24 @@ func TestPersonIsExportedAndForgotten(t *testing.T) {
 	}
 	h.audit()
 }
+
+// A cart that is left behind says whose it was, if somebody signed in began to pay for it.
+func TestAnAbandonedCartNamesItsBuyer(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.concert(Category{Capacity: 10, PriceMinor: 2500})
+	anna := id.New()
+	hers, nobodys := h.cart(e, Wanted{Category: e.Categories[0].ID, Qty: 2}), h.cart(e, Wanted{Category: e.Categories[0].ID, Qty: 1})
+	if _, err := h.Checkout(t.Context(), Checkout{Cart: hers.Cart, Quote: h.quotes.sign(hers), Method: pay.Stripe, Buyer: json.RawMessage(`{"name": "Anna", "email": "anna@example.org"}`), Person: anna.String(), Origin: "https://usher.example"}); err != nil {
+		t.Fatal(err)
+	}
+	h.lateCart(hers)
+	h.lateCart(nobodys)
+	named := func(cart id.ID, person string) int {
+		return h.number(`SELECT count(*) FROM stream.log, jsonb_array_elements(data->'carts') c
+			WHERE type = 'sales.carts_abandoned' AND c->>'cart' = $1 AND coalesce(c->>'person', '') = $2`, cart.String(), person)
+	}
+	if named(hers.Cart, anna.String()) != 1 || named(nobodys.Cart, "") != 1 {
+		t.Error("the facts do not say whose carts they were")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
@@ -56,6 +57,7 @@ type scanRow struct {
 	device   string
 	at       time.Time
 	byHand   bool
+	first    bool // it let somebody in with a ticket that nobody had used
 	answered admission.Verdict
 }
 
@@ -105,7 +107,24 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 			out[i].Order, out[i].N, out[i].Uses = &r.ticket.order, r.ticket.n, uses[*r.ticket]
 		}
 	}
-	return out, insertScans(tx, event, fresh)
+	if err := insertScans(tx, event, fresh); err != nil {
+		return nil, err
+	}
+	return out, announceAdmitted(tx, event, fresh)
+}
+
+// announceAdmitted tells how many tickets let somebody in for the first time.
+func announceAdmitted(tx *db.Tx, event id.ID, fresh []scanRow) error {
+	n := 0
+	for _, r := range fresh {
+		if r.first {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return tx.Emit(facts.TicketsAdmitted{Event: event, Count: n, At: tx.Now()})
 }
 
 // byTime is the order in which scans are judged: as they happened.
@@ -188,6 +207,7 @@ func (r *scanRow) judge(door id.ID, standings map[ticketName]admission.Standing,
 		}
 		return
 	}
+	r.first = len(before) == 0
 	after := settle(append(slices.Clone(before), Use{r.ID, r.device, r.at, r.Offline}))
 	uses[*r.ticket] = after
 	if r.answered == admission.Admitted && after[0].Scan != r.ID {

@@ -43,6 +43,9 @@ func TestTicketLetsOnePersonIn(t *testing.T) {
 	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c != (DoorCounts{Valid: 2, In: 2, Refused: 2}) {
 		t.Error(c, err)
 	}
+	if n := h.number(`SELECT sum((data->>'count')::int) FROM stream.log WHERE type = 'sales.tickets_admitted' AND key = $1`, o.Event.String()); n != 2 {
+		t.Errorf("%d people were announced, two came in", n)
+	}
 }
 
 func TestDoorRefusesOldVoidAndForeignCodes(t *testing.T) {

@@ -1,7 +1,10 @@
 package sales
 
 import (
+	"maps"
 	"slices"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -62,7 +65,32 @@ func announceAbandoned(tx *db.Tx, ended []endedHold, events map[id.ID]id.ID) err
 		}
 		f.Carts[at].Lines = append(f.Carts[at].Lines, soldLines([]Line{h.Line})...)
 	}
+	if err := nameBuyers(tx, by); err != nil {
+		return err
+	}
 	return emit(tx, all)
+}
+
+// nameBuyers says who was signed in when they began to pay for a cart.
+func nameBuyers(tx *db.Tx, by map[id.ID]*facts.CartsAbandoned) error {
+	at := map[id.ID][]*facts.CartLines{}
+	for _, f := range by {
+		for i := range f.Carts {
+			at[f.Carts[i].Cart] = append(at[f.Carts[i].Cart], &f.Carts[i])
+		}
+	}
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT cart, person FROM sales.payment WHERE cart = ANY($1) AND person IS NOT NULL`, slices.Collect(maps.Keys(at)))
+	if err != nil {
+		return db.Classify("sales.announceAbandoned", err)
+	}
+	var cart, person id.ID
+	_, err = pgx.ForEachRow(rows, []any{&cart, &person}, func() error {
+		for _, lines := range at[cart] {
+			lines.Person = person.String()
+		}
+		return nil
+	})
+	return db.Classify("sales.announceAbandoned", err)
 }
 
 // announceEnd tells of the categories whose last ticket this round sold.
