@@ -52,6 +52,10 @@ func NewServer(cfg Config, site Site, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	secure, err := cfg.HTTP.TLS.Config(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{cfg: cfg.HTTP, closing: make(chan struct{}), log: log}
 	if s.listener, err = net.Listen("tcp", cfg.HTTP.Listen); err != nil {
 		return nil, fault.E("app.Server", fault.Conflict, "cannot listen on "+cfg.HTTP.Listen, err).
@@ -59,6 +63,7 @@ func NewServer(cfg Config, site Site, log *slog.Logger) (*Server, error) {
 	}
 	s.http = &http.Server{
 		Handler:           e,
+		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       cfg.HTTP.ReadTimeout,
 		WriteTimeout:      cfg.HTTP.WriteTimeout,
@@ -74,7 +79,7 @@ func NewServer(cfg Config, site Site, log *slog.Logger) (*Server, error) {
 // URL is where this machine reaches the server.
 func (s *Server) URL() string {
 	scheme := "http://"
-	if s.cfg.TLS.CertFile != "" {
+	if s.cfg.TLS.On() {
 		scheme = "https://"
 	}
 	return scheme + dialable(s.listener.Addr().String())
@@ -84,8 +89,8 @@ func (s *Server) URL() string {
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() {
-		if s.cfg.TLS.CertFile != "" {
-			failed <- s.http.ServeTLS(s.listener, s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
+		if s.http.TLSConfig != nil {
+			failed <- s.http.ServeTLS(s.listener, "", "") // the certificate is TLSConfig's
 			return
 		}
 		failed <- s.http.Serve(s.listener)
@@ -127,9 +132,12 @@ func newEcho(cfg Config, site Site, log *slog.Logger) (*echo.Echo, error) {
 	}
 	e.Use(web.Identify, web.Observe(site.Clock, seen(log, site.Metrics)), web.Recover, web.Secure, sameOrigin)
 	m := web.Mounter{Echo: e, Guard: guard{site.Door}, Limiter: web.NewLimiter(cfg.Limits, site.Clock)}
+	document, documentPage := apiRoutes(apiDocument(site))
 	m.Routes(site.Routes...)
+	m.Routes(document)
 	m.Pages(site.Pages...)
 	if assets != nil {
+		m.Pages(documentPage)
 		m.Routes(assets.Route())
 	}
 	// Probes and scrapes come often and from one address: they are not counted.

@@ -11,8 +11,10 @@ import (
 
 func (s *Service) detectorRoutes() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/v1/detectors", Right: web.Manage, Handler: s.getDetectors},
-		{Method: "GET", Path: "/v1/alarms", Right: web.Manage, Handler: s.getAlarms},
+		{Method: "GET", Path: "/v1/detectors", Right: web.Manage, Handler: s.getDetectors,
+			Doc: web.Doc{Says: "Lists the detectors and how they are.", Gives: web.Page[detectorView]{}}},
+		{Method: "GET", Path: "/v1/alarms", Right: web.Manage, Handler: s.getAlarms,
+			Doc: web.Doc{Says: "Lists alarms, the newest first.", Gives: web.Page[Alarm]{}, Query: []string{"event: of this event", "category: of this category", "detector: by this detector", "cursor", "limit"}}},
 	}
 }
 

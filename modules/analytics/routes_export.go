@@ -23,7 +23,8 @@ const exportTime = time.Hour
 const exportCount = "X-Total-Count"
 
 func (s *Service) exportRoutes() []web.Route {
-	return []web.Route{{Method: "GET", Path: "/v1/events/export", Right: web.Manage, Handler: s.getExport, Timeout: exportTime}}
+	return []web.Route{{Method: "GET", Path: "/v1/events/export", Right: web.Manage, Handler: s.getExport, Timeout: exportTime,
+		Doc: web.Doc{Says: "Exports recorded facts as NDJSON or Parquet.", Gives: web.Media("application/x-ndjson, application/vnd.apache.parquet"), Query: []string{"format: ndjson or parquet", "from", "to", "type: of this event type", "source: of this source", "key: of this key"}}}}
 }
 
 var exportMedia = map[string]string{formatNDJSON: "application/x-ndjson", formatParquet: "application/vnd.apache.parquet"}

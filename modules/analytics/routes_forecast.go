@@ -15,18 +15,29 @@ import (
 )
 
 func (s *Service) forecastRoutes() []web.Route {
-	file := web.Route{Method: "GET", Path: "/v1/history.csv", Right: web.Manage, Handler: s.getHistory, Timeout: -1}
+	file := web.Route{Method: "GET", Path: "/v1/history.csv", Right: web.Manage, Handler: s.getHistory, Timeout: -1,
+		Doc: web.Doc{Says: "Exports the past events and bookings that forecasts learn from.", Gives: web.CSV}}
 	return []web.Route{
-		{Method: "GET", Path: "/v1/forecasts", Right: web.Manage, Handler: s.getForecasts},
-		{Method: "GET", Path: "/v1/forecasts/:event", Right: web.Manage, Handler: s.getForecast},
-		{Method: "PUT", Path: "/v1/forecasts/:event/profile", Right: web.Manage, Handler: s.putProfile},
-		{Method: "GET", Path: "/v1/calibration", Right: web.Manage, Handler: s.getCalibration},
-		{Method: "GET", Path: "/v1/models", Right: web.Manage, Handler: s.getModels},
-		{Method: "GET", Path: "/v1/models/:version", Right: web.Manage, Handler: s.getModel},
-		{Method: "POST", Path: "/v1/models", Right: web.Manage, Handler: s.postModel},
-		{Method: "POST", Path: "/v1/models/:version/promote", Right: web.Manage, Handler: s.postPromote},
-		{Method: "POST", Path: "/v1/history", Right: web.Manage, Handler: s.postHistory, Limit: maxImport},
-		{Method: "GET", Path: "/v1/history/imports", Right: web.Manage, Handler: s.getImports},
+		{Method: "GET", Path: "/v1/forecasts", Right: web.Manage, Handler: s.getForecasts,
+			Doc: web.Doc{Says: "Lists the newest forecast of each event.", Gives: web.Page[Forecast]{}}},
+		{Method: "GET", Path: "/v1/forecasts/:event", Right: web.Manage, Handler: s.getForecast,
+			Doc: web.Doc{Says: "Tells an event's forecasts, one for each category and the whole.", Gives: web.Page[Forecast]{}}},
+		{Method: "PUT", Path: "/v1/forecasts/:event/profile", Right: web.Manage, Handler: s.putProfile,
+			Doc: web.Doc{Says: "Says what kind of event it is, for the forecast.", Takes: Profile{}}},
+		{Method: "GET", Path: "/v1/calibration", Right: web.Manage, Handler: s.getCalibration,
+			Doc: web.Doc{Says: "Tells how well past forecasts held.", Gives: Calibration{}}},
+		{Method: "GET", Path: "/v1/models", Right: web.Manage, Handler: s.getModels,
+			Doc: web.Doc{Says: "Lists the forecast models, the newest first.", Gives: web.Page[ModelInfo]{}}},
+		{Method: "GET", Path: "/v1/models/:version", Right: web.Manage, Handler: s.getModel,
+			Doc: web.Doc{Says: "Tells a model: what it learned from, and its figures.", Gives: ModelInfo{}}},
+		{Method: "POST", Path: "/v1/models", Right: web.Manage, Handler: s.postModel,
+			Doc: web.Doc{Says: "Trains a new forecast model.", Gives: map[string]string{}, Status: 202, Repeatable: true}},
+		{Method: "POST", Path: "/v1/models/:version/promote", Right: web.Manage, Handler: s.postPromote,
+			Doc: web.Doc{Says: "Puts a model in charge of forecasts."}},
+		{Method: "POST", Path: "/v1/history", Right: web.Manage, Handler: s.postHistory, Limit: maxImport,
+			Doc: web.Doc{Says: "Imports past events and their bookings from CSV.", Takes: web.CSV, Gives: Import{}, Status: 202, Repeatable: true}},
+		{Method: "GET", Path: "/v1/history/imports", Right: web.Manage, Handler: s.getImports,
+			Doc: web.Doc{Says: "Lists the imports of past events.", Gives: web.Page[Import]{}}},
 		file,
 	}
 }

@@ -23,7 +23,8 @@ const (
 
 // ingestRoutes need Listen, and some types of events more: see rightFor.
 func (s *Service) ingestRoutes() []web.Route {
-	return []web.Route{{Method: "POST", Path: "/v1/events", Right: web.Listen, Handler: s.postEvents, Limit: ingestLimit}}
+	return []web.Route{{Method: "POST", Path: "/v1/events", Right: web.Listen, Handler: s.postEvents, Limit: ingestLimit,
+		Doc: web.Doc{Says: "Takes CloudEvents: one, a batch, or one in binary mode.", Takes: web.Media("application/cloudevents+json, application/cloudevents-batch+json, application/json"), Gives: Result{}, Status: 202}}}
 }
 
 // bodies are used again: a request's facts share the memory of its body.

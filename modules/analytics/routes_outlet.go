@@ -13,24 +13,38 @@ import (
 
 // outletRoutes manage webhooks.
 func (s *Service) outletRoutes() []web.Route {
-	route := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: "/v1/webhooks" + path, Right: web.Manage, Handler: h}
+	route := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: "/v1/webhooks" + path, Right: web.Manage, Handler: h, Doc: doc}
 	}
 	return []web.Route{
-		route("GET", "", s.getOutlets),
-		route("POST", "", s.postOutlet),
-		route("GET", "/types", s.getOutletTypes),
-		route("GET", "/:id", s.getOutlet),
-		route("PUT", "/:id", s.putOutlet),
-		route("DELETE", "/:id", s.deleteOutlet),
-		route("GET", "/:id/secret", s.getOutletSecret),
-		route("POST", "/:id/secret", s.postOutletSecret),
-		route("POST", "/:id/pause", s.postOutletPause),
-		route("POST", "/:id/resume", s.postOutletResume),
-		route("POST", "/:id/test", s.postOutletTest),
-		route("GET", "/:id/deliveries", s.getDeliveries),
-		route("POST", "/:id/deliveries/:delivery/replay", s.postDeliveryReplay),
-		route("POST", "/:id/replay-failed", s.postReplayFailed),
+		route("GET", "", s.getOutlets,
+			web.Doc{Says: "Lists webhooks.", Gives: web.Page[Outlet]{}}),
+		route("POST", "", s.postOutlet,
+			web.Doc{Says: "Makes a webhook: facts of the chosen types go to its URL, signed.", Takes: OutletDraft{}, Gives: Outlet{}, Status: 201, Repeatable: true}),
+		route("GET", "/types", s.getOutletTypes,
+			web.Doc{Says: "Lists the types of facts that webhooks can carry.", Gives: web.Page[OutletType]{}}),
+		route("GET", "/:id", s.getOutlet,
+			web.Doc{Says: "Tells a webhook and how its deliveries went.", Gives: Outlet{}}),
+		route("PUT", "/:id", s.putOutlet,
+			web.Doc{Says: "Changes a webhook.", Takes: OutletDraft{}, Gives: Outlet{}, Repeatable: true}),
+		route("DELETE", "/:id", s.deleteOutlet,
+			web.Doc{Says: "Removes a webhook.", Repeatable: true}),
+		route("GET", "/:id/secret", s.getOutletSecret,
+			web.Doc{Says: "Tells the secrets that a webhook's deliveries are signed with.", Gives: Secrets{}}),
+		route("POST", "/:id/secret", s.postOutletSecret,
+			web.Doc{Says: "Rotates a webhook's secret; the old one signs too for a day.", Gives: Secrets{}, Status: 201}),
+		route("POST", "/:id/pause", s.postOutletPause,
+			web.Doc{Says: "Pauses a webhook; what happens meanwhile is not kept for it.", Repeatable: true}),
+		route("POST", "/:id/resume", s.postOutletResume,
+			web.Doc{Says: "Resumes a webhook.", Repeatable: true}),
+		route("POST", "/:id/test", s.postOutletTest,
+			web.Doc{Says: "Sends a test delivery to a webhook.", Gives: Delivery{}, Status: 202, Repeatable: true}),
+		route("GET", "/:id/deliveries", s.getDeliveries,
+			web.Doc{Says: "Lists a webhook's deliveries, the newest first.", Gives: web.Page[Delivery]{}, Query: []string{"state: only those in this state", "cursor", "limit"}}),
+		route("POST", "/:id/deliveries/:delivery/replay", s.postDeliveryReplay,
+			web.Doc{Says: "Sends a delivery again.", Gives: map[string]id.ID{}, Status: 202, Repeatable: true}),
+		route("POST", "/:id/replay-failed", s.postReplayFailed,
+			web.Doc{Says: "Sends all deliveries again that failed for good.", Gives: map[string]int{}, Status: 202, Repeatable: true}),
 	}
 }
 

@@ -13,23 +13,35 @@ import (
 
 // QueryRoutes is the JSON API of standing queries.
 func (s *Service) QueryRoutes() []web.Route {
-	route := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h}
+	route := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h, Doc: doc}
 	}
-	live := route("GET", "/v1/queries/:name/live", s.getQueryLive)
+	live := route("GET", "/v1/queries/:name/live", s.getQueryLive,
+		web.Doc{Says: "Follows a standing query: its outputs as they come.", Gives: web.Live})
 	live.Timeout = -1
 	return []web.Route{
-		route("GET", "/v1/queries", s.getQueries),
-		route("POST", "/v1/queries", s.postQuery),
-		route("POST", "/v1/queries/try", s.postTry),
-		route("GET", "/v1/queries/:name", s.getQuery),
-		route("PUT", "/v1/queries/:name", s.putQuery),
-		route("DELETE", "/v1/queries/:name", s.deleteQuery),
-		route("POST", "/v1/queries/:name/pause", s.postPause),
-		route("POST", "/v1/queries/:name/resume", s.postResume),
-		route("POST", "/v1/queries/:name/replay", s.postReplay),
-		route("GET", "/v1/queries/:name/outputs", s.getOutputs),
-		route("GET", "/v1/queries/:name/provisional", s.getProvisional),
+		route("GET", "/v1/queries", s.getQueries,
+			web.Doc{Says: "Lists standing queries with their figures.", Gives: web.Page[queryAnswer]{}}),
+		route("POST", "/v1/queries", s.postQuery,
+			web.Doc{Says: "Makes a standing query.", Takes: Definition{}, Gives: Query{}, Status: 201, Repeatable: true}),
+		route("POST", "/v1/queries/try", s.postTry,
+			web.Doc{Says: "Tries a standing query out on recorded facts.", Takes: trial{}, Gives: Trial{}}),
+		route("GET", "/v1/queries/:name", s.getQuery,
+			web.Doc{Says: "Tells a standing query.", Gives: Query{}}),
+		route("PUT", "/v1/queries/:name", s.putQuery,
+			web.Doc{Says: "Changes a standing query.", Takes: Definition{}, Gives: Query{}}),
+		route("DELETE", "/v1/queries/:name", s.deleteQuery,
+			web.Doc{Says: "Removes a standing query."}),
+		route("POST", "/v1/queries/:name/pause", s.postPause,
+			web.Doc{Says: "Pauses a standing query.", Gives: Query{}}),
+		route("POST", "/v1/queries/:name/resume", s.postResume,
+			web.Doc{Says: "Resumes a standing query.", Gives: Query{}}),
+		route("POST", "/v1/queries/:name/replay", s.postReplay,
+			web.Doc{Says: "Computes a standing query again from an earlier instant on.", Takes: replay{}, Gives: Query{}, Status: 202}),
+		route("GET", "/v1/queries/:name/outputs", s.getOutputs,
+			web.Doc{Says: "Lists a standing query's final outputs.", Gives: web.Page[Output]{}, Query: []string{"key: of this key", "cursor", "limit"}}),
+		route("GET", "/v1/queries/:name/provisional", s.getProvisional,
+			web.Doc{Says: "Tells what a standing query says of windows that are still open.", Gives: web.Page[Output]{}}),
 		live,
 	}
 }

@@ -12,10 +12,14 @@ import (
 
 func (s *Service) segmentRoutes() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/v1/segments", Right: web.Manage, Handler: s.getSegments},
-		{Method: "POST", Path: "/v1/segments", Right: web.Manage, Handler: s.postSegments},
-		{Method: "PUT", Path: "/v1/segments/:no", Right: web.Manage, Handler: s.putSegment},
-		{Method: "GET", Path: "/v1/segments/:no/members", Right: web.Manage, Handler: s.getMembers},
+		{Method: "GET", Path: "/v1/segments", Right: web.Manage, Handler: s.getSegments,
+			Doc: web.Doc{Says: "Lists the segments of customers and events.", Gives: web.Page[Segment]{}}},
+		{Method: "POST", Path: "/v1/segments", Right: web.Manage, Handler: s.postSegments,
+			Doc: web.Doc{Says: "Groups customers and events anew.", Gives: map[string]string{}, Status: 202, Repeatable: true}},
+		{Method: "PUT", Path: "/v1/segments/:no", Right: web.Manage, Handler: s.putSegment,
+			Doc: web.Doc{Says: "Gives a segment a name.", Takes: segmentName{}}},
+		{Method: "GET", Path: "/v1/segments/:no/members", Right: web.Manage, Handler: s.getMembers,
+			Doc: web.Doc{Says: "Lists who is in a segment: ids of persons, or of events.", Gives: web.Page[string]{}, Query: []string{"cursor", "limit"}}},
 	}
 }
 

@@ -12,8 +12,10 @@ import (
 // open to anyone who can sign.
 func (s *Service) socialRoutes() []web.Route {
 	return []web.Route{
-		{Method: "POST", Path: "/v1/social/:connector", Right: web.Public, Handler: s.postSocial},
-		{Method: "GET", Path: "/v1/social", Right: web.Manage, Handler: s.getSocial},
+		{Method: "POST", Path: "/v1/social/:connector", Right: web.Public, Handler: s.postSocial,
+			Doc: web.Doc{Says: "Takes a delivery of a social connector, signed by its source.", Takes: delivery{}, Gives: Delivered{}, Status: 202}},
+		{Method: "GET", Path: "/v1/social", Right: web.Manage, Handler: s.getSocial,
+			Doc: web.Doc{Says: "Lists the social connectors and how they are.", Gives: web.Page[ConnectorState]{}}},
 	}
 }
 

@@ -16,15 +16,20 @@ import (
 
 // streamRoutes is the JSON API of listeners and parked facts.
 func (s *Service) streamRoutes() []web.Route {
-	route := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h}
+	route := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h, Doc: doc}
 	}
 	return []web.Route{
-		route("GET", "/v1/stream/listeners", s.getListeners),
-		route("POST", "/v1/stream/listeners/:name/replay", s.postReplayListener),
-		route("GET", "/v1/stream/parked", s.getParked),
-		route("POST", "/v1/stream/parked/:id/replay", s.postReplayParked),
-		route("DELETE", "/v1/stream/parked/:id", s.deleteParked),
+		route("GET", "/v1/stream/listeners", s.getListeners,
+			web.Doc{Says: "Lists the stream's listeners, their place and lag.", Gives: web.Page[listenerState]{}}),
+		route("POST", "/v1/stream/listeners/:name/replay", s.postReplayListener,
+			web.Doc{Says: "Lets a listener read the stream again from an earlier instant on.", Takes: replay{}, Gives: replayed{}, Status: 202}),
+		route("GET", "/v1/stream/parked", s.getParked,
+			web.Doc{Says: "Lists parked facts, which a listener could not take.", Gives: web.Page[parkedView]{}, Query: []string{"listener: of this listener", "cursor", "limit"}}),
+		route("POST", "/v1/stream/parked/:id/replay", s.postReplayParked,
+			web.Doc{Says: "Hands a parked fact to its listener again."}),
+		route("DELETE", "/v1/stream/parked/:id", s.deleteParked,
+			web.Doc{Says: "Discards a parked fact."}),
 	}
 }
 

@@ -13,21 +13,34 @@ import (
 
 func (s *Service) appRoutes() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/v1/apps", Right: web.Manage, Handler: s.getApps},
-		{Method: "POST", Path: "/v1/apps", Right: web.Manage, Handler: s.postApp},
-		{Method: "GET", Path: "/v1/apps/:app", Right: web.Manage, Handler: s.getApp},
-		{Method: "PUT", Path: "/v1/apps/:app", Right: web.Manage, Handler: s.putApp},
-		{Method: "DELETE", Path: "/v1/apps/:app", Right: web.Manage, Handler: s.deleteApp},
+		{Method: "GET", Path: "/v1/apps", Right: web.Manage, Handler: s.getApps,
+			Doc: web.Doc{Says: "Lists apps.", Gives: web.Page[App]{}}},
+		{Method: "POST", Path: "/v1/apps", Right: web.Manage, Handler: s.postApp,
+			Doc: web.Doc{Says: "Makes an app.", Takes: App{}, Gives: App{}, Status: 201}},
+		{Method: "GET", Path: "/v1/apps/:app", Right: web.Manage, Handler: s.getApp,
+			Doc: web.Doc{Says: "Tells an app.", Gives: App{}}},
+		{Method: "PUT", Path: "/v1/apps/:app", Right: web.Manage, Handler: s.putApp,
+			Doc: web.Doc{Says: "Makes or changes an app.", Takes: App{}, Gives: App{}, Also: 201}},
+		{Method: "DELETE", Path: "/v1/apps/:app", Right: web.Manage, Handler: s.deleteApp,
+			Doc: web.Doc{Says: "Removes an app.", Query: []string{"force: true removes its installations too"}}},
 
-		{Method: "PUT", Path: "/v1/apps/:app/credentials/:service", Right: web.Manage, Handler: s.putCredential},
-		{Method: "GET", Path: "/v1/apps/:app/credentials/:service", Right: web.Manage, Handler: s.getCredential},
-		{Method: "DELETE", Path: "/v1/apps/:app/credentials/:service", Right: web.Manage, Handler: s.deleteCredential},
-		{Method: "POST", Path: "/v1/apps/:app/credentials/:service/resume", Right: web.Manage, Handler: s.postResume},
+		{Method: "PUT", Path: "/v1/apps/:app/credentials/:service", Right: web.Manage, Handler: s.putCredential,
+			Doc: web.Doc{Says: "Stores the credential of a push service: an APNs key, an FCM service account or a VAPID key pair.", Takes: web.OneOf{APNsCredential{}, FCMCredential{}, WebPushCredential{}}, Gives: Credential{}}},
+		{Method: "GET", Path: "/v1/apps/:app/credentials/:service", Right: web.Manage, Handler: s.getCredential,
+			Doc: web.Doc{Says: "Tells a push credential without its secrets.", Gives: Credential{}}},
+		{Method: "DELETE", Path: "/v1/apps/:app/credentials/:service", Right: web.Manage, Handler: s.deleteCredential,
+			Doc: web.Doc{Says: "Removes a push credential."}},
+		{Method: "POST", Path: "/v1/apps/:app/credentials/:service/resume", Right: web.Manage, Handler: s.postResume,
+			Doc: web.Doc{Says: "Lets a paused credential send again.", Gives: Credential{}}},
 
-		{Method: "GET", Path: "/v1/templates", Right: web.Send, Handler: s.getTemplates},
-		{Method: "PUT", Path: "/v1/templates/:name", Right: web.Manage, Handler: s.putTemplate},
-		{Method: "GET", Path: "/v1/templates/:name", Right: web.Send, Handler: s.getTemplate},
-		{Method: "DELETE", Path: "/v1/templates/:name", Right: web.Manage, Handler: s.deleteTemplate},
+		{Method: "GET", Path: "/v1/templates", Right: web.Send, Handler: s.getTemplates,
+			Doc: web.Doc{Says: "Lists an app's templates.", Gives: web.Page[TemplateSet]{}, Query: []string{"app"}}},
+		{Method: "PUT", Path: "/v1/templates/:name", Right: web.Manage, Handler: s.putTemplate,
+			Doc: web.Doc{Says: "Makes or changes a template.", Takes: TemplateSet{}, Gives: TemplateSet{}, Also: 201}},
+		{Method: "GET", Path: "/v1/templates/:name", Right: web.Send, Handler: s.getTemplate,
+			Doc: web.Doc{Says: "Tells a template.", Gives: TemplateSet{}, Query: []string{"app"}}},
+		{Method: "DELETE", Path: "/v1/templates/:name", Right: web.Manage, Handler: s.deleteTemplate,
+			Doc: web.Doc{Says: "Removes a template.", Query: []string{"app"}}},
 	}
 }
 

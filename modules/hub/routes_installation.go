@@ -16,11 +16,16 @@ import (
 func (s *Service) installationRoutes() []web.Route {
 	const one = "/v1/installations/:id"
 	return []web.Route{
-		{Method: "PUT", Path: one, Right: web.Listen, Handler: s.putInstallation, Limit: maxLine},
-		{Method: "GET", Path: one, Right: web.Listen, Handler: s.getInstallation},
-		{Method: "PATCH", Path: one, Right: web.Listen, Handler: s.patchInstallation, Limit: maxLine},
-		{Method: "DELETE", Path: one, Right: web.Listen, Handler: s.deleteInstallation},
-		{Method: "GET", Path: "/v1/installations", Right: web.Manage, Handler: s.getInstallations},
+		{Method: "PUT", Path: one, Right: web.Listen, Handler: s.putInstallation, Limit: maxLine,
+			Doc: web.Doc{Says: "Registers or refreshes an installation.", Takes: Installation{}, Gives: Put{}, Also: 201}},
+		{Method: "GET", Path: one, Right: web.Listen, Handler: s.getInstallation,
+			Doc: web.Doc{Says: "Tells an installation.", Gives: Installation{}, Query: []string{"app"}}},
+		{Method: "PATCH", Path: one, Right: web.Listen, Handler: s.patchInstallation, Limit: maxLine,
+			Doc: web.Doc{Says: "Changes parts of an installation (JSON Patch).", Takes: []PatchOp{}, Gives: Put{}, Query: []string{"app"}}},
+		{Method: "DELETE", Path: one, Right: web.Listen, Handler: s.deleteInstallation,
+			Doc: web.Doc{Says: "Removes an installation.", Query: []string{"app"}}},
+		{Method: "GET", Path: "/v1/installations", Right: web.Manage, Handler: s.getInstallations,
+			Doc: web.Doc{Says: "Lists installations, also those that a tag expression reaches.", Gives: web.Page[Installation]{}, Query: []string{"app", "tags: a tag expression", "service: apns, fcm or webpush", "status: active, retired or quarantined", "cursor", "limit"}}},
 	}
 }
 

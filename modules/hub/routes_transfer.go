@@ -14,10 +14,14 @@ import (
 
 func (s *Service) transferRoutes() []web.Route {
 	return []web.Route{
-		{Method: "POST", Path: "/v1/imports", Right: web.Manage, Handler: s.postImport, Limit: math.MaxInt64, Timeout: -1},
-		{Method: "GET", Path: "/v1/transfers", Right: web.Manage, Handler: s.getTransfers},
-		{Method: "GET", Path: "/v1/transfers/:id", Right: web.Manage, Handler: s.getTransfer},
-		{Method: "GET", Path: "/v1/exports/installations", Right: web.Manage, Handler: s.getExport, Timeout: -1},
+		{Method: "POST", Path: "/v1/imports", Right: web.Manage, Handler: s.postImport, Limit: math.MaxInt64, Timeout: -1,
+			Doc: web.Doc{Says: "Imports installations as NDJSON or CSV, of any size.", Takes: web.Media("application/x-ndjson, text/csv"), Gives: Transfer{}, Query: []string{"app", "format: ndjson or csv", "id: your name for the transfer, a UUID"}}},
+		{Method: "GET", Path: "/v1/transfers", Right: web.Manage, Handler: s.getTransfers,
+			Doc: web.Doc{Says: "Lists imports and exports.", Gives: web.Page[Transfer]{}, Query: []string{"app"}}},
+		{Method: "GET", Path: "/v1/transfers/:id", Right: web.Manage, Handler: s.getTransfer,
+			Doc: web.Doc{Says: "Tells an import's progress and faults.", Gives: Transfer{}}},
+		{Method: "GET", Path: "/v1/exports/installations", Right: web.Manage, Handler: s.getExport, Timeout: -1,
+			Doc: web.Doc{Says: "Exports installations as NDJSON or CSV.", Gives: web.Media("application/x-ndjson, text/csv"), Query: []string{"app", "format: ndjson or csv", "service", "status", "tags: a tag expression"}}},
 	}
 }
 

@@ -19,14 +19,22 @@ import (
 // in the database for a day. A repeated POST finds the name taken.
 func (s *Service) keyRoutes() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/v1/keys", Right: web.Admin, Handler: s.getKeys},
-		{Method: "POST", Path: "/v1/keys", Right: web.Admin, Handler: s.postKey},
-		{Method: "POST", Path: "/v1/keys/:id/rotate", Right: web.Admin, Handler: s.postRotation},
-		{Method: "DELETE", Path: "/v1/keys/:id", Right: web.Admin, Handler: s.deleteKey},
-		{Method: "GET", Path: "/v1/scanners", Right: web.Staff, Handler: s.getScanners},
-		{Method: "POST", Path: "/v1/scanners", Right: web.Staff, Handler: s.postScanner},
-		{Method: "POST", Path: "/v1/scanners/enrol", Right: web.Public, Handler: s.postEnrolment, Limit: 4 << 10},
-		{Method: "DELETE", Path: "/v1/scanners/:id", Right: web.Staff, Handler: s.deleteScanner},
+		{Method: "GET", Path: "/v1/keys", Right: web.Admin, Handler: s.getKeys,
+			Doc: web.Doc{Says: "Lists the keys of machines.", Gives: keyList{}}},
+		{Method: "POST", Path: "/v1/keys", Right: web.Admin, Handler: s.postKey,
+			Doc: web.Doc{Says: "Makes a key; its secret is told once.", Takes: KeyDraft{}, Gives: NewKey{}, Status: 201}},
+		{Method: "POST", Path: "/v1/keys/:id/rotate", Right: web.Admin, Handler: s.postRotation,
+			Doc: web.Doc{Says: "Makes a key's second secret; the first stays good for a while.", Takes: rotation{}, Gives: NewKey{}}},
+		{Method: "DELETE", Path: "/v1/keys/:id", Right: web.Admin, Handler: s.deleteKey,
+			Doc: web.Doc{Says: "Revokes a key."}},
+		{Method: "GET", Path: "/v1/scanners", Right: web.Staff, Handler: s.getScanners,
+			Doc: web.Doc{Says: "Lists door scanners.", Gives: keyList{}}},
+		{Method: "POST", Path: "/v1/scanners", Right: web.Staff, Handler: s.postScanner,
+			Doc: web.Doc{Says: "Invites a door scanner by a one-time code.", Takes: ScannerDraft{}, Gives: Enrolment{}, Status: 201}},
+		{Method: "POST", Path: "/v1/scanners/enrol", Right: web.Public, Handler: s.postEnrolment, Limit: 4 << 10,
+			Doc: web.Doc{Says: "Enrols a door scanner: its one-time code becomes a key for one event.", Takes: enrolling{}, Gives: NewKey{}, Status: 201}},
+		{Method: "DELETE", Path: "/v1/scanners/:id", Right: web.Staff, Handler: s.deleteScanner,
+			Doc: web.Doc{Says: "Revokes a door scanner."}},
 	}
 }
 

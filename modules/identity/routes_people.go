@@ -16,23 +16,34 @@ import (
 // changed by owners only.
 func (s *Service) peopleRoutes() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/v1/people", Right: web.Admin, Handler: s.getTeam},
-		{Method: "PUT", Path: "/v1/people/:id/role", Right: web.Owner, Handler: s.putRole},
-		{Method: "GET", Path: "/v1/invites", Right: web.Owner, Handler: s.getInvites},
-		{Method: "POST", Path: "/v1/invites", Right: web.Owner, Handler: s.postInvite},
-		{Method: "DELETE", Path: "/v1/invites/:id", Right: web.Owner, Handler: s.deleteInvite},
-		{Method: "GET", Path: "/v1/audit", Right: web.Admin, Handler: s.getAudit, Timeout: 10 * time.Minute},
-		{Method: "GET", Path: "/v1/audit/check", Right: web.Admin, Handler: s.getAuditCheck, Timeout: 10 * time.Minute},
+		{Method: "GET", Path: "/v1/people", Right: web.Admin, Handler: s.getTeam,
+			Doc: web.Doc{Says: "Lists the people and their roles.", Gives: personList{}}},
+		{Method: "PUT", Path: "/v1/people/:id/role", Right: web.Owner, Handler: s.putRole,
+			Doc: web.Doc{Says: "Changes a person's role.", Takes: roleChange{}}},
+		{Method: "GET", Path: "/v1/invites", Right: web.Owner, Handler: s.getInvites,
+			Doc: web.Doc{Says: "Lists open invites.", Gives: inviteList{}}},
+		{Method: "POST", Path: "/v1/invites", Right: web.Owner, Handler: s.postInvite,
+			Doc: web.Doc{Says: "Invites a person to a role.", Takes: inviteDraft{}, Gives: newInvite{}, Status: 201}},
+		{Method: "DELETE", Path: "/v1/invites/:id", Right: web.Owner, Handler: s.deleteInvite,
+			Doc: web.Doc{Says: "Withdraws an invite."}},
+		{Method: "GET", Path: "/v1/audit", Right: web.Admin, Handler: s.getAudit, Timeout: 10 * time.Minute,
+			Doc: web.Doc{Says: "Exports the audit log.", Gives: web.NDJSON, Query: []string{"actor: by this person or key", "action: of this kind", "object: about this"}}},
+		{Method: "GET", Path: "/v1/audit/check", Right: web.Admin, Handler: s.getAuditCheck, Timeout: 10 * time.Minute,
+			Doc: web.Doc{Says: "Walks the audit log's chain and tells whether it is unbroken.", Gives: AuditCheck{}}},
 	}
 }
 
 // Routes are the API of a person's own data, and of anybody's for admins.
 func (p *PersonalData) Routes() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/v1/me/export", Right: web.Self, Handler: p.getMine, Timeout: 10 * time.Minute},
-		{Method: "POST", Path: "/v1/me/erase", Right: web.Self, Handler: p.postEraseMe},
-		{Method: "GET", Path: "/v1/people/:id/export", Right: web.Admin, Handler: p.getTheirs, Timeout: 10 * time.Minute},
-		{Method: "POST", Path: "/v1/people/:id/erase", Right: web.Admin, Handler: p.postEraseThem},
+		{Method: "GET", Path: "/v1/me/export", Right: web.Self, Handler: p.getMine, Timeout: 10 * time.Minute,
+			Doc: web.Doc{Says: "Exports what is kept of the person who asks.", Gives: web.NDJSON}},
+		{Method: "POST", Path: "/v1/me/erase", Right: web.Self, Handler: p.postEraseMe,
+			Doc: web.Doc{Says: "Erases what is kept of the person who asks.", Takes: erasing{}, Gives: map[string]string{}, Status: 202, Repeatable: true}},
+		{Method: "GET", Path: "/v1/people/:id/export", Right: web.Admin, Handler: p.getTheirs, Timeout: 10 * time.Minute,
+			Doc: web.Doc{Says: "Exports what is kept of a person.", Gives: web.NDJSON}},
+		{Method: "POST", Path: "/v1/people/:id/erase", Right: web.Admin, Handler: p.postEraseThem,
+			Doc: web.Doc{Says: "Erases what is kept of a person.", Takes: erasing{}, Gives: map[string]string{}, Status: 202, Repeatable: true}},
 	}
 }
 

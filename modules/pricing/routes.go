@@ -16,24 +16,38 @@ import (
 
 // Routes is pricing's JSON API.
 func (s *Service) Routes() []web.Route {
-	route := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: "/v1/pricing" + path, Right: web.Manage, Handler: h}
+	route := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: "/v1/pricing" + path, Right: web.Manage, Handler: h, Doc: doc}
 	}
 	return []web.Route{
-		route("GET", "/categories", s.getOverview),
-		route("GET", "/categories/:category", s.getRule),
-		route("PUT", "/categories/:category", s.putRule),
-		route("GET", "/categories/:category/what-if", s.getWhatIf),
-		route("POST", "/categories/:category/simulation", s.postSimulation),
-		route("POST", "/events/:event/decide", s.postDecide),
-		route("GET", "/events/:event/protection", s.getProtection),
-		route("GET", "/decisions", s.getDecisions),
-		route("GET", "/decisions/open", s.getOpen),
-		route("GET", "/decisions/:decision", s.getDecision),
-		route("POST", "/decisions/:decision/agree", s.postAgree),
-		route("POST", "/decisions/:decision/refuse", s.postRefuse),
-		route("GET", "/stops", s.getStops),
-		route("PUT", "/stops/:event", s.putStop),
+		route("GET", "/categories", s.getOverview,
+			web.Doc{Says: "Lists the categories that have a price rule, with what it would do.", Gives: web.Page[Line]{}}),
+		route("GET", "/categories/:category", s.getRule,
+			web.Doc{Says: "Tells a category's price rule.", Gives: Rule{}}),
+		route("PUT", "/categories/:category", s.putRule,
+			web.Doc{Says: "Sets a category's price rule: limits, step, approval.", Takes: Rule{}, Gives: Rule{}}),
+		route("GET", "/categories/:category/what-if", s.getWhatIf,
+			web.Doc{Says: "Tells what demand would do at other prices.", Gives: web.Page[outcomeView]{}, Query: []string{"price_minor: a price to ask about, in minor units"}}),
+		route("POST", "/categories/:category/simulation", s.postSimulation,
+			web.Doc{Says: "Simulates a price rule before it is switched on.", Takes: simulationRequest{}, Gives: simulationView{}}),
+		route("POST", "/events/:event/decide", s.postDecide,
+			web.Doc{Says: "Decides an event's prices now."}),
+		route("GET", "/events/:event/protection", s.getProtection,
+			web.Doc{Says: "Tells how many tickets each category should keep for those who pay more.", Gives: web.Page[Advice]{}}),
+		route("GET", "/decisions", s.getDecisions,
+			web.Doc{Says: "Lists price decisions, the newest first.", Gives: web.Page[Decision]{}, Query: []string{"moves: true lists only those that moved a price", "cursor", "limit"}}),
+		route("GET", "/decisions/open", s.getOpen,
+			web.Doc{Says: "Lists the decisions that wait for approval.", Gives: web.Page[Decision]{}}),
+		route("GET", "/decisions/:decision", s.getDecision,
+			web.Doc{Says: "Tells a price decision and its reason.", Gives: Decision{}}),
+		route("POST", "/decisions/:decision/agree", s.postAgree,
+			web.Doc{Says: "Agrees to a price decision.", Gives: Decision{}}),
+		route("POST", "/decisions/:decision/refuse", s.postRefuse,
+			web.Doc{Says: "Refuses a price decision."}),
+		route("GET", "/stops", s.getStops,
+			web.Doc{Says: "Lists the kill switches that are on.", Gives: web.Page[Stop]{}}),
+		route("PUT", "/stops/:event", s.putStop,
+			web.Doc{Says: "Switches automatic prices of an event off or on again.", Takes: stopRequest{}}),
 	}
 }
 

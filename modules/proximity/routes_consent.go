@@ -12,16 +12,22 @@ import (
 // consentRoutes are for apps: what one installation agreed to, what is known of it, and
 // how it is forgotten.
 func (s *Service) consentRoutes() []web.Route {
-	route := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: "/v1/consents/:installation" + path, Right: web.Listen, Handler: h}
+	route := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: "/v1/consents/:installation" + path, Right: web.Listen, Handler: h, Doc: doc}
 	}
 	return []web.Route{
-		route("GET", "", s.getConsent),
-		route("PUT", "", s.putConsent),
-		route("DELETE", "", s.deleteConsentRoute),
-		route("GET", "/visits", s.getVisits),
-		route("GET", "/vouchers", s.getVouchers),
-		route("POST", "/forget", s.postForget),
+		route("GET", "", s.getConsent,
+			web.Doc{Says: "Tells what an installation agreed to.", Gives: Consent{}}),
+		route("PUT", "", s.putConsent,
+			web.Doc{Says: "Records what an installation agreed to.", Takes: Consent{}, Gives: Consent{}}),
+		route("DELETE", "", s.deleteConsentRoute,
+			web.Doc{Says: "Withdraws an installation's consent."}),
+		route("GET", "/visits", s.getVisits,
+			web.Doc{Says: "Lists an installation's visits.", Gives: web.Page[Visit]{}}),
+		route("GET", "/vouchers", s.getVouchers,
+			web.Doc{Says: "Lists an installation's vouchers.", Gives: web.Page[Voucher]{}}),
+		route("POST", "/forget", s.postForget,
+			web.Doc{Says: "Forgets where an installation has been."}),
 	}
 }
 

@@ -14,14 +14,18 @@ import (
 // crowdRoutes tell how full it is, and how long queues are. Nothing of fewer than ten
 // people leaves the house.
 func (s *Service) crowdRoutes() []web.Route {
-	route := func(path string, right web.Right, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: "GET", Path: "/v1/venue-events/:event" + path, Right: right, Handler: h}
+	route := func(path string, right web.Right, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: "GET", Path: "/v1/venue-events/:event" + path, Right: right, Handler: h, Doc: doc}
 	}
 	return []web.Route{
-		route("/queues", web.Listen, s.getQueues),
-		route("/heat", web.Send, s.getHeat),
-		route("/flow", web.Send, s.getFlow),
-		route("/layout", web.Send, s.getLayout),
+		route("/queues", web.Listen, s.getQueues,
+			web.Doc{Says: "Tells how long the queues are.", Gives: web.Page[Queue]{}}),
+		route("/heat", web.Send, s.getHeat,
+			web.Doc{Says: "Tells how full each zone was.", Gives: web.Page[heatmap.Picture]{}, Query: []string{"from", "to"}}),
+		route("/flow", web.Send, s.getFlow,
+			web.Doc{Says: "Tells how people moved between zones.", Gives: web.Page[heatmap.Flow]{}, Query: []string{"from", "to"}}),
+		route("/layout", web.Send, s.getLayout,
+			web.Doc{Says: "Judges the venue's layout by what the crowd did there.", Gives: Layout{}}),
 	}
 }
 

@@ -9,26 +9,36 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/proximity/choice"
 )
 
 // offerRoutes manage offers; tills take vouchers with the right that they tell of sales with.
 func (s *Service) offerRoutes() []web.Route {
-	manage := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h}
+	manage := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h, Doc: doc}
 	}
-	till := func(path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: "POST", Path: path, Right: web.Send, Handler: h}
+	till := func(path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: "POST", Path: path, Right: web.Send, Handler: h, Doc: doc}
 	}
 	return []web.Route{
-		manage("GET", "/v1/offers", s.getOffers),
-		manage("POST", "/v1/offers", s.postOffer),
-		manage("GET", "/v1/offers/:offer", s.getOffer),
-		manage("PUT", "/v1/offers/:offer", s.putOffer),
-		manage("GET", "/v1/offers/:offer/uplift", s.getUplift),
-		manage("GET", "/v1/policies", s.getPolicies),
-		manage("PUT", "/v1/policies/:policy", s.putPolicy),
-		till("/v1/redemptions", s.postRedemption),
-		till("/v1/redemptions/lock", s.postLock),
+		manage("GET", "/v1/offers", s.getOffers,
+			web.Doc{Says: "Lists offers.", Gives: web.Page[Offer]{}, Query: []string{"event: of this event"}}),
+		manage("POST", "/v1/offers", s.postOffer,
+			web.Doc{Says: "Makes an offer.", Takes: Offer{}, Gives: Offer{}, Status: 201}),
+		manage("GET", "/v1/offers/:offer", s.getOffer,
+			web.Doc{Says: "Tells an offer.", Gives: Offer{}}),
+		manage("PUT", "/v1/offers/:offer", s.putOffer,
+			web.Doc{Says: "Changes an offer.", Takes: Offer{}, Gives: Offer{}}),
+		manage("GET", "/v1/offers/:offer/uplift", s.getUplift,
+			web.Doc{Says: "Tells what an offer brought against its holdout.", Gives: choice.Lift{}}),
+		manage("GET", "/v1/policies", s.getPolicies,
+			web.Doc{Says: "Lists the policies that choose offers, with their estimated worth.", Gives: web.Page[PolicyReport]{}}),
+		manage("PUT", "/v1/policies/:policy", s.putPolicy,
+			web.Doc{Says: "Puts a policy in charge.", Takes: choosing{}}),
+		till("/v1/redemptions", s.postRedemption,
+			web.Doc{Says: "Redeems a voucher at a till.", Takes: redemption{}, Gives: Voucher{}, Repeatable: true}),
+		till("/v1/redemptions/lock", s.postLock,
+			web.Doc{Says: "Locks a voucher at a till until it is redeemed.", Takes: redemption{}, Gives: Voucher{}, Repeatable: true}),
 	}
 }
 
@@ -161,12 +171,15 @@ func (s *Service) getPolicies(c echo.Context) error {
 	return c.JSON(http.StatusOK, web.Page[PolicyReport]{Items: all})
 }
 
+// choosing puts a policy in charge.
+type choosing struct {
+	Force bool `json:"force"`
+}
+
 // putPolicy puts a policy in charge; force does it although the log does not show that
 // it is better.
 func (s *Service) putPolicy(c echo.Context) error {
-	body, err := web.Bind[struct {
-		Force bool `json:"force"`
-	}](c)
+	body, err := web.Bind[choosing](c)
 	if err != nil {
 		return err
 	}

@@ -14,26 +14,37 @@ import (
 // venueRoutes manage venues and the events that take place there. Apps that carry the
 // right to listen may read them: they need the beacons' codes to look for.
 func (s *Service) venueRoutes() []web.Route {
-	manage := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h}
+	manage := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: path, Right: web.Manage, Handler: h, Doc: doc}
 	}
-	listen := func(path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: "GET", Path: path, Right: web.Listen, Handler: h}
+	listen := func(path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: "GET", Path: path, Right: web.Listen, Handler: h, Doc: doc}
 	}
-	plan := manage("PUT", "/v1/venues/:venue/plan", s.putPlan)
+	plan := manage("PUT", "/v1/venues/:venue/plan", s.putPlan,
+		web.Doc{Says: "Stores a venue's floor plan, an SVG or PNG.", Takes: web.Media("image/svg+xml, image/png"), Gives: Venue{}, Query: []string{"width: what the whole picture measures, in metres"}})
 	plan.Limit = maxPlan + 1024
 	return []web.Route{
-		listen("/v1/venues", s.getVenues),
-		manage("POST", "/v1/venues", s.postVenue),
-		listen("/v1/venues/:venue", s.getVenue),
-		manage("PUT", "/v1/venues/:venue", s.putVenue),
-		manage("DELETE", "/v1/venues/:venue", s.deleteVenueRoute),
+		listen("/v1/venues", s.getVenues,
+			web.Doc{Says: "Lists venues.", Gives: web.Page[Venue]{}}),
+		manage("POST", "/v1/venues", s.postVenue,
+			web.Doc{Says: "Makes a venue.", Takes: Venue{}, Gives: Venue{}, Status: 201}),
+		listen("/v1/venues/:venue", s.getVenue,
+			web.Doc{Says: "Tells a venue with its zones and beacons.", Gives: Venue{}}),
+		manage("PUT", "/v1/venues/:venue", s.putVenue,
+			web.Doc{Says: "Changes a venue.", Takes: Venue{}, Gives: Venue{}}),
+		manage("DELETE", "/v1/venues/:venue", s.deleteVenueRoute,
+			web.Doc{Says: "Removes a venue."}),
 		plan,
-		listen("/v1/venues/:venue/plan", s.getPlan),
-		listen("/v1/venue-events", s.getVenueEvents),
-		listen("/v1/venue-events/:event", s.getVenueEvent),
-		manage("PUT", "/v1/venue-events/:event", s.putVenueEvent),
-		manage("DELETE", "/v1/venue-events/:event", s.deleteVenueEvent),
+		listen("/v1/venues/:venue/plan", s.getPlan,
+			web.Doc{Says: "Shows a venue's floor plan.", Gives: web.Media("image/svg+xml, image/png")}),
+		listen("/v1/venue-events", s.getVenueEvents,
+			web.Doc{Says: "Lists the events that take place at venues.", Gives: web.Page[Event]{}, Query: []string{"venue: at this venue"}}),
+		listen("/v1/venue-events/:event", s.getVenueEvent,
+			web.Doc{Says: "Tells an event at a venue.", Gives: Event{}}),
+		manage("PUT", "/v1/venue-events/:event", s.putVenueEvent,
+			web.Doc{Says: "Says that an event takes place at a venue, and when.", Takes: Event{}, Gives: Event{}, Also: 201}),
+		manage("DELETE", "/v1/venue-events/:event", s.deleteVenueEvent,
+			web.Doc{Says: "Removes an event from its venue."}),
 	}
 }
 

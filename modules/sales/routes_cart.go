@@ -17,12 +17,18 @@ import (
 
 func (s *Service) tillRoutes() []web.Route {
 	return []web.Route{
-		{Method: "POST", Path: "/v1/carts", Right: web.Public, Handler: s.postCart},
-		{Method: "DELETE", Path: "/v1/carts/:id", Right: web.Public, Handler: s.deleteCart},
-		{Method: "POST", Path: "/v1/orders", Right: web.Send, Handler: s.postOrder},
-		{Method: "PUT", Path: "/v1/rooms/:event", Right: web.Manage, Handler: s.putRoom},
-		{Method: "POST", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.postRoom},
-		{Method: "GET", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.getRoom},
+		{Method: "POST", Path: "/v1/carts", Right: web.Public, Handler: s.postCart,
+			Doc: web.Doc{Says: "Holds tickets in a cart, at the price quoted, for some minutes.", Takes: choice{}, Gives: cartAnswer{}, Status: 201, Repeatable: true}},
+		{Method: "DELETE", Path: "/v1/carts/:id", Right: web.Public, Handler: s.deleteCart,
+			Doc: web.Doc{Says: "Gives a cart's tickets back.", Query: []string{"quote: the cart's quote"}}},
+		{Method: "POST", Path: "/v1/orders", Right: web.Send, Handler: s.postOrder,
+			Doc: web.Doc{Says: "Sells tickets: a cart's, or chosen ones, paid elsewhere.", Takes: choice{}, Gives: sold{}, Status: 201, Repeatable: true}},
+		{Method: "PUT", Path: "/v1/rooms/:event", Right: web.Manage, Handler: s.putRoom,
+			Doc: web.Doc{Says: "Sets how an event's waiting room works.", Takes: roomChange{}}},
+		{Method: "POST", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.postRoom,
+			Doc: web.Doc{Says: "Joins an event's waiting room.", Gives: standAnswer{}, Status: 201}},
+		{Method: "GET", Path: "/v1/rooms/:event", Right: web.Public, Handler: s.getRoom,
+			Doc: web.Doc{Says: "Tells one's place in a waiting room.", Gives: standAnswer{}, Query: []string{"ticket: the one from joining"}}},
 	}
 }
 
@@ -191,11 +197,14 @@ func stood(c echo.Context, status int, s Stand) error {
 	return c.JSON(status, standAnswer{s, math.Ceil(s.Wait.Seconds()), s.Ask.Seconds()})
 }
 
+// roomChange sets how an event's waiting room works.
+type roomChange struct {
+	Mode    string    `json:"mode"`
+	OpensAt time.Time `json:"opens_at"`
+}
+
 func (s *Service) putRoom(c echo.Context) error {
-	in, err := web.Bind[struct {
-		Mode    string    `json:"mode"`
-		OpensAt time.Time `json:"opens_at"`
-	}](c)
+	in, err := web.Bind[roomChange](c)
 	if err != nil {
 		return err
 	}

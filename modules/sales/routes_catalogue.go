@@ -14,34 +14,56 @@ import (
 
 // catalogueRoutes manage events. Manage is held by admins and by keys of that right.
 func (s *Service) catalogueRoutes() []web.Route {
-	route := func(method, path string, h echo.HandlerFunc) web.Route {
-		return web.Route{Method: method, Path: "/v1/catalogue" + path, Right: web.Manage, Handler: h}
+	route := func(method, path string, h echo.HandlerFunc, doc web.Doc) web.Route {
+		return web.Route{Method: method, Path: "/v1/catalogue" + path, Right: web.Manage, Handler: h, Doc: doc}
 	}
-	imported := route("POST", "/import", s.postImport)
+	imported := route("POST", "/import", s.postImport,
+		web.Doc{Says: "Imports events and categories from CSV.", Takes: web.CSV, Gives: Imported{}, Query: []string{"dry_run: true checks the file and keeps nothing"}, Also: 200})
 	imported.Timeout = 2 * time.Minute
 	return []web.Route{
 		imported,
-		route("GET", "/events", s.getEvents),
-		route("POST", "/events", s.postEvent),
-		route("GET", "/events/:event", s.getEvent),
-		route("PUT", "/events/:event", s.putEvent),
-		route("PATCH", "/events/:event", s.patchEvent),
-		route("DELETE", "/events/:event", s.deleteEventRoute),
-		route("POST", "/events/:event/copy", s.postCopy),
-		route("GET", "/events/:event/stock", s.getStock),
-		route("POST", "/events/:event/categories", s.postCategory),
-		route("PUT", "/events/:event/categories/:id", s.putCategory),
-		route("DELETE", "/events/:event/categories/:id", s.deleteCategoryRoute),
-		route("GET", "/events/:event/categories/:id/prices", s.getPrices),
-		route("POST", "/events/:event/pools", s.postPool),
-		route("PUT", "/events/:event/pools/:id", s.putPool),
-		route("DELETE", "/events/:event/pools/:id", s.deletePoolRoute),
-		route("GET", "/events/:event/codes", s.getCodes),
-		route("POST", "/events/:event/codes", s.postCode),
-		route("PUT", "/events/:event/codes/:id", s.putCode),
-		route("DELETE", "/events/:event/codes/:id", s.deleteCodeRoute),
-		route("GET", "/events/:event/waitlist", s.getWaitlist),
-		route("DELETE", "/events/:event/waitlist/:id", s.deleteWaiting),
+		route("GET", "/events", s.getEvents,
+			web.Doc{Says: "Lists events with what is sold.", Gives: web.Page[Event]{}, Query: []string{"state: draft, published, paused or cancelled", "series: of this series", "order: latest puts the latest first", "cursor", "limit"}}),
+		route("POST", "/events", s.postEvent,
+			web.Doc{Says: "Makes an event, a draft until its state is changed.", Takes: Event{}, Gives: Event{}, Status: 201, Repeatable: true}),
+		route("GET", "/events/:event", s.getEvent,
+			web.Doc{Says: "Tells an event with its categories and pools.", Gives: Event{}}),
+		route("PUT", "/events/:event", s.putEvent,
+			web.Doc{Says: "Changes an event.", Takes: Event{}, Gives: Event{}}),
+		route("PATCH", "/events/:event", s.patchEvent,
+			web.Doc{Says: "Changes an event's state.", Takes: stateChange{}, Gives: Event{}}),
+		route("DELETE", "/events/:event", s.deleteEventRoute,
+			web.Doc{Says: "Removes an event that has sold nothing."}),
+		route("POST", "/events/:event/copy", s.postCopy,
+			web.Doc{Says: "Copies an event to another date.", Takes: Copy{}, Gives: Event{}, Status: 201, Repeatable: true}),
+		route("GET", "/events/:event/stock", s.getStock,
+			web.Doc{Says: "Tells what there is of each category and pool.", Gives: stock{}}),
+		route("POST", "/events/:event/categories", s.postCategory,
+			web.Doc{Says: "Adds a category.", Takes: Category{}, Gives: Category{}, Status: 201, Repeatable: true}),
+		route("PUT", "/events/:event/categories/:id", s.putCategory,
+			web.Doc{Says: "Changes a category.", Takes: Category{}, Gives: Category{}}),
+		route("DELETE", "/events/:event/categories/:id", s.deleteCategoryRoute,
+			web.Doc{Says: "Removes a category that has sold nothing."}),
+		route("GET", "/events/:event/categories/:id/prices", s.getPrices,
+			web.Doc{Says: "Lists a category's price changes with their reasons.", Gives: web.Page[PriceChange]{}}),
+		route("POST", "/events/:event/pools", s.postPool,
+			web.Doc{Says: "Adds a pool that several categories share.", Takes: Pool{}, Gives: Pool{}, Status: 201, Repeatable: true}),
+		route("PUT", "/events/:event/pools/:id", s.putPool,
+			web.Doc{Says: "Changes a pool.", Takes: Pool{}, Gives: Pool{}}),
+		route("DELETE", "/events/:event/pools/:id", s.deletePoolRoute,
+			web.Doc{Says: "Removes a pool."}),
+		route("GET", "/events/:event/codes", s.getCodes,
+			web.Doc{Says: "Lists discount and access codes.", Gives: web.Page[codeAnswer]{}, Query: []string{"cursor", "limit"}}),
+		route("POST", "/events/:event/codes", s.postCode,
+			web.Doc{Says: "Makes a discount or access code.", Takes: Code{}, Gives: Code{}, Status: 201, Repeatable: true}),
+		route("PUT", "/events/:event/codes/:id", s.putCode,
+			web.Doc{Says: "Changes a code.", Takes: Code{}, Gives: codeAnswer{}}),
+		route("DELETE", "/events/:event/codes/:id", s.deleteCodeRoute,
+			web.Doc{Says: "Ends a code."}),
+		route("GET", "/events/:event/waitlist", s.getWaitlist,
+			web.Doc{Says: "Lists who waits for tickets.", Gives: web.Page[Waiting]{}, Query: []string{"all: true lists those who are served too", "cursor", "limit"}}),
+		route("DELETE", "/events/:event/waitlist/:id", s.deleteWaiting,
+			web.Doc{Says: "Removes somebody from a waiting list."}),
 	}
 }
 
@@ -134,15 +156,18 @@ func (s *Service) putEvent(c echo.Context) error {
 	return showEvent(c, http.StatusOK, e)
 }
 
+// stateChange names an event's new state.
+type stateChange struct {
+	State string `json:"state" validate:"required"`
+}
+
 // patchEvent changes the state alone: what else an event says is replaced as a whole.
 func (s *Service) patchEvent(c echo.Context) error {
 	event, err := eventOf(c)
 	if err != nil {
 		return err
 	}
-	in, err := web.Bind[struct {
-		State string `json:"state" validate:"required"`
-	}](c)
+	in, err := web.Bind[stateChange](c)
 	if err != nil {
 		return err
 	}
@@ -187,6 +212,12 @@ type stockLine struct {
 	Free     int   `json:"free"` // of a category: as its pool and class allow
 }
 
+// stock is what there is of an event now.
+type stock struct {
+	Categories []stockLine `json:"categories"`
+	Pools      []stockLine `json:"pools"`
+}
+
 func (s *Service) getStock(c echo.Context) error {
 	event, err := eventOf(c)
 	if err != nil {
@@ -196,10 +227,7 @@ func (s *Service) getStock(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Categories []stockLine `json:"categories"`
-		Pools      []stockLine `json:"pools"`
-	}
+	var answer stock
 	for _, k := range e.Categories {
 		answer.Categories = append(answer.Categories, stockLine{k.ID, k.Capacity, k.Sold, k.Held, max(k.Free, 0)})
 	}

@@ -18,22 +18,38 @@ import (
 // paymentRoutes take money and give it back.
 func (s *Service) paymentRoutes() []web.Route {
 	return []web.Route{
-		{Method: "POST", Path: "/v1/carts/:id/checkout", Right: web.Public, Handler: s.postCheckout},
-		{Method: "GET", Path: "/v1/shop/events/:slug/methods", Right: web.Public, Handler: s.getMethods},
-		{Method: "GET", Path: "/v1/shop/payments/:token", Right: web.Public, Handler: s.getShopPayment},
-		{Method: "POST", Path: "/v1/payments/stripe/:mode/webhook", Right: web.Public, Handler: s.postWebhook, Limit: maxNotice},
-		{Method: "GET", Path: "/v1/payments", Right: web.Manage, Handler: s.getPayments},
-		{Method: "GET", Path: "/v1/payments/:id", Right: web.Manage, Handler: s.getPayment},
-		{Method: "POST", Path: "/v1/payments/:id/received", Right: web.Manage, Handler: s.postReceived},
-		{Method: "POST", Path: "/v1/payments/:id/return", Right: web.Manage, Handler: s.postReturn},
-		{Method: "GET", Path: "/v1/catalogue/events/:event/revenue", Right: web.Manage, Handler: s.getRevenue},
-		{Method: "POST", Path: "/v1/orders/:id/refunds", Right: web.Manage, Handler: s.postRefund},
-		{Method: "POST", Path: "/v1/orders/:id/confirmation", Right: web.Manage, Handler: s.postConfirmation},
-		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices},
-		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds},
-		{Method: "POST", Path: "/v1/refunds/:id/retry", Right: web.Manage, Handler: s.postRefundRetry},
-		{Method: "POST", Path: "/v1/refunds/:id/sent-by-hand", Right: web.Manage, Handler: s.postRefundByHand},
-		{Method: "GET", Path: "/v1/invoices", Right: web.Manage, Handler: s.getInvoices},
+		{Method: "POST", Path: "/v1/carts/:id/checkout", Right: web.Public, Handler: s.postCheckout,
+			Doc: web.Doc{Says: "Begins to pay a cart, or sells it when nothing is to be paid now.", Takes: checkingOut{}, Gives: checkedOut{}, Status: 201}},
+		{Method: "GET", Path: "/v1/shop/events/:slug/methods", Right: web.Public, Handler: s.getMethods,
+			Doc: web.Doc{Says: "Lists the ways to pay for an event.", Gives: methods{}}},
+		{Method: "GET", Path: "/v1/shop/payments/:token", Right: web.Public, Handler: s.getShopPayment,
+			Doc: web.Doc{Says: "Tells a buyer how his payment stands.", Gives: paidFor{}}},
+		{Method: "POST", Path: "/v1/payments/stripe/:mode/webhook", Right: web.Public, Handler: s.postWebhook, Limit: maxNotice,
+			Doc: web.Doc{Says: "Takes a notice of Stripe, signed by it.", Takes: web.Media("application/json")}},
+		{Method: "GET", Path: "/v1/payments", Right: web.Manage, Handler: s.getPayments,
+			Doc: web.Doc{Says: "Lists payments, the newest first.", Gives: web.Page[Payment]{}, Query: []string{"event: of this event", "state: in this state", "cursor", "limit"}}},
+		{Method: "GET", Path: "/v1/payments/:id", Right: web.Manage, Handler: s.getPayment,
+			Doc: web.Doc{Says: "Tells a payment.", Gives: Payment{}}},
+		{Method: "POST", Path: "/v1/payments/:id/received", Right: web.Manage, Handler: s.postReceived,
+			Doc: web.Doc{Says: "Records money that came in by bank transfer.", Takes: receiving{}, Gives: Payment{}, Repeatable: true}},
+		{Method: "POST", Path: "/v1/payments/:id/return", Right: web.Manage, Handler: s.postReturn,
+			Doc: web.Doc{Says: "Returns a payment that bought nothing.", Gives: Payment{}, Repeatable: true}},
+		{Method: "GET", Path: "/v1/catalogue/events/:event/revenue", Right: web.Manage, Handler: s.getRevenue,
+			Doc: web.Doc{Says: "Tells an event's revenue by category and tax.", Gives: Revenue{}}},
+		{Method: "POST", Path: "/v1/orders/:id/refunds", Right: web.Manage, Handler: s.postRefund,
+			Doc: web.Doc{Says: "Refunds tickets of an order.", Takes: refunding{}, Gives: Refund{}, Status: 201, Repeatable: true}},
+		{Method: "POST", Path: "/v1/orders/:id/confirmation", Right: web.Manage, Handler: s.postConfirmation,
+			Doc: web.Doc{Says: "Sends an order's tickets by e-mail again.", Status: 202}},
+		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices,
+			Doc: web.Doc{Says: "Lists an order's invoices.", Gives: web.Page[Invoice]{}}},
+		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds,
+			Doc: web.Doc{Says: "Lists refunds.", Gives: web.Page[Refund]{}, Query: []string{"event: of this event", "state: in this state", "limit"}}},
+		{Method: "POST", Path: "/v1/refunds/:id/retry", Right: web.Manage, Handler: s.postRefundRetry,
+			Doc: web.Doc{Says: "Tries a failed refund again.", Gives: Refund{}, Repeatable: true}},
+		{Method: "POST", Path: "/v1/refunds/:id/sent-by-hand", Right: web.Manage, Handler: s.postRefundByHand,
+			Doc: web.Doc{Says: "Records that a refund was paid by hand.", Gives: Refund{}, Repeatable: true}},
+		{Method: "GET", Path: "/v1/invoices", Right: web.Manage, Handler: s.getInvoices,
+			Doc: web.Doc{Says: "Lists invoices of a series by number.", Gives: web.Page[Invoice]{}, Query: []string{"series: such as 2026", "limit"}}},
 	}
 }
 
@@ -74,14 +90,24 @@ func (s *Service) paidFor(p *Payment, origin string) paidFor {
 	return v
 }
 
+// checkingOut is how a buyer wants to pay a cart.
+type checkingOut struct {
+	Quote  string          `json:"quote" validate:"required"`
+	Buyer  json.RawMessage `json:"buyer"`
+	Method pay.Method      `json:"method"`
+}
+
+// checkedOut is what came of it: the order, or the payment to make at URL first.
+type checkedOut struct {
+	Order   *sold    `json:"order,omitempty"`
+	Payment *paidFor `json:"payment,omitempty"`
+	URL     string   `json:"redirect_url,omitempty"`
+}
+
 // postCheckout needs no Idempotency-Key: a cart is paid in one way at a time and sold
 // once, so asking again finds what the first request did.
 func (s *Service) postCheckout(c echo.Context) error {
-	in, err := web.Bind[struct {
-		Quote  string          `json:"quote" validate:"required"`
-		Buyer  json.RawMessage `json:"buyer"`
-		Method pay.Method      `json:"method"`
-	}](c)
+	in, err := web.Bind[checkingOut](c)
 	if err != nil {
 		return err
 	}
@@ -94,11 +120,7 @@ func (s *Service) postCheckout(c echo.Context) error {
 	if err != nil {
 		return keyed(err)
 	}
-	var answer struct {
-		Order   *sold    `json:"order,omitempty"`
-		Payment *paidFor `json:"payment,omitempty"`
-		URL     string   `json:"redirect_url,omitempty"`
-	}
+	var answer checkedOut
 	if done.Order != nil {
 		answer.Order = s.sold(c, *done.Order)
 	}
@@ -120,12 +142,18 @@ func (s *Service) origin(c echo.Context) string {
 	return c.Scheme() + "://" + c.Request().Host
 }
 
+// methods are the ways to pay for an event.
+type methods struct {
+	Methods []pay.Method `json:"methods"`
+	Sandbox bool         `json:"sandbox"`
+}
+
 func (s *Service) getMethods(c echo.Context) error {
 	e, err := s.shopEvent(c)
 	if err != nil {
 		return err
 	}
-	return web.Fresh(c, map[string]any{"methods": s.pays.Methods(pay.ModeOf(e.Sandbox)), "sandbox": e.Sandbox})
+	return web.Fresh(c, methods{Methods: s.pays.Methods(pay.ModeOf(e.Sandbox)), Sandbox: e.Sandbox})
 }
 
 func (s *Service) getShopPayment(c echo.Context) error {
@@ -205,10 +233,13 @@ func (s *Service) getPayment(c echo.Context) error {
 	return web.Fresh(c, p)
 }
 
+// receiving is money that came in.
+type receiving struct {
+	AmountMinor int64 `json:"amount_minor" validate:"min=1"`
+}
+
 func (s *Service) postReceived(c echo.Context) error {
-	in, err := web.Bind[struct {
-		AmountMinor int64 `json:"amount_minor" validate:"min=1"`
-	}](c)
+	in, err := web.Bind[receiving](c)
 	if err != nil {
 		return err
 	}

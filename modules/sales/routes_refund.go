@@ -25,12 +25,15 @@ func (s *Service) getRevenue(c echo.Context) error {
 	return web.Fresh(c, r)
 }
 
+// refunding names what is given back.
+type refunding struct {
+	Tickets  []int  `json:"tickets"`
+	KeepFees bool   `json:"keep_fees"`
+	Reason   string `json:"reason"`
+}
+
 func (s *Service) postRefund(c echo.Context) error {
-	in, err := web.Bind[struct {
-		Tickets  []int  `json:"tickets"`
-		KeepFees bool   `json:"keep_fees"`
-		Reason   string `json:"reason"`
-	}](c)
+	in, err := web.Bind[refunding](c)
 	if err != nil {
 		return err
 	}

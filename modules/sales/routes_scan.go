@@ -15,22 +15,36 @@ import (
 // scanRoutes are the doors'. A scanner's key is for one event.
 func (s *Service) scanRoutes() []web.Route {
 	return []web.Route{
-		{Method: "POST", Path: "/v1/scans", Right: web.Scan, Handler: s.postScans},
-		{Method: "GET", Path: "/v1/scans/door", Right: web.Scan, Handler: s.getDoor},
-		{Method: "GET", Path: "/v1/scans/guests", Right: web.Scan, Handler: s.getGuests},
-		{Method: "GET", Path: "/v1/scans/snapshot", Right: web.Scan, Handler: s.getDoorSnapshot, Timeout: time.Minute},
-		{Method: "GET", Path: "/v1/scans/counts", Right: web.Scan, Handler: s.getDoorCounts},
-		{Method: "GET", Path: "/v1/scans/doubles", Right: web.Scan, Handler: s.getDoubles},
+		{Method: "POST", Path: "/v1/scans", Right: web.Scan, Handler: s.postScans,
+			Doc: web.Doc{Says: "Checks tickets in, also those scanned while offline.", Takes: scanning{}, Gives: scanAnswer{}}},
+		{Method: "GET", Path: "/v1/scans/door", Right: web.Scan, Handler: s.getDoor,
+			Doc: web.Doc{Says: "Tells what a scanner needs of an event: categories and the key that checks tickets.", Gives: Door{}, Query: []string{"event: its id"}}},
+		{Method: "GET", Path: "/v1/scans/guests", Right: web.Scan, Handler: s.getGuests,
+			Doc: web.Doc{Says: "Lists an event's guests.", Gives: web.Page[Guest]{}, Query: []string{"event: its id", "q: a part of the name, order or ticket", "which: in, or out for those who are not in yet", "by: order; by name without it", "cursor", "limit"}}},
+		{Method: "GET", Path: "/v1/scans/snapshot", Right: web.Scan, Handler: s.getDoorSnapshot, Timeout: time.Minute,
+			Doc: web.Doc{Says: "Tells every ticket's state, or what changed, for work without a network.", Gives: DoorSnapshot{}, Query: []string{"event: its id", "since: the snapshot's state that you have"}}},
+		{Method: "GET", Path: "/v1/scans/counts", Right: web.Scan, Handler: s.getDoorCounts,
+			Doc: web.Doc{Says: "Counts who is in, by category and door.", Gives: DoorCounts{}, Query: []string{"event: its id"}}},
+		{Method: "GET", Path: "/v1/scans/doubles", Right: web.Scan, Handler: s.getDoubles,
+			Doc: web.Doc{Says: "Lists tickets that were scanned twice while offline.", Gives: web.Page[Double]{}, Query: []string{"event: its id"}}},
 	}
+}
+
+// scanning is what a device scanned at a door.
+type scanning struct {
+	Event  id.ID  `json:"event"`
+	Device string `json:"device"`
+	Scans  []Scan `json:"scans"`
+}
+
+// scanAnswer tells what came of each scan, in the order they were sent.
+type scanAnswer struct {
+	Results []Scanned `json:"results"`
 }
 
 // postScans needs no Idempotency-Key: each scan has an id of its own.
 func (s *Service) postScans(c echo.Context) error {
-	in, err := web.Bind[struct {
-		Event  id.ID  `json:"event"`
-		Device string `json:"device"`
-		Scans  []Scan `json:"scans"`
-	}](c)
+	in, err := web.Bind[scanning](c)
 	if err != nil {
 		return err
 	}
@@ -46,7 +60,7 @@ func (s *Service) postScans(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"results": out})
+	return c.JSON(http.StatusOK, scanAnswer{Results: out})
 }
 
 // atDoor checks that the event exists and that the caller's key is not another

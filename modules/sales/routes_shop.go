@@ -16,12 +16,18 @@ import (
 // shopRoutes are what the portal, the widget and the promoter's own site read.
 func (s *Service) shopRoutes() []web.Route {
 	return []web.Route{
-		{Method: "GET", Path: "/v1/shop/events", Right: web.Public, Handler: s.getShopEvents},
-		{Method: "GET", Path: "/v1/shop/events/:slug", Right: web.Public, Handler: s.getShopEvent},
-		{Method: "GET", Path: "/v1/shop/events/:slug/seats/:id", Right: web.Public, Handler: s.getShopSeats},
-		{Method: "POST", Path: "/v1/shop/events/:slug/waitlist", Right: web.Public, Handler: s.postWaitlist},
-		{Method: "GET", Path: "/v1/shop/offers/:token", Right: web.Public, Handler: s.getOffer},
-		{Method: "DELETE", Path: "/v1/shop/offers/:token", Right: web.Public, Handler: s.deleteOffer},
+		{Method: "GET", Path: "/v1/shop/events", Right: web.Public, Handler: s.getShopEvents,
+			Doc: web.Doc{Says: "Lists the events on sale.", Gives: web.Page[ShopEvent]{}, Query: []string{"series: of this series", "cursor", "limit"}}},
+		{Method: "GET", Path: "/v1/shop/events/:slug", Right: web.Public, Handler: s.getShopEvent,
+			Doc: web.Doc{Says: "Tells an event on sale with its live prices.", Gives: ShopEvent{}}},
+		{Method: "GET", Path: "/v1/shop/events/:slug/seats/:id", Right: web.Public, Handler: s.getShopSeats,
+			Doc: web.Doc{Says: "Lists a category's seats and which are free.", Gives: web.Page[shopSeat]{}}},
+		{Method: "POST", Path: "/v1/shop/events/:slug/waitlist", Right: web.Public, Handler: s.postWaitlist,
+			Doc: web.Doc{Says: "Joins an event's waiting list.", Takes: joining{}, Gives: queuedUp{}, Status: 201, Repeatable: true}},
+		{Method: "GET", Path: "/v1/shop/offers/:token", Right: web.Public, Handler: s.getOffer,
+			Doc: web.Doc{Says: "Tells the cart that a waiting-list offer holds.", Gives: cartAnswer{}}},
+		{Method: "DELETE", Path: "/v1/shop/offers/:token", Right: web.Public, Handler: s.deleteOffer,
+			Doc: web.Doc{Says: "Declines a waiting-list offer."}},
 	}
 }
 
@@ -192,6 +198,12 @@ type joining struct {
 	Codes    []string `json:"codes"` // for a hidden category
 }
 
+// queuedUp is one's place on a waiting list.
+type queuedUp struct {
+	State string `json:"state"`
+	Ahead int    `json:"ahead"` // who is served before
+}
+
 func (s *Service) postWaitlist(c echo.Context) error {
 	in, err := web.Bind[joining](c)
 	if err != nil {
@@ -207,7 +219,7 @@ func (s *Service) postWaitlist(c echo.Context) error {
 	}
 	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) {
 		ahead, err := s.JoinWaitlist(tx, w, in.Codes)
-		return map[string]any{"state": waitWaiting, "ahead": ahead}, err
+		return queuedUp{State: waitWaiting, Ahead: ahead}, err
 	})
 }
 

@@ -16,6 +16,15 @@ type Page[T any] struct {
 	Next  string `json:"next,omitempty"`
 }
 
+// MarshalJSON writes items as a list, also when there is none.
+func (p Page[T]) MarshalJSON() ([]byte, error) {
+	if p.Items == nil {
+		p.Items = []T{}
+	}
+	type plain Page[T]
+	return json.Marshal(plain(p))
+}
+
 // maxCursor bounds what DecodeCursor looks at, in characters.
 const maxCursor = 2048
 

@@ -47,6 +47,7 @@ type Route struct {
 	Limit   int64         // bytes of body; 0: DefaultLimit
 	Shop    bool          // buyers call it: the limiter's wider measure
 	Timeout time.Duration // deadline of the request's context; 0: DefaultTimeout, < 0: none (live streams)
+	Doc     Doc           // what callers are told of it; every JSON route has one
 }
 
 // Guard decides whether the caller holds a right. It may put the caller's name
