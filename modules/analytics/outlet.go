@@ -54,6 +54,11 @@ var OutletTypes = []OutletType{
 	{"analytics.demand_shifted", "demand for an event has changed"},
 	{"analytics.sentiment_shifted", "posts about an event became gladder or angrier"},
 	{"analytics.cart_abandoned", "a cart of an external shop was left behind"},
+	{"pricing.price_changed", "another price was decided for a category, and why"},
+	{"proximity.queue_long", "a queue has become long, and stays so"},
+	{"proximity.queue_cleared", "a long queue has gone"},
+	{"proximity.voucher_issued", "somebody was given a voucher"},
+	{"proximity.voucher_redeemed", "a till took a voucher"},
 	{"hub.notification_finished", "a notification reached everybody it could"},
 	{"hub.installations_retired", "phones that cannot be reached any more"},
 }
