@@ -78,7 +78,7 @@ func (c *cli) root() *cobra.Command {
 	flags.String("listen", "", "`address` to listen on, such as :8080 (http.listen)")
 	flags.String("data-dir", "", "`directory` of the built-in stores (data_dir)")
 	flags.StringArrayVar(&c.settings, "set", nil, "set any `key=value` of the configuration; repeatable")
-	root.AddCommand(c.serve(), c.demo(), c.migrate(), c.doctor(), c.config(), c.keys(), c.importing(), c.admin(), c.backtest(), c.healthcheck(), c.version())
+	root.AddCommand(c.serve(), c.demo(), c.migrate(), c.doctor(), c.backup(), c.restore(), c.config(), c.keys(), c.importing(), c.exporting(), c.support(), c.admin(), c.backtest(), c.healthcheck(), c.version())
 	root.AddCommand(c.trials()...)
 	return root
 }

@@ -64,7 +64,7 @@ func azureHost(cfg azure.Config) string {
 }
 
 func (c *cli) importing() *cobra.Command {
-	group := &cobra.Command{Use: "import", Short: "Take over what another service has", Args: cobra.NoArgs,
+	group := &cobra.Command{Use: "import", Short: "Put a file into the running Usher, or take over what another service has", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var app string
 	cmd := &cobra.Command{
@@ -91,5 +91,8 @@ func (c *cli) importing() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&app, "app", "", "`id` of the app to import into (required)")
 	group.AddCommand(cmd)
+	for _, t := range importCommands {
+		group.AddCommand(c.transferring(t))
+	}
 	return group
 }

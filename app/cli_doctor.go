@@ -24,20 +24,26 @@ import (
 
 // Finding is one thing that doctor looked at.
 type Finding struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail"`
-	Fix    string `json:"fix,omitempty"`
+	Name    string `json:"name"`
+	OK      bool   `json:"ok"`
+	Warning bool   `json:"warning,omitempty"` // not OK, but Usher works: the exit code stays 0
+	Detail  string `json:"detail"`
+	Fix     string `json:"fix,omitempty"`
 }
 
 func (c *cli) doctor() *cobra.Command {
-	var asJSON bool
+	var asJSON, mend bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check this machine and configuration, and say how to mend what is wrong", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := c.load(cmd)
 			if err != nil {
 				return err
+			}
+			if mend {
+				if err := c.mend(cmd.Context(), l.Config); err != nil {
+					return err
+				}
 			}
 			found := examine(cmd.Context(), l.Config)
 			if asJSON {
@@ -46,7 +52,7 @@ func (c *cli) doctor() *cobra.Command {
 				err = printFindings(c.out, found)
 			}
 			for _, f := range found {
-				if !f.OK && err == nil {
+				if !f.OK && !f.Warning && err == nil {
 					err = fault.E("app.Doctor", fault.Conflict, f.Name+": "+f.Detail, nil).WithFix(f.Fix)
 				}
 			}
@@ -54,13 +60,16 @@ func (c *cli) doctor() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	cmd.Flags().BoolVar(&mend, "fix", false, "first mend what needs no decision: a missing data directory, loose file permissions, an old schema")
 	return cmd
 }
 
 func printFindings(w io.Writer, found []Finding) error {
 	for _, f := range found {
 		mark := "ok  "
-		if !f.OK {
+		if f.Warning {
+			mark = "warn"
+		} else if !f.OK {
 			mark = "FAIL"
 		}
 		if _, err := fmt.Fprintf(w, "%s  %-10s %s\n", mark, f.Name, f.Detail); err != nil {
@@ -81,6 +90,14 @@ func examine(ctx context.Context, cfg Config) []Finding {
 		finding("queue", func() (string, error) { return checkQueue(ctx, cfg.Redis) }),
 		finding("http", func() (string, error) { return checkPort(ctx, cfg.HTTP) }),
 		finding("access", func() (string, error) { return checkAccess(cfg) }),
+		finding("seal", func() (string, error) { return checkSeal(cfg) }),
+		finding("disk", func() (string, error) { return checkDisk(cfg.DataDir) }),
+		finding("clock", func() (string, error) { return checkClock(ctx, cfg) }),
+		finding("schema", func() (string, error) { return checkSchema(ctx, cfg) }),
+		finding("push", func() (string, error) { return checkPush(ctx, cfg) }),
+		finding("stream", func() (string, error) { return checkStream(ctx, cfg) }),
+		finding("jobs", func() (string, error) { return checkJobs(ctx, cfg) }),
+		finding("backup", func() (string, error) { return checkBackup(cfg.DataDir) }),
 		finding("audit", func() (string, error) { return checkAudit(ctx, cfg) }),
 		finding("sales", func() (string, error) { return checkSales(ctx, cfg) }),
 	}, checkProviders(ctx, cfg)...)
@@ -95,7 +112,14 @@ func finding(name string, look func() (string, error)) Finding {
 	if !ok {
 		return Finding{Name: name, Detail: err.Error()}
 	}
-	return Finding{Name: name, Detail: f.Message, Fix: f.Fix}
+	return Finding{Name: name, Warning: errors.Is(err, errWarning), Detail: f.Message, Fix: f.Fix}
+}
+
+// errWarning marks what a person should look at, although Usher works.
+var errWarning = errors.New("warning")
+
+func warning(op, message, fix string) error {
+	return fault.E(op, fault.Conflict, message, errWarning).WithFix(fix)
 }
 
 // checkDataDir asks whether we may write where the stores will be: into the

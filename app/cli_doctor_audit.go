@@ -12,6 +12,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/pgserver"
+	"github.com/usherhq/usher/modules/kernel/seal"
 )
 
 // checkAudit walks the chain of the audit log: in the configured database, or in
@@ -29,6 +30,11 @@ func chainIn(ctx context.Context, cfg Config, d *db.DB) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return chainWith(ctx, d, key)
+}
+
+// chainWith walks the chain that key made.
+func chainWith(ctx context.Context, d *db.DB, key *seal.Key) (string, error) {
 	found, err := identity.New(identity.Defaults(), d, key, identity.Site{}, slog.New(slog.DiscardHandler)).VerifyAudit(ctx)
 	if err != nil {
 		return "", err

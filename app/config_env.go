@@ -15,6 +15,9 @@ var aliases = map[string]string{"DATABASE_URL": "database.url", "REDIS_URL": "re
 // configEnv names the configuration file; it is no key of the file itself.
 const configEnv = "USHER_CONFIG"
 
+// keyEnv holds a key for commands that talk to the running Usher; it is no setting.
+const keyEnv = "USHER_KEY"
+
 // readEnv takes the settings of an environment: USHER_<KEY>, the aliases, and for
 // each of them <NAME>_FILE, a file that holds the value (for secrets).
 func (r keyring) readEnv(environ []string) ([]setting, []fault.Field) {
@@ -27,7 +30,7 @@ func (r keyring) readEnv(environ []string) ([]setting, []fault.Field) {
 	for _, pair := range slices.Sorted(slices.Values(environ)) {
 		name, text, _ := strings.Cut(pair, "=")
 		path, isAlias := aliases[strings.TrimSuffix(name, "_FILE")]
-		if name == configEnv || !isAlias && !strings.HasPrefix(name, "USHER_") {
+		if name == configEnv || name == keyEnv || !isAlias && !strings.HasPrefix(name, "USHER_") {
 			continue
 		}
 		if !isAlias {

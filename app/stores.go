@@ -28,17 +28,8 @@ import (
 func openStore(ctx context.Context, cfg Config, log *slog.Logger) (d *db.DB, release func(), err error) {
 	stop := func() {}
 	if cfg.Database.URL == "" {
-		pg, err := embedded.Start(ctx, embedded.Options{Dir: filepath.Join(cfg.DataDir, "postgres"), Log: log})
-		if err != nil {
+		if cfg.Database.URL, stop, err = startStore(ctx, cfg, log); err != nil {
 			return nil, nil, err
-		}
-		cfg.Database.URL = pg.URL()
-		stop = func() {
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-			defer cancel()
-			if err := pg.Stop(last); err != nil {
-				log.Error("the built-in PostgreSQL did not stop well", "error", err)
-			}
 		}
 	}
 	if d, err = db.Open(ctx, cfg.Database, clock.System{}); err != nil {
@@ -46,6 +37,21 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (d *db.DB, rel
 		return nil, nil, err
 	}
 	return d, func() { d.Close(); stop() }, nil
+}
+
+// startStore starts the built-in PostgreSQL; release stops it.
+func startStore(ctx context.Context, cfg Config, log *slog.Logger) (url string, release func(), err error) {
+	pg, err := embedded.Start(ctx, embedded.Options{Dir: filepath.Join(cfg.DataDir, "postgres"), Log: log})
+	if err != nil {
+		return "", nil, err
+	}
+	return pg.URL(), func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if err := pg.Stop(last); err != nil {
+			log.Error("the built-in PostgreSQL did not stop well", "error", err)
+		}
+	}, nil
 }
 
 // openQueue connects the jobs to the configured Redis, or to the built-in store.

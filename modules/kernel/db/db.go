@@ -102,3 +102,9 @@ func (d *DB) Stats() string {
 	s := d.pool.Stat()
 	return fmt.Sprintf("%d of %d connections in use", s.AcquiredConns(), s.MaxConns())
 }
+
+// ServerTime is what the database's clock says.
+func (d *DB) ServerTime(ctx context.Context) (at time.Time, err error) {
+	err = d.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&at)
+	return at, Classify("db.ServerTime", err)
+}

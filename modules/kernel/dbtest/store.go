@@ -3,6 +3,7 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,6 +36,9 @@ func (c *cluster) drop(ctx context.Context, name string) error {
 }
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// Migrations are the files of the newest schema, for code that migrates by itself.
+func Migrations() fs.FS { return migrations.FS }
 
 // migrate fills a new cluster: the template database with the newest schema.
 func migrate(ctx context.Context, s *pgserver.Server) error {

@@ -100,3 +100,14 @@ func (q *Queue) Requeue(ctx context.Context, job id.ID) error {
 	q.ring()
 	return nil
 }
+
+// FailedIn counts the given-up jobs of a database; 0 where there is no queue yet.
+func FailedIn(ctx context.Context, d *db.DB) (n int, err error) {
+	const op = "queue.FailedIn"
+	var there bool
+	if err := d.Pool().QueryRow(ctx, `SELECT to_regclass('queue.outbox') IS NOT NULL`).Scan(&there); err != nil || !there {
+		return 0, db.Classify(op, err)
+	}
+	err = d.Pool().QueryRow(ctx, `SELECT count(*) FROM queue.outbox WHERE failed_at IS NOT NULL`).Scan(&n)
+	return n, db.Classify(op, err)
+}

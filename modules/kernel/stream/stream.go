@@ -168,12 +168,15 @@ func (s *Stream) Retention() time.Duration {
 // Register creates the cursors of listeners this database has not seen, so that
 // what is announced from now on reaches them, even before Run.
 func (s *Stream) Register(ctx context.Context) error {
+	var names []string
+	var types [][]string
 	for _, r := range s.readers {
 		if err := s.store.register(ctx, r.Name, r.From == Beginning); err != nil {
 			return err
 		}
+		names, types = append(names, r.Name), append(types, r.Types)
 	}
-	return nil
+	return s.store.note(ctx, names, types)
 }
 
 func (s *Stream) reader(name string) *reader {
