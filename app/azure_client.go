@@ -32,7 +32,7 @@ type importDesk struct {
 func newImportDesk(cfg azure.Config, keys azure.Keys, app string) (*importDesk, error) {
 	d := &importDesk{keys: keys, app: app, base: "http://" + dialable(cfg.Listen) + "/"}
 	transport := &http.Transport{}
-	if cfg.TLS.CertFile != "" || cfg.TLS.ACMEHost != "" {
+	if cfg.TLS.On() {
 		d.base = "https://" + dialable(cfg.Listen) + "/"
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.TLS.ACMEHost}
 	}

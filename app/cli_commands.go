@@ -129,7 +129,7 @@ func (c *cli) healthcheck() *cobra.Command {
 func askHealth(ctx context.Context, cfg HTTP) error {
 	const op = "app.Healthcheck"
 	scheme := "http://"
-	if cfg.TLS.CertFile != "" {
+	if cfg.TLS.On() {
 		scheme = "https://"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)

@@ -13,6 +13,7 @@ import (
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/azure"
 	"github.com/usherhq/usher/modules/identity"
+	"github.com/usherhq/usher/modules/kernel/cert"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/mail"
@@ -55,13 +56,7 @@ type HTTP struct {
 	ReadTimeout    time.Duration `koanf:"read_timeout" validate:"min=1s,max=1h"`
 	WriteTimeout   time.Duration `koanf:"write_timeout" validate:"min=1s,max=1h"`
 	TrustedProxies []string      `koanf:"trusted_proxies" validate:"dive,cidr"` // whose X-Forwarded-For we believe
-	TLS            TLS           `koanf:"tls"`
-}
-
-// TLS is our certificate, when no proxy holds one for us.
-type TLS struct {
-	CertFile string `koanf:"cert_file"`
-	KeyFile  string `koanf:"key_file"`
+	TLS            cert.TLS      `koanf:"tls"`
 }
 
 // Redis is the queue's store.
@@ -143,9 +138,7 @@ func (h HTTP) Validate() error {
 	if _, port, err := net.SplitHostPort(h.Listen); err != nil || port == "" {
 		f = append(f, fault.Field{Name: "http.listen", Problem: "is not host:port", Fix: "such as 127.0.0.1:8080, or :8080 for every interface"})
 	}
-	if (h.TLS.CertFile == "") != (h.TLS.KeyFile == "") {
-		f = append(f, fault.Field{Name: "http.tls", Problem: "has one of cert_file and key_file", Fix: "give both or none"})
-	}
+	f = append(f, h.TLS.Check("http.tls")...)
 	if u, err := url.Parse(h.PublicURL); err == nil && strings.Trim(u.Path, "/") != "" {
 		f = append(f, fault.Field{Name: "http.public_url", Problem: "has a path", Fix: "give Usher a host name of its own"})
 	}
@@ -194,7 +187,7 @@ func (a Access) machines() []identity.Machine {
 
 // site is where people reach us.
 func (h HTTP) site() identity.Site {
-	return identity.Site{PublicURL: h.Origin(), Secure: strings.HasPrefix(h.PublicURL, "https://") || h.PublicURL == "" && h.TLS.CertFile != ""}
+	return identity.Site{PublicURL: h.Origin(), Secure: strings.HasPrefix(h.PublicURL, "https://") || h.PublicURL == "" && h.TLS.On()}
 }
 
 // Validate checks that a name tells one machine from another: it is who the log

@@ -14,9 +14,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/kernel/cert"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/seal"
@@ -30,7 +30,7 @@ type Config struct {
 	TrustDevices bool     `koanf:"trust_devices"` // let a key with listen alone say whose a phone is
 	BlobHosts    []string `koanf:"blob_hosts"`    // where jobs may read and write: "host", ".domain", or "host:port" at a private address
 	CAFile       string   `koanf:"ca_file"`       // PEM roots of blob hosts to trust beside the system's
-	TLS          TLS      `koanf:"tls"`
+	TLS          cert.TLS `koanf:"tls"`
 }
 
 // Policy is a shared access policy. Its keys follow from the seal key, the hub,
@@ -40,16 +40,6 @@ type Policy struct {
 	Name       string   `koanf:"name"`
 	Rights     []string `koanf:"rights"`     // listen, send, manage
 	Generation int      `koanf:"generation"` // 0 is 1
-}
-
-// TLS is where the listener's certificate comes from: files, or ACME.
-type TLS struct {
-	CertFile      string        `koanf:"cert_file"`
-	KeyFile       string        `koanf:"key_file"`
-	ACMEHost      string        `koanf:"acme_host"`      // obtain a certificate for this name
-	ACMEDirectory string        `koanf:"acme_directory"` // "": Let's Encrypt
-	ACMEEmail     string        `koanf:"acme_email"`     // whom the authority may write to
-	Renew         time.Duration `koanf:"renew"`          // so long before its end; 0: 30 days
 }
 
 // FullPolicy is the policy that an app's back end uses.
@@ -85,12 +75,7 @@ func (c Config) Validate() error {
 			bad(fmt.Sprintf("blob_hosts[%d]", i), "is not a host", `"blobs.example.org", ".example.org" for all below it, or "10.0.0.7:9000"`)
 		}
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		bad("tls", "has one of cert_file and key_file", "give both or none")
-	}
-	if c.TLS.ACMEHost != "" && c.TLS.CertFile != "" {
-		bad("tls", "has cert_file and acme_host", "a certificate of your own, or one by ACME")
-	}
+	f = append(f, c.TLS.Check("azure.tls")...)
 	return fault.BadFields("azure.Config", f)
 }
 

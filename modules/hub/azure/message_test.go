@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/usherhq/usher/modules/hub"
+	"github.com/usherhq/usher/modules/kernel/cert"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -155,7 +156,7 @@ func TestConfigFaults(t *testing.T) {
 	if err := Defaults().Validate(); err != nil {
 		t.Fatal(err)
 	}
-	bad := Config{Listen: "x", PublicHost: "a/b", BlobHosts: []string{"a/b"}, TLS: TLS{CertFile: "c", ACMEHost: "h"},
+	bad := Config{Listen: "x", PublicHost: "a/b", BlobHosts: []string{"a/b"}, TLS: cert.TLS{CertFile: "c", ACMEHost: "h"},
 		Policies: []Policy{{Name: "a;b", Rights: []string{"rule"}, Generation: -1}, {Name: "p"}, {Name: "p", Rights: []string{"send"}}}}
 	err := bad.Validate()
 	for _, want := range []string{"azure.listen", "azure.public_host", "azure.blob_hosts[0]", "azure.tls", "azure.policies[0].name", "azure.policies[0].rights", "azure.policies[0].generation", "azure.policies[1].rights", "azure.policies[2].name"} {

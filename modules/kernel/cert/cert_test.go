@@ -1,4 +1,4 @@
-package azure
+package cert
 
 import (
 	"crypto/ecdsa"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
+
+var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 // writeCertificate writes push.crt and push.key with a serial number.
 func writeCertificate(t *testing.T, dir string, serial int64, changed time.Time) {

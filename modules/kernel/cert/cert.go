@@ -1,9 +1,12 @@
-package azure
+// Package cert is where a listener's certificate comes from: files, or an authority that
+// speaks ACME.
+package cert
 
 import (
 	"crypto/tls"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +16,34 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
+// TLS is the settings of a listener's certificate. All empty: a proxy in front has one.
+type TLS struct {
+	CertFile      string        `koanf:"cert_file"`      // PEM, with its chain; read anew when it changes
+	KeyFile       string        `koanf:"key_file"`       // PEM
+	ACMEHost      string        `koanf:"acme_host"`      // obtain a certificate for this name
+	ACMEDirectory string        `koanf:"acme_directory"` // "": Let's Encrypt
+	ACMEEmail     string        `koanf:"acme_email"`     // whom the authority may write to
+	Renew         time.Duration `koanf:"renew"`          // so long before its end; 0: 30 days
+}
+
+// On reports whether the listener speaks TLS by itself.
+func (t TLS) On() bool { return t.CertFile != "" || t.ACMEHost != "" }
+
+// Check tells what is wrong with the settings, which stand below section.
+func (t TLS) Check(section string) []fault.Field {
+	var f []fault.Field
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		f = append(f, fault.Field{Name: section, Problem: "has one of cert_file and key_file", Fix: "give both or none"})
+	}
+	if t.ACMEHost != "" && t.CertFile != "" {
+		f = append(f, fault.Field{Name: section, Problem: "has cert_file and acme_host", Fix: "a certificate of your own, or one by ACME"})
+	}
+	if t.ACMEHost != "" && (!strings.Contains(t.ACMEHost, ".") || strings.ContainsAny(t.ACMEHost, ":/ ")) {
+		f = append(f, fault.Field{Name: section + ".acme_host", Problem: "is not a host name", Fix: "such as tickets.example.org"})
+	}
+	return f
+}
+
 // Config is what the listener serves TLS with; nil for none: a proxy in front has the
 // certificate. What ACME obtains is kept in the data directory. Errors: fault.Invalid
 // for files that hold no certificate.
@@ -21,7 +52,7 @@ func (t TLS) Config(dataDir string) (*tls.Config, error) {
 	case t.CertFile != "":
 		files := &certFiles{cert: t.CertFile, key: t.KeyFile}
 		if _, err := files.get(nil); err != nil {
-			return nil, fault.E("azure.TLS", fault.Invalid, "azure.tls.cert_file and key_file hold no certificate", err).
+			return nil, fault.E("cert.Config", fault.Invalid, t.CertFile+" and "+t.KeyFile+" hold no certificate", err).
 				WithFix("PEM files of the certificate with its chain, and of its key")
 		}
 		return &tls.Config{GetCertificate: files.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
