@@ -8,12 +8,8 @@
 
 FROM node:24-bookworm-slim AS assets
 WORKDIR /src
-COPY web/package.json web/package-lock.json web/.npmrc ./
-RUN npm ci --no-fund --no-audit --omit=dev
-RUN mkdir /vendor \
- && cp node_modules/htmx.org/dist/htmx.min.js node_modules/uplot/dist/uPlot.iife.min.js node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css /vendor/ \
- && cp node_modules/htmx.org/LICENSE /vendor/htmx.LICENSE.txt \
- && cp node_modules/uplot/LICENSE /vendor/uPlot.LICENSE.txt
+COPY web/package.json web/package-lock.json web/.npmrc web/vendor.sh ./
+RUN npm ci --no-fund --no-audit --omit=dev && ./vendor.sh node_modules /vendor
 
 FROM golang:1.26-bookworm AS build
 WORKDIR /src

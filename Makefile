@@ -26,17 +26,9 @@ build: ## the static binary bin/usher
 .PHONY: assets
 assets: web/assets/vendor/.done ## third-party scripts, from the lock file into web/assets/vendor
 
-web/assets/vendor/.done: web/package-lock.json
+web/assets/vendor/.done: web/package-lock.json web/vendor.sh
 	cd web && npm ci --no-fund --no-audit
-	rm -rf web/assets/vendor && mkdir -p web/assets/vendor
-	cp web/node_modules/htmx.org/dist/htmx.min.js web/assets/vendor/
-	cp web/node_modules/uplot/dist/uPlot.iife.min.js web/node_modules/uplot/dist/uPlot.esm.js web/node_modules/uplot/dist/uPlot.min.css web/assets/vendor/
-	mkdir web/assets/vendor/qr && cp web/node_modules/qr/index.js web/node_modules/qr/decode.js web/assets/vendor/qr/
-	cp web/node_modules/@noble/ed25519/index.js web/assets/vendor/ed25519.js
-	cp web/node_modules/htmx.org/LICENSE web/assets/vendor/htmx.LICENSE.txt
-	cp web/node_modules/qr/LICENSE-MIT web/assets/vendor/qr.LICENSE.txt
-	cp web/node_modules/@noble/ed25519/LICENSE web/assets/vendor/ed25519.LICENSE.txt
-	cp web/node_modules/uplot/LICENSE web/assets/vendor/uPlot.LICENSE.txt
+	web/vendor.sh web/node_modules web/assets/vendor
 	touch $@
 
 # Other people's clients, which tests let talk to a running Usher.
@@ -49,8 +41,22 @@ test/clients/%/node_modules/.done: test/clients/%/package-lock.json
 .PHONY: clients
 clients: $(CLIENTS) ## true clients of other services, for tests
 
+# Usher's own clients, made from docs/openapi.json.
+OAPI_VERSION := v2.8.2
+OAPI := $(CACHE)/bin/oapi-codegen-$(OAPI_VERSION)
+CLIENTS_DIR ?= $(CURDIR)/bin/clients
+CLIENTS_VERSION ?= 0.0.0
+
+$(OAPI):
+	GOBIN=$(CACHE)/bin go install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(OAPI_VERSION)
+	mv $(CACHE)/bin/oapi-codegen $@
+
+.PHONY: clients-api
+clients-api: $(OAPI) test/clients/api/node_modules/.done ## clients of the API for TypeScript and Go, into bin/clients
+	OAPI_CODEGEN=$(OAPI) test/clients/api/make.sh $(CLIENTS_DIR) $(CLIENTS_VERSION)
+
 .PHONY: test
-test: need-test assets $(CLIENTS) ## every test (TESTFLAGS="-race" for the race detector)
+test: need-test assets $(CLIENTS) $(OAPI) ## every test (TESTFLAGS="-race" for the race detector)
 	go test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race

@@ -119,7 +119,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	prices.Jobs(u.queue)
 	venues.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	site := u.site(d, personal, notifications, tickets, insights, prices, venues)
+	site := u.site(d, cfg.DataDir, personal, notifications, tickets, insights, prices, venues)
 	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights}, guide: cfg.Guide, clock: clock.System{}}
 	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials}
 	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages())
@@ -131,14 +131,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service, venues *proximity.Service) Site {
+func (u *Usher) site(d *db.DB, dataDir string, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service, venues *proximity.Service) Site {
 	return Site{
 		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes(), venues.Routes()),
 		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages(), prices.Pages(), venues.Pages()),
 		Files:  web.Files,
 		Checks: []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewTillCollector(tickets),
-			NewIngestCollector(insights), NewQueryCollector(insights)),
+			NewIngestCollector(insights), NewQueryCollector(insights), NewPushCollector(notifications, d), NewHouseCollector(dataDir)),
 		Door:  u.people,
 		Clock: clock.System{},
 	}

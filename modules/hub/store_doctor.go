@@ -14,5 +14,5 @@ func HasApps(ctx context.Context, d *db.DB) (there bool, err error) {
 
 // CredentialsIn lists what people may see of every app's push credentials.
 func CredentialsIn(ctx context.Context, d *db.DB) ([]Credential, error) {
-	return (&Service{db: d}).allCredentials(ctx)
+	return (&Service{db: d}).AllCredentials(ctx)
 }

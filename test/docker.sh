@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# docker.sh: builds both images of the Dockerfile with buildah and runs them, as root, where
+# there is no container engine and no image registry. The base images are made here, under the
+# names that the Dockerfile uses: Debian by debootstrap from this machine's own mirror,
+# Go and Node from this machine. What cannot be done ends the script with an error.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+cache=${USHER_DOCKER_CACHE:-$PWD/.cache/docker}
+say() { printf '== %s\n' "$*"; }
+die() { printf 'docker.sh: %s\n' "$*" >&2; exit 1; }
+
+[ "$(id -u)" = 0 ] || die "needs root: chroot isolation is root's"
+missing=""
+for p in buildah debootstrap; do command -v $p >/dev/null || missing="$missing $p"; done
+if [ -n "$missing" ]; then
+  say "installing$missing"
+  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $missing >/dev/null || die "cannot install$missing"
+fi
+command -v node >/dev/null || die "node is missing: make need-test installs it"
+
+has() { buildah inspect --type image "$1" >/dev/null 2>&1; }
+mkdir -p "$cache"
+debian=docker.io/library/debian:bookworm-slim golang=docker.io/library/golang:1.26-bookworm nodejs=docker.io/library/node:24-bookworm-slim
+
+if ! has $debian; then
+  say "base: Debian by debootstrap"
+  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 '/debian$' || true)
+  [ -n "$mirror" ] || die "this machine's apt has no Debian mirror"
+  rm -rf "$cache/debian"
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$cache/debian" "$mirror" >"$cache/debootstrap.log" 2>&1 || die "debootstrap failed: $cache/debootstrap.log"
+  cp /etc/apt/apt.conf.d/*proxy* "$cache/debian/etc/apt/apt.conf.d/" 2>/dev/null || true
+  c=$(buildah from scratch)
+  buildah add -q "$c" "$cache/debian" / >/dev/null
+  buildah commit -q "$c" $debian >/dev/null && buildah rm "$c" >/dev/null
+  rm -rf "$cache/debian"
+fi
+if ! has $golang; then
+  say "base: this machine's Go"
+  c=$(buildah from --pull=never $debian)
+  buildah add -q "$c" "$(go env GOROOT)" /usr/local/go >/dev/null
+  buildah config --env PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --env GOPATH=/go --env GOPROXY="$(go env GOPROXY)" --env GOSUMDB="$(go env GOSUMDB)" --env GOTOOLCHAIN=local "$c"
+  buildah commit -q "$c" $golang >/dev/null && buildah rm "$c" >/dev/null
+fi
+if ! has $nodejs; then
+  say "base: this machine's Node"
+  node=$(readlink -f "$(command -v node)") npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+  c=$(buildah from --pull=never $debian)
+  buildah add -q "$c" "$node" /usr/local/bin/node >/dev/null
+  buildah add -q "$c" "$npm" /usr/local/lib/npm >/dev/null
+  buildah run "$c" -- sh -c 'ln -s ../lib/npm/bin/npm-cli.js /usr/local/bin/npm && chmod +x /usr/local/lib/npm/bin/npm-cli.js && node --version' || die "this machine's node does not run in the image"
+  buildah config --env npm_config_registry="$(npm config get registry)" "$c"
+  buildah commit -q "$c" $nodejs >/dev/null && buildah rm "$c" >/dev/null
+fi
+
+build() { # target tag
+  say "build $1"
+  buildah build --pull=never --layers --target "$1" -v "$(go env GOMODCACHE):/go/pkg/mod" -v "$(go env GOCACHE):/root/.cache/go-build" -t "$2" . >"$cache/$1.log" 2>&1 \
+    || { tail -30 "$cache/$1.log"; die "$1 does not build"; }
+}
+build static usher-test:static
+build debian usher-test:debian
+
+# run IMAGE PORT [env...] starts the image's own command as its own user and waits for /readyz.
+started=""
+trap 'for p in $started; do kill -INT "$p" 2>/dev/null || true; done; wait' EXIT
+serve() {
+  local image=$1 port=$2; shift 2
+  c=$(buildah from --pull=never "$image")
+  ! buildah run "$c" -- true 2>/dev/null && [ "${image##*:}" = debian ] && die "$image runs nothing"
+  local envs=(); for e in "$@" "USHER_HTTP_LISTEN=127.0.0.1:$port"; do envs+=(--env "$e"); done
+  say "run $image on $port"
+  buildah run "${envs[@]}" "$c" -- /usr/local/bin/usher serve >"$cache/${image##*:}.serve.log" 2>&1 &
+  started="$started $!"
+  for _ in $(seq 120); do
+    curl -fs "http://127.0.0.1:$port/readyz" >/dev/null && return 0
+    kill -0 $! 2>/dev/null || break
+    sleep 1
+  done
+  tail -20 "$cache/${image##*:}.serve.log"; die "$image does not become ready"
+}
+check() { # container port
+  buildah run --env "USHER_HTTP_LISTEN=127.0.0.1:$2" "$1" -- /usr/local/bin/usher healthcheck || die "healthcheck fails"
+  buildah run "$1" -- /usr/local/bin/usher version
+}
+
+# With PostgreSQL built in: it starts as uid 10001, which has a passwd entry.
+serve usher-test:debian 18471
+check "$c" 18471
+[ "$(buildah run "$c" -- id -un)" = usher ] || die "the image's user has no name"
+buildah run "$c" -- sh -c 'test -d /var/lib/usher/postgres/data && test "$(stat -c %U /var/lib/usher/postgres/data)" = usher' || die "the database is not where it belongs"
+
+# Alone: against a PostgreSQL of this machine.
+say "a PostgreSQL for the static image"
+bin=$(dirname "$(ls /usr/lib/postgresql/*/bin/postgres | sort -V | tail -1)")
+pg=$(mktemp -d /tmp/usher-docker-pg.XXXXXX); chown postgres "$pg"
+su postgres -s /bin/sh -c "$bin/initdb -D $pg/data -A trust -U postgres >/dev/null && $bin/pg_ctl -D $pg/data -o \"-p 18472 -c listen_addresses=127.0.0.1 -c unix_socket_directories=$pg\" -l $pg/log -w start >/dev/null" || die "PostgreSQL does not start"
+trap 'for p in $started; do kill -INT "$p" 2>/dev/null || true; done; wait; su postgres -s /bin/sh -c "$bin/pg_ctl -D $pg/data -m fast stop >/dev/null"; rm -rf "$pg"' EXIT
+serve usher-test:static 18473 "DATABASE_URL=postgres://postgres@127.0.0.1:18472/postgres" "USHER_SEAL_KEY=$(head -c 32 /dev/urandom | base64)"
+check "$c" 18473
+say "both images build, run, answer and know their user: ok"
