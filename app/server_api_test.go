@@ -16,6 +16,7 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 
 	"github.com/usherhq/usher/modules/kernel/openapi"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 // ask sends a request to the house as the key of the right manage, and returns both.
@@ -61,7 +62,7 @@ func TestGoldenAPI(t *testing.T) {
 	if err := json.Indent(&pretty, raw, "", " "); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if webtest.Updating() {
 		if err := os.WriteFile(apiFile, pretty.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -127,7 +127,11 @@ func (s *source) call(d *doing, p *packages.Package, c *ast.CallExpr, known map[
 		return
 	}
 	arg := func(i int) given { return whatIs(p, c.Args[i], known) }
-	switch name := f.Origin().FullName(); name {
+	name := f.Origin().FullName()
+	if f.Name() == "appendJSON" { // a hot answer writes itself
+		d.see(given{}, whatIs(p, c.Fun.(*ast.SelectorExpr).X, known))
+	}
+	switch name {
 	case kernelWeb + "Bind":
 		d.takes[typeString(bound(p, c))] = true
 	case kernelWeb + "Body":
@@ -143,7 +147,7 @@ func (s *source) call(d *doing, p *packages.Package, c *ast.CallExpr, known map[
 		d.raw = true
 	case echoContext + "JSON":
 		d.see(arg(0), arg(1))
-	case echoContext + "NoContent":
+	case echoContext + "NoContent", echoContext + "JSONBlob":
 		d.see(arg(0), given{})
 	case echoContext + "QueryParam", "(net/url.Values).Get", "(net/url.Values).Has":
 		if v := arg(0).value; v != nil {

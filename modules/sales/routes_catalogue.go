@@ -18,7 +18,7 @@ func (s *Service) catalogueRoutes() []web.Route {
 		return web.Route{Method: method, Path: "/v1/catalogue" + path, Right: web.Manage, Handler: h, Doc: doc}
 	}
 	imported := route("POST", "/import", s.postImport,
-		web.Doc{Says: "Imports events and categories from CSV.", Takes: web.CSV, Gives: Imported{}, Query: []string{"dry_run: true checks the file and keeps nothing"}, Also: 200})
+		web.Doc{Says: "Imports events and categories from CSV.", Takes: web.CSV, Gives: Imported{}, Query: []string{"dry_run: true checks the file and keeps nothing"}, Status: 201, Also: 200})
 	imported.Timeout = 2 * time.Minute
 	return []web.Route{
 		imported,
