@@ -18,7 +18,7 @@ import (
 func (s *Service) Listeners() []stream.Listener {
 	return []stream.Listener{
 		{
-			Name: "proximity.readings", Types: readings, Batch: 1600, Together: true, Handle: s.hear,
+			Name: "proximity.readings", Types: readings, Batch: 800, Together: true, Workers: 2, Handle: s.hear,
 			About: "tells from readings which zone a phone is in, and offers what a rule grants there", OnlyAhead: true,
 			ReplayNote: "Offers would be given again, for places where nobody is any more.",
 		},

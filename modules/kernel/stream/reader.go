@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -161,7 +162,9 @@ func (r *reader) work(ctx context.Context) {
 		}
 	}
 	if len(together) > 0 {
-		group.Go(func() error { r.several(ctx, together); return nil })
+		for some := range slices.Chunk(together, (len(together)+r.Workers-1)/r.Workers) {
+			group.Go(func() error { r.several(ctx, some); return nil })
+		}
 	}
 	_ = group.Wait()
 }

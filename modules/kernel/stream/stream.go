@@ -91,8 +91,9 @@ type Listener struct {
 	Types   []string // of facts it wants; empty: all
 	Batch   int      // most facts in one call; default 500
 	Workers int      // partitions this process handles at once; default 1
-	// Together lets one call, and one transaction, hold facts of several partitions. Those of
-	// a key are in order then, those of different keys by partition.
+	// Together lets one call, and one transaction, hold facts of several partitions: Workers
+	// such calls share those that are due. Facts of a key are in order then, those of different
+	// keys by partition.
 	Together bool
 	From     From
 
