@@ -29,6 +29,7 @@ import (
 
 var (
 	thorough = flag.Bool("thorough", false, "look at every page in each colour at each width, not in two of the four ways")
+	tongue   = flag.String("language", "en", "of the pages")
 	pictures = flag.String("pictures", "", "write a picture of each page into this `directory`, and an index beside it")
 )
 
@@ -242,6 +243,9 @@ func (w *walker) browser() *webtest.Browser {
 	w.Helper()
 	b := webtest.NewBrowserUp(w.T, w.u.URL(), "..")
 	_, err := chromedp.Call(b.Ctx, network.SetCookie, network.SetCookieParams{Name: w.u.people.SessionCookie(), Value: w.secret, URL: w.u.URL()})
+	if err == nil {
+		_, err = chromedp.Call(b.Ctx, network.SetCookie, network.SetCookieParams{Name: web.LanguageCookie, Value: *tongue, URL: w.u.URL()})
+	}
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -150,3 +150,31 @@ func asJSON(s string) string {
 	_ = e.Encode(s)
 	return strings.TrimSpace(b.String())
 }
+
+// TestScriptsSpeakGerman: what scripts say themselves stands in say.js in every language.
+func TestScriptsSpeakGerman(t *testing.T) {
+	dictionary, err := fs.ReadFile(files.Files, "assets/say.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := fs.Glob(files.Files, "assets/*.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`\bsay\("([^"]+)"\)`)
+	n := 0
+	for _, name := range scripts {
+		source, err := fs.ReadFile(files.Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range said.FindAllSubmatch(source, -1) {
+			if n++; !strings.Contains(string(dictionary), `"`+string(m[1])+`": `) {
+				t.Errorf("%s: %q is not in say.js", name, m[1])
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d texts were found", n)
+	}
+}

@@ -28,7 +28,7 @@ func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error
 			fresh = fresh || a.Announced.After(now.Add(-nowFresh))
 		}
 		if i < nowTold {
-			g.News = append(g.News, web.News{At: a.Announced, What: a.tell(), Link: seriesLink(series{a.Detector, a.Event, a.Category})})
+			g.News = append(g.News, web.News{At: a.Announced, What: a.tell(s.nameOf(ctx, a.Event)), Link: seriesLink(series{a.Detector, a.Event, a.Category})})
 		}
 	}
 	g.Figures = []web.Figure{{Name: web.T("Alarms"), Value: web.T("%v", web.Number(day)), Note: web.T("changes of demand noticed within 24 hours"), Link: "/alarms", Urgent: fresh}}
@@ -44,9 +44,20 @@ func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error
 	return g, err
 }
 
-// tell is an alarm as news.
-func (a Alarm) tell() web.Text {
-	name := a.Event
+// nameOf is what people call an event that facts name by its id; any other name as it is.
+func (s *Service) nameOf(ctx context.Context, event string) string {
+	sold, err := id.Parse(event)
+	if err != nil || s.shop == nil {
+		return event
+	}
+	if e, err := s.shop.Listing(ctx, sold); err == nil && e.Title != "" {
+		return e.Title
+	}
+	return event
+}
+
+// tell is an alarm as news, of an event by its name.
+func (a Alarm) tell(name string) web.Text {
 	if a.Category != "" {
 		name += ", " + a.Category
 	}

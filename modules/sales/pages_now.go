@@ -37,12 +37,20 @@ func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error
 	g.Figures = append(g.Figures, web.Figure{Name: web.T("Tickets sold"), Value: web.T("%v", web.Number(sold)), Link: "/events",
 		Note: web.T("of %v; %v in carts, %v sold in the last hour", web.Number(capacity), web.Number(held), web.Number(sums.hour))})
 	for _, currency := range slices.Sorted(maps.Keys(sums.revenue)) {
-		g.Figures = append(g.Figures, web.Figure{Name: web.T("Revenue"), Value: web.T(money.Money{Minor: sums.revenue[currency], Currency: currency}.String()), Link: "/events",
-			Note: web.T("%s of it in the last hour", money.Money{Minor: sums.last[currency], Currency: currency}.String())})
+		g.Figures = append(g.Figures, web.Figure{Name: web.T("Revenue"), Value: whole(sums.revenue[currency], currency), Link: "/events",
+			Note: web.T("%v of it in the last hour", whole(sums.last[currency], currency))})
 	}
 	g.Figures = append(g.Figures, web.Figure{Name: web.T("Checked in"), Value: web.T("%v", web.Number(sums.in)), Note: web.T("tickets that were let in at a door"), Link: "/events"})
 	all, _, err := s.Events(ctx, EventQuery{Limit: 1})
 	g.Steps = []web.Step{{Done: len(all) > 0, What: web.T("Make your first event"), Link: "/events/new",
 		Why: web.T("An event has a day, a place and categories with a price and a capacity. It is a draft until you publish it.")}}
 	return g, err
+}
+
+// whole is an amount without its hundredths: at a glance they tell nothing.
+func whole(minor int64, currency string) web.Text {
+	for range (money.Money{Currency: currency}).Digits() {
+		minor /= 10
+	}
+	return web.T("%v %s", web.Number(minor), currency)
 }

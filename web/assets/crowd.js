@@ -1,6 +1,7 @@
 // The queue's chart, and the replay: a slider that draws each published picture on a canvas
 // over the plan. Without this module the links do the same, a picture at a time.
 import { chart } from "./chart.js";
+import { say } from "./say.js";
 
 for (const figure of document.querySelectorAll("[data-queue]")) chart(figure);
 
@@ -54,12 +55,12 @@ async function replay() {
       on.fillStyle = level === "E" || level === "F" ? "#fff" : "#1b2422";
       on.fillText(level, x, y);
     }
-    const people = picture.total ? `about ${Math.round(picture.total.people)} people` : "fewer than 10 people";
+    const people = picture.total ? `${say("about")} ${Math.round(picture.total.people)} ${say("people")}` : say("fewer than 10 people");
     output.textContent = `${picture.bin.slice(11, 16)} UTC, ${people}`;
     input.setAttribute("aria-valuetext", output.textContent);
   }
 
-  function stop() { clearInterval(timer); timer = 0; play.textContent = "Play"; }
+  function stop() { clearInterval(timer); timer = 0; play.textContent = say("Play"); }
 
   function step() {
     if (input.valueAsNumber >= day.pictures.length - 1) return stop();
@@ -73,7 +74,7 @@ async function replay() {
   play.addEventListener("click", () => {
     if (timer) return stop();
     if (input.valueAsNumber >= day.pictures.length - 1) input.valueAsNumber = 0;
-    play.textContent = "Stop";
+    play.textContent = say("Stop");
     draw();
     timer = setInterval(step, 600);
   });

@@ -1,6 +1,7 @@
 // Moves a notification's page along while it goes out. The server draws every
 // fragment; this module puts it in place and keeps the chart's table.
 import { chart } from "./chart.js";
+import { lang, say } from "./say.js";
 
 const section = document.querySelector("[data-live]");
 const figure = document.querySelector("[data-chart]");
@@ -20,7 +21,7 @@ if (section) {
     const reached = now.total ? Math.floor(4 * now.recorded / now.total) : 0;
     if (reached > quarter || now.finished) { // not at every event: it would talk without end
       quarter = reached;
-      said.textContent = now.finished ? `Finished: ${now.say}` : now.say;
+      said.textContent = now.finished ? `${say("Finished:")} ${now.say}` : now.say;
     }
     if (now.finished) {
       source.close();
@@ -41,7 +42,7 @@ if (section) {
       cell.dataset.v = cell.textContent = v;
     }
     row.insertCell().className = "num";
-    row.cells[2].textContent = outcomes.toLocaleString("en");
+    row.cells[2].textContent = outcomes.toLocaleString(lang);
     row.insertCell().className = "num";
     last = now;
     draw();

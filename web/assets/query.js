@@ -1,6 +1,7 @@
 // Moves a query's page along: provisional outputs every second, finals when they
 // come. The tables are the chart's data.
 import { chart } from "./chart.js";
+import { say } from "./say.js";
 
 const figure = document.querySelector("[data-live]");
 const draw = await chart(figure);
@@ -18,7 +19,7 @@ const shown = (v) => v === null ? "–" : Number.isInteger(v) ? String(v) : Stri
 function cell(row, text, type = "td", label = "") {
   const c = document.createElement(type);
   c.textContent = text;
-  if (label) c.dataset.label = label;
+  if (label) c.dataset.label = say(label);
   if (label === "Value" || label === "Facts") c.className = "num";
   row.append(c);
   return c;
@@ -33,7 +34,7 @@ function point(o, state) {
   cell(row, clock(o.end)).dataset.v = at;
   cell(row, shown(o.value), "td", "Value").dataset.v = o.value ?? "";
   cell(row, o.revision, "td", "Facts");
-  cell(row, state);
+  cell(row, say(state));
   const after = [...body.rows].find((r) => Number(r.cells[0].dataset.v) > at);
   body.insertBefore(row, after ?? null);
 }
@@ -56,7 +57,7 @@ new EventSource(figure.dataset.live).addEventListener("outputs", (event) => {
     cell(row, o.revision, "td", "Facts");
   }
   if (!now.provisional.length) {
-    const none = cell(open.insertRow(), "No window is open.");
+    const none = cell(open.insertRow(), say("No window is open."));
     none.colSpan = 4;
     none.className = "quiet";
   }

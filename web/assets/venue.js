@@ -1,5 +1,7 @@
 // Clicks on the floor plan fill the form whose button "Draw" or "Place" was pressed. Without
 // this module the same forms take the numbers.
+import { say } from "./say.js";
+
 const frame = document.querySelector("[data-editor]");
 const plan = frame?.querySelector("[data-plan]");
 const hint = frame?.querySelector("[data-hint]");
@@ -33,7 +35,7 @@ function sketch() {
 function begin(button) {
   form = button.form;
   if (form.elements.outline) form.elements.outline.value = "";
-  hint.textContent = form.elements.outline ? "Click the corners in their order, then save." : "Click the place, then save.";
+  hint.textContent = say(form.elements.outline ? "Click the corners in their order, then save." : "Click the place, then save.");
   plan.classList.add("plan-drawing");
   frame.scrollIntoView({ block: "nearest" });
   sketch();
