@@ -41,6 +41,7 @@ func (b *bench) scenarios() []scenario {
 		{"I", "Ingest", "POST /v1/events: sales as CloudEvents in batches, one event in a thousand sent twice, each request answered after its commit; the listeners of analytics work at the same time.", b.ingest},
 		{"T", "On-sale", "Tickets through HTTP with JSON and an idempotency key each, every order answered after its commit (fsync), over connections kept alive. After each part `sold = tickets = sum(qty) = what clients were told ≤ capacity` is asked of the database, and that no key has two orders.", b.onSale},
 		{"U", "On-sale: the batch path, and several processes", "The till without HTTP against COPY, and processes of usher on one PostgreSQL (fsync on) and one Redis.", b.tills},
+		{"R", "Several processes", "Fan-out and ingest through 1, 2 and 3 processes of usher on one PostgreSQL and one Redis, behind a proxy that gives each the next request; all of them, the stores, the proxy and the clients share the cores. Then one is killed.", b.growth},
 		{"B", "Fan-out, mixed", "40 % APNs, 50 % FCM, 10 % Web Push with RFC 8291 encryption.", b.fanOutMixed},
 		{"G", "A service that is down", "The same notification to a fifth of the mixed crowd, with FCM well, answering 503, and never answering. The rate is that of APNs and Web Push together, until the last of theirs.", b.outage},
 		{"D", "50 ms away", "APNs answers 50 ms later, as over the internet.", b.distance},

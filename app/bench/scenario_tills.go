@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/usherhq/usher/app/embedded"
-	"github.com/usherhq/usher/modules/identity"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
@@ -32,61 +29,32 @@ const (
 // tills is scenario U. It has a PostgreSQL of its own, as built in, that several
 // processes may use.
 func (b *bench) tills(ctx context.Context) error {
-	dir := filepath.Join(b.work, "tills")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
-	}
-	pg, err := embedded.Start(ctx, embedded.Options{Dir: filepath.Join(dir, "postgres"), Log: slog.New(slog.DiscardHandler)})
+	f, err := b.assemble(ctx, "tills")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = pg.Stop(context.WithoutCancel(ctx)) }()
-	redis, err := startRedis(ctx, dir)
-	if err != nil {
+	defer f.stop(context.WithoutCancel(ctx))
+	if err := b.replicas(ctx, f); err != nil {
 		return err
 	}
-	defer redis.stop()
-	settings := []string{"USHER_DATABASE_URL=" + pg.URL(), "USHER_DATABASE_MAX_CONNS=20", "USHER_REDIS_URL=redis-socket://" + redis.socket, "USHER_SEAL_KEY=" + strings.Repeat("A", 43) + "="}
-	if err := b.replicas(ctx, dir, pg.URL(), settings); err != nil {
-		return err
-	}
-	return b.batchPath(ctx, pg.URL())
+	return b.batchPath(ctx, f.pg.URL())
 }
 
 // replicas sells through 1, 2 and 4 processes.
-func (b *bench) replicas(ctx context.Context, dir, database string, settings []string) error {
-	var all []*usher
-	defer func() {
-		for _, u := range all {
-			_ = u.stop()
-		}
-	}()
-	key := identity.NewKeySecret()
+func (b *bench) replicas(ctx context.Context, f *fleet) error {
 	first, orders := 0.0, b.part(replicaOrder)
 	for _, n := range []int{1, 2, 4} {
-		for len(all) < n {
-			home := filepath.Join(dir, fmt.Sprint(len(all)))
-			if err := os.Mkdir(home, 0o755); err != nil {
-				return err
-			}
-			u, err := launch(ctx, b.options.usher, home, key, append(common(filepath.Join(home, "data"), "127.0.0.1:0", key), settings...))
-			if err != nil {
-				return err
-			}
-			all = append(all, u)
+		if err := f.grow(ctx, n); err != nil {
+			return err
 		}
-		c, err := all[0].concert(ctx, orders)
+		c, err := f.all[0].concert(ctx, orders)
 		if err != nil {
 			return err
 		}
-		l := load{key: key, clients: saleClients, n: orders, do: c.order("/v1/orders", 1)}
-		for _, u := range all {
-			l.doors = append(l.doors, strings.TrimPrefix(u.url, "http://"))
-		}
 		say("  %d processes", n)
-		took, waits, err := l.run(ctx)
+		took, waits, err := load{doors: f.doors(), key: f.key, clients: saleClients, n: orders, do: c.order("/v1/orders", 1)}.run(ctx)
 		if err == nil {
-			err = auditSale(ctx, database, "sales", c, orders, 1)
+			err = auditSale(ctx, f.pg.URL(), "sales", c, orders, 1)
 		}
 		if err != nil {
 			return err
