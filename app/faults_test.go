@@ -52,13 +52,19 @@ func TestFaultsInTheMiddleOfASend(t *testing.T) {
 			h := newHouse(t, settings...)
 			h.festival(faultPhones)
 			n := h.notify()
-			h.until(n, "a fifth of the send", func(r hub.Report) bool { return r.Recorded >= faultPhones/5 })
+			before := h.until(n, "a fifth of the send", func(r hub.Report) bool { return r.Recorded >= faultPhones/5 })
 			fault.strike(h, r)
+			struck := time.Now()
+			h.until(n, "an outcome after it", func(r hub.Report) bool { return r.Recorded > before.Recorded+faultWindow })
+			recovery := time.Since(struck)
 			if rep := h.until(n, "the rest of the send", hub.Report.Finished); rep.Recorded != faultPhones || rep.Outcomes["delivered"] != faultPhones {
 				t.Errorf("recorded %d outcomes, want %d delivered: %v", rep.Recorded, faultPhones, rep.Outcomes)
 			}
 			h.everyOutcomeOnce(n)
-			h.repeatsWithin(fault.repeats)
+			repeats := h.repeatsWithin(fault.repeats)
+			if !t.Failed() {
+				faultRow{fault: fault.name + ", during a send", injected: 1, acknowledged: faultPhones, doubled: repeats, doubledAllowed: fault.repeats, recovery: recovery}.report(t)
+			}
 		})
 	}
 }
@@ -85,11 +91,10 @@ func (h *house) everyOutcomeOnce(n hub.Notification) {
 }
 
 // repeatsWithin counts what the push services were asked more than once.
-func (h *house) repeatsWithin(most int) {
+func (h *house) repeatsWithin(most int) (repeats int) {
 	h.t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	repeats := 0
 	for _, times := range h.seen {
 		repeats += times - 1
 	}
@@ -97,6 +102,7 @@ func (h *house) repeatsWithin(most int) {
 	if len(h.seen) != faultPhones || repeats > most {
 		h.t.Errorf("%d phones were asked for, %d times too often; want %d and at most %d", len(h.seen), repeats, faultPhones, most)
 	}
+	return repeats
 }
 
 // redisProcess is a private redis-server that tests may kill.

@@ -166,18 +166,26 @@ func TestKilledTwentyTimesDuringIngest(t *testing.T) {
 	h := newHouse(t)
 	rare := openShop(t, "rare", 0.001, h)
 	often := openShop(t, "often", 0.05, h)
-	for range 20 {
+	var recovery time.Duration // the longest
+	const kills = 20
+	for range kills {
 		rare.until(ingestBetween)
 		often.until(ingestBetween)
 		h.killed()
+		struck := time.Now()
 		h.start()
 		rare.at(0, h)
 		often.at(0, h)
+		often.until(1)
+		recovery = max(recovery, time.Since(struck))
 	}
 	rare.close()
 	often.close()
 	rare.balance(h, h.builtIn())
 	often.balance(h, h.builtIn())
+	if !t.Failed() {
+		faultRow{fault: "kill -9 of usher, during ingest", injected: kills, acknowledged: rare.sent + often.sent, recovery: recovery}.report(t)
+	}
 }
 
 // Two replicas share one PostgreSQL and one Redis. One dies for good in the middle:
@@ -189,8 +197,14 @@ func TestOneOfTwoReplicasDies(t *testing.T) {
 	s := openShop(t, "shop", 0.05, one, two)
 	s.until(3000)
 	one.killed()
+	struck := time.Now()
 	s.at(0, two)
+	s.until(1)
+	recovery := time.Since(struck)
 	s.until(3000)
 	s.close()
 	s.balance(two, database)
+	if !t.Failed() {
+		faultRow{fault: "kill -9 of one of two replicas, during ingest", injected: 1, acknowledged: s.sent, recovery: recovery}.report(t)
+	}
 }

@@ -53,6 +53,7 @@ func TestKilledDuringAnOnSale(t *testing.T) {
 		s.all.Go(func() { s.buy(c) })
 	}
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	var recovery time.Duration // the longest
 	table := []string{"| killed | acknowledged | refused | repeated requests | missing | doubled | changed | sold = tickets = Σqty ≤ capacity |", "|---|---|---|---|---|---|---|---|"}
 	for range onSaleKills {
 		s.until(40 + random.IntN(60))
@@ -66,6 +67,12 @@ func TestKilledDuringAnOnSale(t *testing.T) {
 			h.start()
 			s.door.Store(&entrance{h.url, h.key})
 		}
+		struck := time.Now()
+		for len(s.told) > 0 {
+			<-s.told
+		}
+		s.until(1)
+		recovery = max(recovery, time.Since(struck))
 		table = append(table, s.judge(h, what))
 	}
 	s.ended.Store(true)
@@ -85,6 +92,9 @@ func TestKilledDuringAnOnSale(t *testing.T) {
 		if err != nil || !replayed || now.ID != o.ID || now.TotalMinor != o.TotalMinor {
 			t.Fatalf("%s repeated: %+v, replayed %v, %v; it was %+v", key, now, replayed, err, o)
 		}
+	}
+	if !t.Failed() {
+		faultRow{fault: "kill -9 of usher or PostgreSQL, during a sale", injected: onSaleKills, acknowledged: len(s.orders), recovery: recovery}.report(t)
 	}
 }
 

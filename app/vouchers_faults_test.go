@@ -11,7 +11,10 @@ import (
 	"github.com/usherhq/usher/modules/proximity"
 )
 
-const voucherPhones = 200
+const (
+	voucherPhones = 200
+	voucherKills  = 4
+)
 
 // field holds an event at a venue where everybody who enters the stage gets a voucher.
 func (h *house) field() proximity.Offer {
@@ -65,13 +68,17 @@ func TestVouchersSurviveKills(t *testing.T) {
 		defer h.mu.Unlock()
 		return len(h.seen)
 	}
-	for i := range 4 {
+	var recovery time.Duration // the longest
+	for i := range voucherKills {
 		had := given()
-		h.call("POST", "/v1/events", h.sightings(i*voucherPhones/4, (i+1)*voucherPhones/4), nil)
+		h.call("POST", "/v1/events", h.sightings(i*voucherPhones/voucherKills, (i+1)*voucherPhones/voucherKills), nil)
 		h.soon("vouchers are being issued", func() bool { return given() > had })
 		h.killed()
+		struck := time.Now()
 		t.Logf("killed with %d pushes out", pushes())
 		h.start()
+		given()
+		recovery = max(recovery, time.Since(struck))
 	}
 	for i := range voucherPhones {
 		h.soon("every phone is on the stage", func() bool {
@@ -91,5 +98,8 @@ func TestVouchersSurviveKills(t *testing.T) {
 		if len(mine.Items) > 1 || len(mine.Items) == 1 && (mine.Items[0].PushedAt == nil || mine.Items[0].Status != proximity.VoucherIssued) {
 			t.Fatalf("phone %d: %+v", i, mine.Items)
 		}
+	}
+	if !t.Failed() {
+		faultRow{fault: "kill -9 of usher, between issue and push of vouchers", injected: voucherKills, acknowledged: all, recovery: recovery}.report(t)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/usherhq/usher/modules/hub"
 )
 
@@ -68,22 +67,6 @@ func (b *bench) throughput(ctx context.Context, f *fleet, h *bench, c crowd, n i
 	}
 	b.result.tell(fmt.Sprintf("through %d processes", n), "ingest %.0f events/s; fan-out of %d personal messages %.0f/s", float64(events)/took.Seconds(), c.n, sent.rate)
 	return f.holds(ctx, n*fleetEvents, events)
-}
-
-// holds checks that the log has each of the events once.
-func (f *fleet) holds(ctx context.Context, from, n int) error {
-	conn, err := pgx.Connect(ctx, f.pg.URL())
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	var rows, events int
-	err = conn.QueryRow(ctx, `SELECT count(*), count(DISTINCT source_id) FROM stream.log
-		WHERE type = 'sale.completed' AND substr(source_id, 6)::int BETWEEN $1 AND $2`, from, from+n-1).Scan(&rows, &events)
-	if err == nil && (rows != n || events != n) {
-		err = fmt.Errorf("the log has %d rows of %d events, of %d sent", rows, events, n)
-	}
-	return err
 }
 
 // oneIsKilled sends and takes in at once, kills a process when a third is sent, and

@@ -103,3 +103,19 @@ func (b *bench) cart(ctx context.Context, conn *pgx.Conn, i int) error {
 		}
 	}
 }
+
+// holds checks that the log has each of the events once.
+func (f *fleet) holds(ctx context.Context, from, n int) error {
+	conn, err := pgx.Connect(ctx, f.pg.URL())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var rows, events int
+	err = conn.QueryRow(ctx, `SELECT count(*), count(DISTINCT source_id) FROM stream.log
+		WHERE type = 'sale.completed' AND substr(source_id, 6)::int BETWEEN $1 AND $2`, from, from+n-1).Scan(&rows, &events)
+	if err == nil && (rows != n || events != n) {
+		err = fmt.Errorf("the log has %d rows of %d events, of %d sent", rows, events, n)
+	}
+	return err
+}
