@@ -48,7 +48,7 @@ func (b *bench) scenarios() []scenario {
 		{"S", "Detectors", "modules/analytics/detect in the harness's own process, on simulated Poisson series (seeded), the baseline estimated from 240 bins.", b.detectors},
 		{"P", "Places and vouchers", "modules/proximity in the harness's own process, on simulated radio, stalls, crowds and buyers (package proximitytest/world, seeded) whose truth is known.", b.proximity},
 		{"V", "A voucher's way", "From POST /v1/events with beacon.sighting to the request at the simulated APNs, in a usher of its own; then tills that redeem all vouchers at once, over HTTP.", b.vouchers},
-		{"K", "Forecasts", "modules/analytics/forecast in the harness's own process, on simulated markets (modules/analytics/forecasttest, seeded) whose truth the oracle knows.", b.forecasts},
+		{"K", "Forecasts", "modules/analytics/forecast in the harness's own process, on simulated markets (modules/analytics/forecasttest, seeded) whose truth the oracle knows; customers of known segments (clustertest); retraining by usher's own job.", b.forecasts},
 		{"Q", "Prices", "modules/pricing/policy in the harness's own process, in simulated markets with known truth (modules/pricing/markettest, seeded), beside the dynamic program's optimum.", b.prices},
 	}
 }

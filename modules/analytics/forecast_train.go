@@ -38,7 +38,7 @@ func (s *Service) Train(ctx context.Context, reason string) (*ModelInfo, error) 
 	if err != nil {
 		return nil, err
 	}
-	report, err := forecast.Backtest(lastEvents(h.over, testedEvents), forecast.Options{At: testedAt, Within: within, Folds: 3, Now: s.db.Now})
+	report, err := forecast.Backtest(lastEvents(h.over, testedEvents), forecast.Options{At: testedAt, Within: within, Folds: 3, Once: true, Now: s.db.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // policyVersion names the policy in the audit: raise it when decisions would differ.
-const policyVersion = "policy 1"
+const policyVersion = "policy 2"
 
 // maxDays is how much of a long sale is looked at, back from its end.
 const maxDays = 730
@@ -62,8 +62,11 @@ func (s *Service) ask(ctx context.Context, e listing.Event, rule Rule, sold sold
 		return question{}, err
 	}
 	q.moment = policy.Moment{Now: now, Doors: e.Doors, Price: k.PriceMinor}
-	for _, p := range q.prices {
+	for i, p := range q.prices {
 		q.moment.Past = append(q.moment.Past, policy.Price{At: p.At, Minor: p.Minor})
+		if i > 0 && p.At.After(e.SaleFrom) {
+			q.moment.Changed++
+		}
 	}
 	return q, s.look(ctx, &q, sold[k.ID])
 }

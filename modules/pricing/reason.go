@@ -66,6 +66,8 @@ func heldWords(broke policy.Rule, q *question, gain float64) string {
 		return "doors open within " + lasting(r.QuietMinutes)
 	case policy.RuleSoon:
 		return "it changed less than " + lasting(r.EveryMinutes) + " ago"
+	case policy.RuleOften:
+		return fmt.Sprintf("it changed %d times already, which is enough unless something happens", q.moment.Changed)
 	case policy.RuleSame:
 		return "no other price within the limits would bring more"
 	case policy.RuleFloor:

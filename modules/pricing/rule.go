@@ -33,6 +33,9 @@ type Rule struct {
 	ChangedAt     time.Time   `json:"changed_at,omitzero"`
 }
 
+// mostChanges is how often the price of a sale changes, but for what a trigger asks for.
+const mostChanges = 12
+
 // Bounds of what a promoter may set.
 const (
 	maxDaily   = .5
@@ -56,7 +59,7 @@ func (c Config) usual(e *listing.Event, k *listing.Category, list int64) Rule {
 
 // limits are the rule as the policy reads it.
 func (r *Rule) limits(stopped bool) policy.Limits {
-	return policy.Limits{List: r.ListMinor, Floor: r.FloorMinor, Ceiling: r.CeilingMinor, Rounding: r.RoundingMinor, Daily: r.Daily, MinGain: r.MinGain,
+	return policy.Limits{List: r.ListMinor, Floor: r.FloorMinor, Ceiling: r.CeilingMinor, Rounding: r.RoundingMinor, Daily: r.Daily, MinGain: r.MinGain, Most: mostChanges,
 		Every: time.Duration(r.EveryMinutes) * time.Minute, Quiet: time.Duration(r.QuietMinutes) * time.Minute, Mode: r.Mode, Stopped: stopped, Concession: r.Concession}
 }
 

@@ -26,7 +26,7 @@ func TestAPriceFollowsDemandAndSaysWhy(t *testing.T) {
 			t.Errorf("the reason does not say %q: %s", says, d.Reason)
 		}
 	}
-	if d.Inputs.Days != 11 || d.Inputs.Level <= 0 || d.Inputs.Lowest30 != 3000 || d.Inputs.Rule.Version != 1 || d.Model != "usual booking curve, policy 1" {
+	if d.Inputs.Days != 11 || d.Inputs.Level <= 0 || d.Inputs.Lowest30 != 3000 || d.Inputs.Rule.Version != 1 || d.Model != "usual booking curve, policy 2" {
 		t.Errorf("%+v, %s", d.Inputs, d.Model)
 	}
 	if n := h.count(`SELECT count(*) FROM stream.log WHERE type = 'pricing.price_changed' AND (data->>'new_minor')::bigint = $1 AND data->>'decision' = $2`, d.NewMinor, d.ID.String()); n != 1 {
@@ -287,7 +287,7 @@ func TestTheLearnerGoesByWhatWasForecastForEachDay(t *testing.T) {
 	}
 	h.forecasts = &seer{h, 0}
 	h.clock.Advance(24 * time.Hour)
-	if d := h.decide(causeDaily); d.Model != "usual booking curve, policy 1" {
+	if d := h.decide(causeDaily); d.Model != "usual booking curve, policy 2" {
 		t.Errorf("%s: the forecast could not say", d.Model)
 	}
 }

@@ -29,6 +29,7 @@ type Options struct {
 	Within int              // the near horizon, days
 	Before Day              // train on what was over by then, forecast the events since; 0: Folds
 	Folds  int              // blocks in the order of time, each forecast from what was over before
+	Once   bool             // one model a block, from what was over before its earliest forecast: quicker, and no luckier
 	Now    func() time.Time // to measure the time of fitting; nil: not measured
 	Step   func(done, of int)
 }
@@ -68,9 +69,16 @@ func Backtest(events []*Event, o Options) (*Report, error) {
 	r.At = o.At
 	blocks := o.blocks(events)
 	for i, block := range blocks {
+		var m *Model
+		var err error
 		for k, d := range o.At {
-			if err := r.run(events, block, d, calendar, o); err != nil {
-				return nil, err
+			if m == nil || !o.Once {
+				if m, err = r.fit(events, block[0], d, calendar, o); err != nil {
+					return nil, err
+				}
+			}
+			for _, e := range block {
+				r.Forecast(m, e, d, calendar)
 			}
 			if o.Step != nil {
 				o.Step(i*len(o.At)+k+1, len(blocks)*len(o.At))
@@ -121,9 +129,13 @@ func (o Options) blocks(events []*Event) (out [][]*Event) {
 	return out
 }
 
-// run forecasts the events of a block from d days before.
-func (r *Report) run(events, block []*Event, d int, calendar *Calendar, o Options) error {
-	until := block[0].Date - Day(d) // the first day on which a forecast is made
+// fit trains on what was over when the first event of a block is forecast, d days before
+// it; with Once the most of the days.
+func (r *Report) fit(events []*Event, first *Event, d int, calendar *Calendar, o Options) (*Model, error) {
+	if o.Once {
+		d = slices.Max(o.At)
+	}
+	until := first.Date - Day(d)
 	if o.Before > 0 {
 		until = min(until, o.Before)
 	}
@@ -136,15 +148,12 @@ func (r *Report) run(events, block []*Event, d int, calendar *Calendar, o Option
 	begin := o.time()
 	m, err := Train(train, calendar)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Fits++
 	r.FitSeconds += o.time().Sub(begin).Seconds()
 	r.Trained = max(r.Trained, m.Events)
-	for _, e := range block {
-		r.Forecast(m, e, d, calendar)
-	}
-	return nil
+	return m, nil
 }
 
 func (o Options) time() time.Time {

@@ -107,6 +107,23 @@ func TestBacktestInFoldsForecastsEveryEvent(t *testing.T) {
 	}
 }
 
+// One model a block sees no more than the earliest of its forecasts may.
+func TestABacktestWithOneModelABlockSeesNoMore(t *testing.T) {
+	events := forecasttest.NewMarket(5).Past(36, 19_000)
+	o := forecast.Options{At: []int{7, 30}, Within: 14, Folds: 3, Once: true}
+	r, err := forecast.Backtest(events, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seldom, err := forecast.Backtest(events, forecast.Options{At: []int{30}, Within: 14, Folds: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Fits != 3 || r.Trained != seldom.Trained || r.Forecasts <= seldom.Forecasts {
+		t.Errorf("%d fits on at most %d events, want 3 on at most %d", r.Fits, r.Trained, seldom.Trained)
+	}
+}
+
 func TestTheProbabilityNeverFallsAndKeepsWithinItsBounds(t *testing.T) {
 	events := forecasttest.NewMarket(6).Past(60, 19_000)
 	m, err := forecast.Train(events[:30], nil)

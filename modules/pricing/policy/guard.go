@@ -15,6 +15,7 @@ type Limits struct {
 	Daily      float64       // most that the price moves within 24 hours, such as .1
 	MinGain    float64       // a change must be expected to bring so much more, such as .005
 	Every      time.Duration // between two changes, unless something triggered the decision
+	Most       int           // changes of a sale, but for triggered ones; 0: any number
 	Quiet      time.Duration // before doors, when prices stay
 	Mode       Mode
 	Stopped    bool // the kill switch
@@ -37,6 +38,7 @@ type Moment struct {
 	Doors   time.Time
 	Price   int64   // in force
 	Past    []Price // prices that were in force, the oldest first, the last is Price; 30 days of them
+	Changed int     // times it has changed since the sale began
 	Trigger bool    // something happened that asks for a decision now
 	Agreed  bool    // a person approved it
 }
@@ -59,6 +61,7 @@ const (
 	RuleConcession Rule = "concession"
 	RuleQuiet      Rule = "quiet"
 	RuleSoon       Rule = "soon"
+	RuleOften      Rule = "often"
 	RuleSame       Rule = "same"
 	RuleFloor      Rule = "floor"
 	RuleCeiling    Rule = "ceiling"
@@ -90,6 +93,8 @@ func Guard(l Limits, m Moment, price int64, gain float64) Verdict {
 		return Verdict{Broke: RuleQuiet}
 	case !m.Trigger && m.Now.Sub(m.last()) < l.Every:
 		return Verdict{Broke: RuleSoon}
+	case !m.Trigger && l.Most > 0 && m.Changed >= l.Most:
+		return Verdict{Broke: RuleOften}
 	case price == m.Price:
 		return Verdict{Broke: RuleSame}
 	case price <= 0 || price < l.Floor:
@@ -100,12 +105,25 @@ func Guard(l Limits, m Moment, price int64, gain float64) Verdict {
 		return Verdict{Broke: RuleRounding}
 	case price > raised(low, l.Daily) || price < lowered(high, l.Daily):
 		return Verdict{Broke: RuleDaily}
-	case !(gain >= l.MinGain): // NaN is no gain
+	case !(gain >= l.least(m)): // NaN is no gain
 		return Verdict{Broke: RuleGain}
 	case l.Mode == Approve && !m.Agreed:
 		return Verdict{Broke: RuleApproval}
 	}
 	return Verdict{Allowed: true}
+}
+
+// dearer is how much more the last change that is left must bring than the first.
+const dearer = 6
+
+// least is what a change must bring now: more and more, the fewer changes are left, so
+// that those are kept for what matters. A trigger is reason enough for the usual.
+func (l Limits) least(m Moment) float64 {
+	if l.Most <= 0 || m.Trigger {
+		return l.MinGain
+	}
+	used := float64(m.Changed) / float64(l.Most)
+	return l.MinGain * (1 + dearer*used*used)
 }
 
 // Range is the lowest and highest price that the limits leave open now; ok is false

@@ -38,6 +38,7 @@ type world struct {
 	now    time.Time
 	doors  time.Time
 	book   []policy.Price // every price there ever was
+	quiet  int            // changes without a trigger
 	let    int
 	wrong  string
 }
@@ -45,7 +46,7 @@ type world struct {
 func newWorld(r *rand.Rand) *world {
 	list := int64(100 + r.IntN(20_000))
 	l := policy.Limits{List: list, Floor: list - int64(r.IntN(int(list))), Ceiling: list + int64(r.IntN(int(list))), Rounding: 1 + int64(r.IntN(200)),
-		Daily: .3 * r.Float64(), MinGain: .02 * r.Float64(), Every: time.Duration(r.IntN(180)) * time.Minute, Quiet: time.Duration(r.IntN(72)) * time.Hour,
+		Daily: .3 * r.Float64(), MinGain: .02 * r.Float64(), Every: time.Duration(r.IntN(180)) * time.Minute, Most: r.IntN(14), Quiet: time.Duration(r.IntN(72)) * time.Hour,
 		Mode: pick(r, policy.Auto, policy.Auto, policy.Auto, policy.Approve, policy.Off), Stopped: r.IntN(20) == 0, Concession: r.IntN(20) == 0}
 	start := opening.Add(time.Duration(r.IntN(1e6)) * time.Second)
 	return &world{r: r, limits: l, now: start, doors: start.Add(time.Duration(r.IntN(60*24)) * time.Hour), book: []policy.Price{{At: start, Minor: list}}}
@@ -62,7 +63,7 @@ func (w *world) decide() {
 		in = max(in+int64(r.IntN(int(w.limits.List)))-w.limits.List/2, 1)
 		w.book = append(w.book, policy.Price{At: w.now, Minor: in})
 	}
-	m := policy.Moment{Now: w.now, Doors: w.doors, Price: in, Past: w.book, Trigger: r.IntN(4) == 0, Agreed: r.IntN(4) == 0}
+	m := policy.Moment{Now: w.now, Doors: w.doors, Price: in, Past: w.book, Changed: len(w.book) - 1, Trigger: r.IntN(4) == 0, Agreed: r.IntN(4) == 0}
 	price, gain := w.propose(m)
 	v := policy.Guard(w.limits, m, price, gain)
 	if v.Allowed != (v.Broke == "") {
@@ -70,7 +71,9 @@ func (w *world) decide() {
 	}
 	if v.Allowed {
 		w.check(m, price, gain)
-		w.let++
+		if w.let++; !m.Trigger {
+			w.quiet++
+		}
 		w.book = append(w.book, policy.Price{At: w.now, Minor: price})
 	}
 }
@@ -110,6 +113,7 @@ func (w *world) check(m policy.Moment, price int64, gain float64) {
 	bad(price < l.Floor || price > l.Ceiling || price < 1, "outside floor and ceiling")
 	bad(price%l.Rounding != 0, "not rounded")
 	bad(!(gain >= l.MinGain), "too little gain")
+	bad(!m.Trigger && l.Most > 0 && w.quiet >= l.Most, "too often")
 	bad(w.doors.Sub(w.now) <= l.Quiet, "in the quiet time")
 	for i, p := range w.book {
 		bad(!m.Trigger && w.now.Sub(p.At) < l.Every, "too soon")

@@ -141,6 +141,9 @@ func TestEachRuleHoldsAPriceBack(t *testing.T) {
 		policy.RuleSoon: func(_ *policy.Limits, m *policy.Moment, _ *int64, _ *float64) {
 			m.Past[0].At = m.Now.Add(-time.Hour + 1)
 		},
+		policy.RuleOften: func(_ *policy.Limits, m *policy.Moment, _ *int64, gain *float64) {
+			m.Changed, *gain = 12, 1
+		},
 		policy.RuleSame:     func(_ *policy.Limits, m *policy.Moment, price *int64, _ *float64) { *price = m.Price },
 		policy.RuleFloor:    func(l *policy.Limits, _ *policy.Moment, price *int64, _ *float64) { l.Floor = *price + 1 },
 		policy.RuleCeiling:  func(l *policy.Limits, _ *policy.Moment, price *int64, _ *float64) { l.Ceiling = *price - 1 },
@@ -160,10 +163,41 @@ func TestEachRuleHoldsAPriceBack(t *testing.T) {
 	if v := policy.Guard(l, m, 3300, 1); !v.Allowed {
 		t.Errorf("a trigger may change the price within the hour: %+v", v)
 	}
+	if m.Changed = 12; !policy.Guard(l, m, 3300, .005).Allowed {
+		t.Error("a trigger may change the price when it has changed often")
+	}
+	m.Changed = 0
 	l.Mode, m.Agreed = policy.Approve, true
 	if v := policy.Guard(l, m, 3300, 1); !v.Allowed {
 		t.Errorf("approved: %+v", v)
 	}
+}
+
+// The fewer changes are left, the more each must bring.
+func TestTheLastChangesMustBringMore(t *testing.T) {
+	l, m := usual(3000), calm(3000)
+	last := 0.0
+	for changed, want := range []float64{.005, .0052, .0058, .0069, .0083, .0102, .0125, .0152, .0183, .0219, .0258, .0302} {
+		m.Changed = changed
+		if least := leastGain(l, m); least < want-.0001 || least > want+.0001 || least < last {
+			t.Errorf("after %d changes the next must bring %.4f, want %.4f", changed, least, want)
+		} else {
+			last = least
+		}
+	}
+}
+
+// leastGain finds by halving what the guard lets through.
+func leastGain(l policy.Limits, m policy.Moment) float64 {
+	low, high := 0.0, 1.0
+	for range 40 {
+		if mid := (low + high) / 2; policy.Guard(l, m, 3300, mid).Allowed {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high
 }
 
 func TestTheLowestPriceOfThirtyDays(t *testing.T) {

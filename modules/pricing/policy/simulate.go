@@ -56,6 +56,7 @@ func Replay(c Course, n int) Simulation {
 	if n > 0 {
 		price := c.asked(c.Past[len(c.Past)-n])
 		c.Moment.Price, c.Moment.Past = price, []Price{{At: c.Moment.Now.Add(-2 * day), Minor: price}}
+		c.Moment.Changed = 0 // those of the days played again are not known apart
 	}
 	return c.play(n)
 }
@@ -142,6 +143,7 @@ func (w *seller) price(i int) int64 {
 	if Guard(w.Limits, m, c.Price, c.Gain).Allowed {
 		w.Moment.Price = c.Price
 		w.Moment.Past = append(w.Moment.Past, Price{At: m.Now, Minor: c.Price})
+		w.Moment.Changed++
 		w.changes++
 	}
 	return w.Moment.Price
