@@ -176,7 +176,7 @@ func (k knownSegments) customers() (out []cluster.Segment) {
 	for _, g := range k {
 		if g.Kind == kindCustomers && g.Customer != nil {
 			x := *g.Customer
-			x.No, x.Name, x.Renamed = g.No, g.Name, g.Renamed
+			x.No, x.Name, x.Renamed, x.Gone = g.No, g.Name, g.Renamed, g.GoneAt != nil
 			out = append(out, x)
 		}
 	}

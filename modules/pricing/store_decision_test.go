@@ -273,7 +273,7 @@ func TestTheLearnerGoesByWhatWasForecastForEachDay(t *testing.T) {
 	h.forecasts = &seer{h, 10}
 	h.rule(policy.Auto)
 	first := h.decide(causeDaily)
-	if first.Model != "forecast 7, policy 1" || first.Inputs.Days != 1 {
+	if first.Model != "forecast 7, policy 2" || first.Inputs.Days != 1 {
 		t.Fatalf("%+v, %s: of today alone is a forecast known", first.Inputs, first.Model)
 	}
 	for range 5 { // twice what was forecast

@@ -36,18 +36,38 @@ func Group(points [][]float64) Groups {
 	sample := every(points, silhouetteOf)
 	far := distances(sample)
 	best, k := math.Inf(-1), fewest
-	tried := map[int]float64{}
+	tried := map[int]Groups{}
 	for n := fewest; n <= min(most, len(sample)/2); n++ {
-		tried[n] = silhouette(Into(sample, n), far)
-		best = max(best, tried[n])
+		g := Into(sample, n)
+		g.Silhouette = silhouette(g, far)
+		tried[n], best = g, max(best, g.Silhouette)
 	}
-	for n, s := range tried {
-		if n > k && s >= best-goodAsTheBest && strength(sample, n) >= firm {
+	for n, g := range tried {
+		if n > k && g.Silhouette >= best-goodAsTheBest && strength(sample, n) >= firm {
 			k = n
 		}
 	}
-	g := Into(points, k)
-	g.Silhouette = tried[k]
+	g := settle(points, tried[k].Centers)
+	g.Silhouette = tried[k].Silhouette
+	return g
+}
+
+// Again clusters points from the centers of an earlier clustering, which stays what it was
+// as far as it still fits: unless its silhouette is more than .07 below that of a fresh one.
+func Again(points, centers [][]float64) Groups {
+	fresh := Group(points)
+	if len(centers) < fewest || len(points) < 2*fewest {
+		return fresh
+	}
+	sample := every(points, silhouetteOf)
+	g := settle(points, centers)
+	part := Groups{Centers: g.Centers}
+	for _, p := range sample {
+		part.Of = append(part.Of, g.nearest(p))
+	}
+	if g.Silhouette = silhouette(part, distances(sample)); g.Silhouette < fresh.Silhouette-goodAsTheBest {
+		return fresh
+	}
 	return g
 }
 
@@ -67,7 +87,15 @@ func Into(points [][]float64, k int) Groups {
 
 // kmeans is Lloyd's algorithm from a k-means++ start.
 func kmeans(points [][]float64, k int, r *rand.Rand) Groups {
-	g := Groups{Of: make([]int, len(points)), Centers: begin(points, k, r)}
+	return settle(points, begin(points, k, r))
+}
+
+// settle is Lloyd's algorithm from some centers.
+func settle(points, centers [][]float64) Groups {
+	g := Groups{Of: make([]int, len(points))}
+	for _, c := range centers {
+		g.Centers = append(g.Centers, slices.Clone(c))
+	}
 	for range mostRounds {
 		moved := false
 		for i, p := range points {

@@ -29,10 +29,27 @@ func TestKnownSegmentsAreFound(t *testing.T) {
 
 // The week after, a tenth of the customers are new and others have gone.
 func TestSegmentsStayTheSame(t *testing.T) {
-	all, _ := clustertest.Crowd(9, 2_200)
-	a, b := cluster.Customers(all[:2_000], nil), cluster.Customers(all[200:], nil)
-	if got := clustertest.ARI(a.Of, b.Of); got < .9 {
-		t.Errorf("ARI of two runs %.3f, want at least .9", got)
+	for seed := range uint64(6) {
+		all, _ := clustertest.Crowd(100+seed, 2_200)
+		a := cluster.Customers(all[:2_000], nil)
+		b := cluster.Customers(all[200:], a.Segments)
+		if got := clustertest.ARI(a.Of, b.Of); got < .9 {
+			t.Errorf("seed %d: ARI of two runs %.3f, want at least .9", seed, got)
+		}
+	}
+}
+
+// Segments that no longer fit give way to new ones.
+func TestSegmentsThatNoLongerFitGiveWay(t *testing.T) {
+	all, truth := clustertest.Crowd(3, 1_000)
+	before := cluster.Customers(all, nil).Segments
+	for i := range before {
+		for j := range before[i].Center {
+			before[i].Center[j] = before[0].Center[j] + .01*float64(i) // all in one place
+		}
+	}
+	if got := clustertest.ARI(truth, cluster.Customers(all, before).Of); got < .75 {
+		t.Errorf("ARI %.3f: old centers hold on to nothing", got)
 	}
 }
 

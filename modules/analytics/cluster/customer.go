@@ -55,6 +55,7 @@ func shrunk(hits, n int, mean float64) float64 { return (float64(hits) + 2*mean)
 type Segment struct {
 	No      int       `json:"no"` // stays as long as the segment does; 0: it is new
 	Name    string    `json:"name"`
+	Gone    bool      `json:"-"`        // it was not found the last time: only its name is remembered
 	Renamed bool      `json:"renamed"`  // by a person: the name is kept as long as the group is
 	Own     string    `json:"own_name"` // what sets it apart, in words, whatever it is called
 	Size    int       `json:"size"`
@@ -76,8 +77,8 @@ type Segmentation struct {
 const fewestOrders = 2 // of a customer who has habits
 
 // Customers groups customers with two orders and more; before are the segments of the
-// last time, whose numbers, and names given by persons, are kept where the segment is
-// still there.
+// last time, which stay as they are as long as they fit; their numbers, and names given by
+// persons, are kept where the segment is still there.
 func Customers(all []Customer, before []Segment) Segmentation {
 	out := Segmentation{Of: map[string]int{}}
 	var regular []Customer
@@ -94,7 +95,7 @@ func Customers(all []Customer, before []Segment) Segmentation {
 	}
 	raw := rawTraits(regular)
 	f := frameOf(weights(), raw)
-	g := Group(f.points(raw))
+	g := Again(f.points(raw), f.points(centersOf(before)))
 	out.Silhouette = g.Silhouette
 	for k, m := range g.members() {
 		out.Segments = append(out.Segments, segmentOf(regular, raw, m, len(all)))
@@ -104,6 +105,16 @@ func Customers(all []Customer, before []Segment) Segmentation {
 	}
 	name(out.Segments, f)
 	keep(known(out.Segments), known(before), f)
+	return out
+}
+
+// centersOf are where the segments of the last time lay.
+func centersOf(before []Segment) (out [][]float64) {
+	for _, g := range before {
+		if !g.Gone && len(g.Center) == len(traits) {
+			out = append(out, g.Center)
+		}
+	}
 	return out
 }
 
