@@ -20,15 +20,17 @@ import (
 )
 
 const (
-	voucherRate   = 2000 // sightings a second, from all phones together
-	voucherPhones = 5300 // three in four walk about, each heard every two seconds; the others come one by one
-	voucherEach   = 60   // of them enter the zone of the offer each second
-	voucherFor    = 20 * time.Second
+	voucherRate   = 2000             // sightings a second, from all phones together
+	voucherPhones = 5300             // three in four walk about, each heard every two seconds; the others come one by one
+	voucherEach   = 60               // of them enter the zone of the offer each second
+	voucherFor    = 25 * time.Second // until there are a thousand vouchers and some
 	voucherP50    = 300 * time.Millisecond
 	voucherP99    = 2 * time.Second
 	redeemCodes   = 1000
 	redeemTries   = 100_000
 	redeemTills   = 64
+	voucherWorth  = 100     // minor units
+	voucherBudget = 120_000 // of 1,200 vouchers: the last who come get none
 )
 
 // way is a usher of its own with phones of APNs, whose push services are in this process, so
@@ -113,7 +115,7 @@ func (w *way) field(ctx context.Context, s *pushtest.Services, near *services) e
 		return err
 	}
 	offer := map[string]any{"event": "night", "name": "Beer", "title": "A beer", "state": "running", "trigger": map[string]any{"on": "zone_entered", "zone": "Stage"}, "stall": "Bar", "minutes": 60,
-		"grant": map[string]any{"kind": "amount", "amount_minor": 100, "currency": "EUR"}, "limits": map[string]any{"total": 100_000}, "holdout": -1}
+		"grant": map[string]any{"kind": "amount", "amount_minor": voucherWorth, "currency": "EUR"}, "limits": map[string]any{"budget_minor": voucherBudget}, "holdout": -1}
 	if err := w.call(ctx, http.MethodPost, "/v1/offers", offer, nil); err != nil {
 		return err
 	}
@@ -248,10 +250,32 @@ func (b *bench) redeem(ctx context.Context, w *way) error {
 	}
 	tills.Wait()
 	took := time.Since(start)
+	spent, err := w.spent(ctx)
+	if err != nil {
+		return err
+	}
+	b.result.add("budget of the offer after them", fmt.Sprintf("%.2f of %.2f EUR reserved or spent", float64(spent)/100, float64(voucherBudget)/100), "never more than the budget, never less than what was redeemed",
+		verdictOf(spent <= voucherBudget && spent >= won.Load()*voucherWorth))
 	good := won.Load() == int64(len(codes)) && refused.Load() == int64(tries-len(codes)) && wrong.Load() == 0
 	b.result.add(fmt.Sprintf("%d redemptions of %d codes, %d tills at once", tries, len(codes), redeemTills),
 		fmt.Sprintf("%d redeemed, %d refused, %d failed; %.0f a second", won.Load(), refused.Load(), wrong.Load(), float64(tries)/took.Seconds()), "each code once", verdictOf(good))
 	return nil
+}
+
+// spent is what the offer has given of its budget.
+func (w *way) spent(ctx context.Context) (int64, error) {
+	var page struct {
+		Items []struct {
+			Committed int64 `json:"committed_minor"`
+		}
+	}
+	if err := w.call(ctx, http.MethodGet, "/v1/offers?event=night", nil, &page); err != nil {
+		return 0, err
+	}
+	if len(page.Items) != 1 {
+		return 0, fmt.Errorf("%d offers", len(page.Items))
+	}
+	return page.Items[0].Committed, nil
 }
 
 // redeemed tries a code and gives the status.

@@ -40,6 +40,7 @@ import (
 type Lane struct {
 	Name        string // [a-z0-9_:-]+
 	Concurrency int    // jobs at once in one process, ≥ 1
+	Urgent      bool   // every tenth of a second counts: its jobs are looked for five times as often
 	Calm        bool   // nobody waits for its jobs: they may be picked up ten times later, and looking for them costs ten times less
 }
 

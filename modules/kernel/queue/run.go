@@ -59,9 +59,15 @@ func (q *Queue) startServers() ([]*asynq.Server, error) {
 // calmer is how much longer jobs of a calm lane wait to be picked up.
 const calmer = 10
 
+// hurried is how many times sooner than others an urgent lane's jobs are picked up.
+const hurried = 5
+
 func (l Lane) pickup(cfg Config) time.Duration {
 	if l.Calm {
 		return calmer * cfg.Pickup
+	}
+	if l.Urgent {
+		return cfg.Pickup / hurried
 	}
 	return cfg.Pickup
 }
