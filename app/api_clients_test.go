@@ -29,11 +29,9 @@ func (h *house) run(dir string, env []string, name string, args ...string) strin
 func TestGeneratedClients(t *testing.T) {
 	h := newHouse(t)
 	h.call("PUT", "/v1/apps/festival", json.RawMessage(`{"name":"River Festival","locale":"en","zone":"Europe/London"}`), nil)
-	var e struct {
-		ID         string
-		Categories []struct{ ID string }
-	}
+	var e, category struct{ ID string }
 	h.call("POST", "/v1/catalogue/events", json.RawMessage(someEvent), &e)
+	h.call("POST", "/v1/catalogue/events/"+e.ID+"/categories", json.RawMessage(`{"names":{"en":{"title":"Standing"}},"capacity":10,"price_minor":4500}`), &category)
 	h.call("PATCH", "/v1/catalogue/events/"+e.ID, json.RawMessage(`{"state":"published"}`), nil)
 
 	tools, err := filepath.Abs("../test/clients/api")
@@ -47,7 +45,7 @@ func TestGeneratedClients(t *testing.T) {
 	dir := t.TempDir()
 	h.run(tools, []string{"OAPI_CODEGEN=" + generator}, "./make.sh", dir)
 
-	for language, printed := range map[string]string{"typescript": h.typescript(tools, dir, e.ID, e.Categories[0].ID), "go": h.golang(tools, dir, e.ID, e.Categories[0].ID)} {
+	for language, printed := range map[string]string{"typescript": h.typescript(tools, dir, e.ID, category.ID), "go": h.golang(tools, dir, e.ID, category.ID)} {
 		var got struct {
 			Installation, Notification, Repeated, Refused string
 			TotalMinor                                    int64 `json:"total_minor"`
@@ -57,10 +55,10 @@ func TestGeneratedClients(t *testing.T) {
 		if got.Installation != language+"-phone" || got.Notification == "" || got.Repeated != got.Notification || got.TotalMinor != 9000 || got.Refused != "invalid" {
 			t.Errorf("%s: %+v", language, got)
 		}
-		var sent struct{ Audience int }
+		var sent struct{ Notification struct{ Audience int } }
 		h.call("GET", "/v1/notifications/"+got.Notification, nil, &sent)
-		if sent.Audience != 1 {
-			t.Errorf("%s: the notification has an audience of %d", language, sent.Audience)
+		if sent.Notification.Audience != 1 {
+			t.Errorf("%s: the notification has an audience of %d", language, sent.Notification.Audience)
 		}
 	}
 	var stock struct{ Categories []struct{ Held int } }

@@ -154,6 +154,12 @@ func (h *house) claimed() {
 	h.owner = res.Cookies()[0]
 }
 
+// stop ends usher in good order.
+func (h *house) stop() {
+	h.child.Signal(syscall.SIGTERM)
+	<-h.child.Done()
+}
+
 // killed ends usher without a word to it.
 func (h *house) killed() {
 	h.child.Signal(syscall.SIGKILL)

@@ -111,9 +111,9 @@ func (c *cli) logger(cfg Log) *slog.Logger {
 	_ = level.UnmarshalText([]byte(cfg.Level)) // checked by Validate
 	opt := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(c.err, opt))
+		return slog.New(redacting{slog.NewJSONHandler(c.err, opt)})
 	}
-	return slog.New(slog.NewTextHandler(c.err, opt))
+	return slog.New(redacting{slog.NewTextHandler(c.err, opt)})
 }
 
 // explainTo tells the operator what failed: every fault, its fix and its cause.

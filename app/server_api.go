@@ -17,13 +17,13 @@ func apiDocument(site Site) *openapi.Document {
 	return openapi.New(openapi.Info{Title: "Usher", Version: "1", Description: apiSays}, site.Door.SessionCookie(), site.Routes)
 }
 
-const apiSays = `Tickets, notifications, places, forecasts and prices of one promoter.
-
-Machines show a key (Authorization: Bearer usher_…), apps an access token, people their session.
-Each operation names the right it needs in x-right; docs/rights.md says who holds which.
-Errors are application/problem+json with a stable code, the field at fault and the fix.
-Lists come in pages: next is the cursor of the page after. What has an ETag can be asked for with
-If-None-Match, and changed with If-Match. Answers of limited routes carry RateLimit headers.`
+const apiSays = "Tickets, notifications, places, forecasts and prices of one promoter.\n\n" +
+	"Machines show a key (Authorization: Bearer usher_…), apps an access token, people their session. " +
+	"Each operation names the right it needs in x-right; docs/rights.md says who holds which.\n\n" +
+	"Errors are application/problem+json with a stable code, the field at fault and the fix. " +
+	"Lists come in pages: next is the cursor of the page after. " +
+	"What has an ETag can be asked for with If-None-Match, and changed with If-Match. " +
+	"Answers of limited routes carry RateLimit headers."
 
 // apiRoutes serve the document to tools, and to people as a page.
 func apiRoutes(d *openapi.Document) (document, page web.Route) {

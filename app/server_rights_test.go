@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,9 +55,15 @@ type throng struct {
 
 func newThrong(t *testing.T) *throng {
 	t.Helper()
+	return newThrongLogging(t, quiet())
+}
+
+// newThrongLogging is newThrong with a log that the test reads.
+func newThrongLogging(t *testing.T, log *slog.Logger) *throng {
+	t.Helper()
 	cfg := load(t, "http: {listen: '127.0.0.1:0'}\nlimits: {per_second: 100000, burst: 100000}\n").Config
 	cfg.Database.URL, cfg.DataDir = dbtest.URL(t), t.TempDir()
-	u, err := New(t.Context(), cfg, quiet())
+	u, err := New(t.Context(), cfg, log)
 	t.Cleanup(u.Close)
 	if err != nil {
 		t.Fatal(err)

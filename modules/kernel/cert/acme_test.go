@@ -4,12 +4,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/letsencrypt/pebble/v2/ca"
@@ -30,62 +33,70 @@ func TestACertificateIsObtainedByACME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer port.Close()
-	roots, directory := authority(t, port.Addr().(*net.TCPAddr).Port)
+	roots, directory, trust := authority(t, port.Addr().(*net.TCPAddr).Port)
 	dir := t.TempDir()
-	settings := TLS{ACMEHost: name, ACMEDirectory: directory, ACMEEmail: "tls@usher.test"}
+	settings := TLS{ACMEHost: name, ACMEDirectory: directory, ACMEEmail: "tls@usher.test", ACMECAFile: trust}
 	cfg, err := settings.Config(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: http.NotFoundHandler(), TLSConfig: cfg, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // a test's
-	go func() { _ = srv.ServeTLS(port, "", "") }()
-	t.Cleanup(func() { _ = srv.Close() })
-
-	serial := func(host string) (string, error) {
-		conn, err := tls.Dial("tcp", port.Addr().String(), &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12})
-		if err != nil {
-			return "", err
-		}
-		defer conn.Close()
-		return conn.ConnectionState().PeerCertificates[0].SerialNumber.String(), nil
-	}
-	first, err := serial(name)
+	first, err := serialBehind(t, port, cfg, roots, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := serial("other.usher.test"); err == nil {
-		t.Error("a certificate for a name that is not ours")
-	}
-	// It is kept: the next start asks the authority for nothing.
+	// It is kept: after a restart, with the authority gone, it is the same.
+	settings.ACMEDirectory = "https://127.0.0.1:1/dir"
 	again, err := settings.Config(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hello := &tls.ClientHelloInfo{ServerName: name, SupportedVersions: []uint16{tls.VersionTLS13}, CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256},
-		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}, SupportedCurves: []tls.CurveID{tls.CurveP256}}
-	kept, err := again.GetCertificate(hello)
+	second, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if leaf, err := x509.ParseCertificate(kept.Certificate[0]); err != nil || leaf.SerialNumber.String() != first {
-		t.Errorf("another certificate after a restart: %v", err)
+	if kept, err := serialBehind(t, second, again, roots, name); err != nil || kept != first {
+		t.Errorf("certificate %s at first, %s after a restart: %v", first, kept, err)
+	}
+	third, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := serialBehind(t, third, again, roots, "other.usher.test"); err == nil {
+		t.Error("a certificate for a name that is not ours")
 	}
 }
 
+// serialBehind serves on l, and tells the number of the certificate that host is shown.
+func serialBehind(t *testing.T, l net.Listener, cfg *tls.Config, roots *x509.CertPool, host string) (string, error) {
+	t.Helper()
+	srv := &http.Server{Handler: http.NotFoundHandler(), TLSConfig: cfg, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // a test's
+	go func() { _ = srv.ServeTLS(l, "", "") }()
+	t.Cleanup(func() { _ = srv.Close() })
+	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String(), nil
+}
+
 // authority starts Pebble, which checks names on the given port of this machine.
-func authority(t *testing.T, tlsPort int) (roots *x509.CertPool, directory string) {
+func authority(t *testing.T, tlsPort int) (roots *x509.CertPool, directory, trust string) {
 	t.Helper()
 	quiet := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
 	issuer := ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "test"}})
 	checker := va.New(quiet, 1, tlsPort, false, resolver(t), store)
 	front := wfe.New(quiet, store, checker, issuer, []string{"usher.test"}, false, false, 1, 1)
-	srv := httptest.NewServer(front.Handler())
+	srv := httptest.NewTLSServer(front.Handler())
 	t.Cleanup(srv.Close)
 	roots = x509.NewCertPool()
 	roots.AddCert(issuer.GetRootCert(0).Cert)
-	return roots, srv.URL + wfe.DirectoryPath
+	trust = filepath.Join(t.TempDir(), "authority.pem")
+	if err := os.WriteFile(trust, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return roots, srv.URL + wfe.DirectoryPath, trust
 }
 
 // resolver is a name server, over TCP as Pebble asks, that knows every name by this

@@ -4,6 +4,8 @@ package cert
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +25,7 @@ type TLS struct {
 	ACMEHost      string        `koanf:"acme_host"`      // obtain a certificate for this name
 	ACMEDirectory string        `koanf:"acme_directory"` // "": Let's Encrypt
 	ACMEEmail     string        `koanf:"acme_email"`     // whom the authority may write to
+	ACMECAFile    string        `koanf:"acme_ca_file"`   // PEM roots of an authority of your own, beside the system's
 	Renew         time.Duration `koanf:"renew"`          // so long before its end; 0: 30 days
 }
 
@@ -61,14 +64,42 @@ func (t TLS) Config(dataDir string) (*tls.Config, error) {
 			Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(t.ACMEHost), Email: t.ACMEEmail,
 			Cache: autocert.DirCache(filepath.Join(dataDir, "acme")), RenewBefore: t.Renew,
 		}
-		if t.ACMEDirectory != "" {
-			m.Client = &acme.Client{DirectoryURL: t.ACMEDirectory}
+		client, err := t.client()
+		if err != nil {
+			return nil, err
 		}
+		m.Client = client
 		cfg := m.TLSConfig() // answers tls-alpn-01, so port 443 must lead here
 		cfg.MinVersion = tls.VersionTLS12
 		return cfg, nil
 	}
 	return nil, nil
+}
+
+// client talks to the authority. Errors: fault.Invalid for roots that cannot be read.
+func (t TLS) client() (*acme.Client, error) {
+	c := &acme.Client{DirectoryURL: t.ACMEDirectory} // "" is Let's Encrypt for autocert
+	if t.ACMEDirectory == "" {
+		c.DirectoryURL = autocert.DefaultACMEDirectory
+	}
+	if t.ACMECAFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(t.ACMECAFile)
+	if err != nil {
+		return nil, fault.E("cert.Config", fault.Invalid, "cannot read acme_ca_file "+t.ACMECAFile, err).WithFix("a PEM file of certificates, or leave it out")
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fault.E("cert.Config", fault.Invalid, "acme_ca_file "+t.ACMECAFile+" has no certificate in it", nil).WithFix("a PEM file that begins with BEGIN CERTIFICATE")
+	}
+	own := http.DefaultTransport.(*http.Transport).Clone()
+	own.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	c.HTTPClient = &http.Client{Transport: own, Timeout: time.Minute}
+	return c, nil
 }
 
 // certFiles reads a certificate anew when its file changed: who renews it need not
