@@ -59,6 +59,11 @@ clients-api: $(OAPI) test/clients/api/node_modules/.done ## clients of the API f
 test: need-test assets $(CLIENTS) $(OAPI) ## every test (TESTFLAGS="-race" for the race detector)
 	go test -timeout 30m $(TESTFLAGS) ./...
 
+.PHONY: deploy-test
+deploy-test: build ## the systemd unit and both images, built and run (as root; installs buildah and debootstrap)
+	test/systemd.sh bin/usher
+	test/docker.sh
+
 .PHONY: race
 race: ## every test under the race detector
 	$(MAKE) test TESTFLAGS=-race

@@ -32,6 +32,7 @@ if ! has $debian; then
   cp /etc/apt/apt.conf.d/*proxy* "$cache/debian/etc/apt/apt.conf.d/" 2>/dev/null || true
   c=$(buildah from scratch)
   buildah add -q "$c" "$cache/debian" / >/dev/null
+  buildah copy -q "$c" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt >/dev/null # whom this machine trusts
   buildah commit -q "$c" $debian >/dev/null && buildah rm "$c" >/dev/null
   rm -rf "$cache/debian"
 fi
@@ -49,7 +50,7 @@ if ! has $nodejs; then
   buildah add -q "$c" "$node" /usr/local/bin/node >/dev/null
   buildah add -q "$c" "$npm" /usr/local/lib/npm >/dev/null
   buildah run "$c" -- sh -c 'ln -s ../lib/npm/bin/npm-cli.js /usr/local/bin/npm && chmod +x /usr/local/lib/npm/bin/npm-cli.js && node --version' || die "this machine's node does not run in the image"
-  buildah config --env npm_config_registry="$(npm config get registry)" "$c"
+  buildah config --env npm_config_registry="$(npm config get registry)" --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt "$c"
   buildah commit -q "$c" $nodejs >/dev/null && buildah rm "$c" >/dev/null
 fi
 

@@ -1,7 +1,7 @@
 import type { Client, ClientOptions } from "openapi-fetch";
-import type { components, paths } from "./schema";
+import type { components, paths } from "./schema.js";
 
-export type { components, operations, paths } from "./schema";
+export type { components, operations, paths } from "./schema.js";
 
 /** The types of bodies by name: Schemas["HubInstallation"]. */
 export type Schemas = components["schemas"];
