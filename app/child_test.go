@@ -54,6 +54,7 @@ type house struct {
 	said     *bufio.Reader
 	owner    *http.Cookie // session of who followed the claim link
 	services *pushtest.Services
+	caFile   string // of the services' authority
 	child    *pgserver.Child
 	url      string
 	log      *os.File
@@ -78,12 +79,12 @@ func newHouse(t *testing.T, settings ...string) *house {
 	}})
 	h.must(err)
 	t.Cleanup(func() { _ = h.services.Close() })
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	h.must(os.WriteFile(ca, h.services.CAPEM(), 0o644))
+	h.caFile = filepath.Join(t.TempDir(), "ca.pem")
+	h.must(os.WriteFile(h.caFile, h.services.CAPEM(), 0o644))
 	h.settings = append([]string{
 		"data_dir=" + h.dir, "http.listen=127.0.0.1:0", "access.keys=[{name: test, secret: " + h.key + ", rights: [manage]}]", "log.level=warn", "limits.per_second=100000", "limits.burst=100000",
 		"hub.services.apns_endpoint=" + h.services.APNsURL(), "hub.services.fcm_endpoint=" + h.services.FCMURL(),
-		"hub.services.webpush_hosts=" + h.services.WebPushHost(), "hub.services.ca_file=" + ca,
+		"hub.services.webpush_hosts=" + h.services.WebPushHost(), "hub.services.ca_file=" + h.caFile,
 	}, settings...)
 	h.log, err = os.Create(filepath.Join(t.TempDir(), "log"))
 	h.must(err)

@@ -86,8 +86,8 @@ func (c *cli) root() *cobra.Command {
 // load reads the configuration for a command.
 func (c *cli) load(cmd *cobra.Command) (*Loaded, error) {
 	src := Sources{File: c.file, Environ: c.environ}
-	for name, path := range map[string]string{"listen": "http.listen", "data-dir": "data_dir"} {
-		if f := cmd.Flags().Lookup(name); f.Changed {
+	for name, path := range map[string]string{"listen": "http.listen", "data-dir": "data_dir", "roles": "roles"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			src.Flags = append(src.Flags, Flag{Name: "--" + name, Path: path, Text: f.Value.String()})
 		}
 	}

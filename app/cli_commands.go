@@ -19,7 +19,7 @@ import (
 )
 
 func (c *cli) serve() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "serve", Short: "Run Usher", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := c.load(cmd)
@@ -29,6 +29,8 @@ func (c *cli) serve() *cobra.Command {
 			return Serve(cmd.Context(), l.Config, c.logger(l.Log), c.out)
 		},
 	}
+	cmd.Flags().StringSlice("roles", nil, "`roles` of this process, some of web,worker,stream; the others are for other processes on the same stores (roles)")
+	return cmd
 }
 
 func (c *cli) demo() *cobra.Command {

@@ -28,6 +28,7 @@ import (
 // out of what we print.
 type Config struct {
 	DataDir  string          `koanf:"data_dir" validate:"required"` // everything the built-in stores keep
+	Roles    []string        `koanf:"roles" validate:"dive,oneof=web worker stream"`
 	HTTP     HTTP            `koanf:"http"`
 	Database db.Config       `koanf:"database"`
 	Redis    Redis           `koanf:"redis"`
@@ -97,6 +98,7 @@ func Defaults() Config {
 	dir, _ := embedded.DefaultDir() // none for a user without a home: then data_dir is required
 	return Config{
 		DataDir:  dir,
+		Roles:    allRoles,
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute},
 		Database: db.Defaults(),
 		Log:      Log{Level: "info", Format: "text"},
@@ -118,7 +120,7 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	const op = "app.Config"
 	var all []fault.Field
-	for _, err := range []error{web.Check(op, c, "koanf"), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Mail.Validate(), c.mailLinks(), c.Sales.Validate(), c.Analytics.Validate(), c.Pricing.Validate(), c.Proximity.Validate()} {
+	for _, err := range []error{web.Check(op, c, "koanf"), c.checkRoles(), c.HTTP.Validate(), c.Redis.Validate(), c.Access.Validate(), c.Identity.Validate(), c.Hub.Validate(), c.Azure.Validate(), c.Mail.Validate(), c.mailLinks(), c.Sales.Validate(), c.Analytics.Validate(), c.Pricing.Validate(), c.Proximity.Validate()} {
 		all = append(all, fieldsOf(err)...)
 	}
 	return fault.BadFields(op, all)

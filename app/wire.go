@@ -35,6 +35,7 @@ type Usher struct {
 	selling func(context.Context) error
 	windows func(context.Context) error
 	azure   *azureServer // nil: the protocol is off
+	running []Component  // for as long as the program does
 	opened  []func()     // what Close undoes, the last first
 }
 
@@ -124,10 +125,19 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials}
 	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages())
 	u.pages = site.Pages
+	if !cfg.plays(roleWeb) {
+		site = site.silent()
+	}
 	if u.server, err = NewServer(cfg, site, log); err != nil {
 		return u, err
 	}
-	return u, u.serveAzure(cfg, d, key, notifications, site.Metrics)
+	if cfg.plays(roleWeb) {
+		if err = u.serveAzure(cfg, d, key, notifications, site.Metrics); err != nil {
+			return u, err
+		}
+	}
+	u.running = u.parts(cfg)
+	return u, nil
 }
 
 // site is what is there over HTTP.
@@ -149,11 +159,7 @@ func (u *Usher) URL() string { return u.server.URL() }
 
 // Run works until ctx ends. HTTP stops first, then the stream's readers, then the jobs.
 func (u *Usher) Run(ctx context.Context) error {
-	components := []Component{{"jobs", u.queue.Run}, {"stream", u.stream.Run}, {"sales", u.selling}, {"windows", u.windows}, {"http", u.server.Run}}
-	if u.azure != nil {
-		components = append(components, Component{"azure", u.azure.Run})
-	}
-	return Run(ctx, u.log, components...)
+	return Run(ctx, u.log, u.running...)
 }
 
 func (u *Usher) onClose(f func()) { u.opened = append(u.opened, f) }
