@@ -148,7 +148,7 @@ func TestBrowserFollowsAClaimLink(t *testing.T) {
 	b.until(`document.querySelector("table.rows").innerText.includes("you")`)
 	b.do(chromedp.Click(chromedp.CSS(".who summary")))
 	b.until(`document.querySelector(".who").open`)
-	b.do(chromedp.Click(chromedp.CSS(".who-menu button")))
+	b.do(chromedp.Click(chromedp.CSS(".who-menu form[action='/sign-out'] button")))
 	b.until(`location.pathname === "/sign-in"`)
 	b.open(link)
 	b.until(`document.querySelector("[role=alert]") !== null && !location.hash`)
