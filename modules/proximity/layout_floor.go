@@ -74,7 +74,7 @@ func (l *Layout) busiest(sites []heatmap.Site, size float64) (out []drawnWay) {
 	}
 	for _, w := range l.Flow[:min(len(l.Flow), mostWays)] {
 		a, b := at[w.From], at[w.To]
-		wide := (0.3 + 2*w.People/l.Flow[0].People) * size / 200
+		wide := (0.3 + 2*w.People/l.Flow[0].People) * size / 320
 		out = append(out, drawnWay{digits(a.X), digits(a.Y), digits(b.X), digits(b.Y), digits(wide), fmt.Sprintf("%s to %s: about %.0f people in the busiest hour", w.From, w.To, w.People)})
 	}
 	return out
