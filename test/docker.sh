@@ -54,9 +54,14 @@ if ! has $nodejs; then
   buildah commit -q "$c" $nodejs >/dev/null && buildah rm "$c" >/dev/null
 fi
 
+# What git knows of, as it is now: the tree may change while an image is built.
+context=$cache/context
+rm -rf "$context" && mkdir -p "$context"
+git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -c 2>/dev/null | tar -x -C "$context"
+
 build() { # target tag
   say "build $1"
-  buildah build --pull=never --layers --target "$1" -v "$(go env GOMODCACHE):/go/pkg/mod" -v "$(go env GOCACHE):/root/.cache/go-build" -t "$2" . >"$cache/$1.log" 2>&1 \
+  buildah build --pull=never --layers --target "$1" -v "$(go env GOMODCACHE):/go/pkg/mod" -v "$(go env GOCACHE):/root/.cache/go-build" -t "$2" "$context" >"$cache/$1.log" 2>&1 \
     || { tail -30 "$cache/$1.log"; die "$1 does not build"; }
 }
 build static usher-test:static
