@@ -61,13 +61,35 @@ func TrainWith(over, onSale []*Event, calendar *Calendar) (*Model, error) {
 	if len(t.all) == 0 {
 		return m, nil
 	}
-	if err := t.fit(t.all, m, rounds, iterations); err != nil {
+	if err := t.fitAll(); err != nil {
 		return nil, err
 	}
 	if err := t.tune(); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+const (
+	many  = 1200 // records, of which some tell the way before all are looked at
+	some  = 400  // of them
+	final = 5    // iterations over all, from there
+)
+
+// fitAll estimates the model from all records; from many, begins with what an even part of
+// them gives, so that few iterations over all are needed.
+func (t *training) fitAll() error {
+	if len(t.all) <= many {
+		return t.fit(t.all, t.model, rounds, iterations)
+	}
+	part := make([]*record, some)
+	for i := range part {
+		part[i] = t.all[i*len(t.all)/some]
+	}
+	if err := t.fit(part, t.model, rounds, iterations); err != nil {
+		return err
+	}
+	return t.fit(t.all, t.model, 1, final)
 }
 
 // usable are the events to learn from, in the order of their dates.
