@@ -41,6 +41,8 @@ func (u *Usher) parts(cfg Config) []Component {
 	}
 	if cfg.plays(roleStream) {
 		parts = append(parts, Component{"stream", u.stream.Run})
+	} else {
+		parts = append(parts, Component{"stream", u.stream.Tell})
 	}
 	if cfg.plays(roleWeb) {
 		parts = append(parts, Component{"sales", u.selling})

@@ -13,8 +13,12 @@ const (
 	// held back, and to tell other processes once for many commits.
 	settle = 20 * time.Millisecond
 	// checkShare bounds the time spent checking: a check that took t is followed by
-	// none for checkShare·t.
-	checkShare    = 20
+	// none for checkShare·t, but not for longer than restMost.
+	checkShare = 20
+	restMost   = time.Second
+	// yield is what other processes leave to the one that committed facts and reads
+	// them itself, so that they do not all look at once for what it is about to handle.
+	yield         = 200 * time.Millisecond
 	maintainEach  = time.Hour
 	maintainRetry = 5 * time.Second // writers were in the way
 )
@@ -42,6 +46,25 @@ func (s *Stream) Run(ctx context.Context) error {
 	return nil
 }
 
+// Tell is for a process that announces facts and leaves them to others: it wakes those
+// which Run, until ctx ends.
+func (s *Stream) Tell(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.facts:
+		}
+		if err := s.store.notify(ctx, s.name, tellUnread); err != nil && ctx.Err() == nil {
+			s.log.Warn("cannot tell other processes of new facts; they will poll", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(settle): // once for many commits
+		}
+	}
+}
+
 // watch tells readers which partitions have news until ctx ends. Commits of this
 // process are announced at once; a check of the log finds the rest: commits of
 // other processes, and facts that were held back by an older open transaction.
@@ -60,18 +83,23 @@ func (s *Stream) watch(ctx context.Context, seen uint64) {
 			s.announce(p)
 			c.tell = true
 			next = earlier(next, time.Now().Add(settle))
-		case everything := <-s.remote:
-			if everything {
+		case told := <-s.remote:
+			switch told {
+			case tellAll:
 				s.announceAll()
+				next = time.Now()
+			case tellUnread:
+				next = time.Now()
+			default:
+				next = earlier(next, time.Now().Add(yield))
 			}
-			next = time.Now()
 		case <-timer.C:
 			begun := time.Now()
 			held, err := c.check(ctx)
 			if err != nil && ctx.Err() == nil {
 				s.log.Warn("cannot look for new facts", "error", err)
 			}
-			rest = time.Now().Add(checkShare * time.Since(begun))
+			rest = time.Now().Add(min(checkShare*time.Since(begun), restMost))
 			next = time.Now().Add(s.cfg.Poll)
 			if !held {
 				wait.reset()
@@ -99,7 +127,7 @@ type checker struct {
 func (c *checker) check(ctx context.Context) (held bool, err error) {
 	if c.tell {
 		c.tell = false
-		if err := c.s.store.notify(ctx, c.s.name, false); err != nil && ctx.Err() == nil {
+		if err := c.s.store.notify(ctx, c.s.name, tellNews); err != nil && ctx.Err() == nil {
 			c.s.log.Warn("cannot tell other processes of new facts; they will poll", "error", err)
 		}
 	}
@@ -156,12 +184,12 @@ func (s *Stream) maintain(ctx context.Context) {
 // connection is away, the poll finds their facts.
 func (s *Stream) hear(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := s.store.listen(ctx, func(from string, everything bool) {
+		err := s.store.listen(ctx, func(from string, told tidings) {
 			if from == s.name.String() {
 				return
 			}
 			select {
-			case s.remote <- everything:
+			case s.remote <- told:
 			case <-ctx.Done():
 			}
 		})

@@ -10,24 +10,29 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
-// channel carries "<process>" for news and "<process> all" to look at everything.
+// channel carries "<process>" and what it tells.
 const channel = "usher_stream"
+
+// tidings is what a process tells the others.
+type tidings string
+
+const (
+	tellNews   tidings = ""       // new facts, which it reads itself
+	tellUnread tidings = "unread" // new facts; it has no readers
+	tellAll    tidings = "all"    // look at everything, whatever is known
+)
 
 // notify tells the other processes that there are new facts. It is not part of
 // the announcing transaction on purpose: PostgreSQL serialises commits that
 // notify, and one notification serves many commits.
-func (s store) notify(ctx context.Context, from id.ID, everything bool) error {
-	payload := from.String()
-	if everything {
-		payload += " all"
-	}
-	_, err := s.db.Pool().Exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload)
+func (s store) notify(ctx context.Context, from id.ID, what tidings) error {
+	_, err := s.db.Pool().Exec(ctx, `SELECT pg_notify($1, $2)`, channel, from.String()+" "+string(what))
 	return db.Classify("stream.notify", err)
 }
 
 // listen calls heard for each notification until ctx ends or the connection,
 // which is its own, is lost.
-func (s store) listen(ctx context.Context, heard func(from string, everything bool)) error {
+func (s store) listen(ctx context.Context, heard func(from string, told tidings)) error {
 	const op = "stream.listen"
 	conn, err := pgx.ConnectConfig(ctx, s.db.Pool().Config().ConnConfig)
 	if err != nil {
@@ -43,6 +48,6 @@ func (s store) listen(ctx context.Context, heard func(from string, everything bo
 			return db.Classify(op, err)
 		}
 		from, rest, _ := strings.Cut(n.Payload, " ")
-		heard(from, rest == "all")
+		heard(from, tidings(rest))
 	}
 }

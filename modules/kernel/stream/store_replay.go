@@ -63,7 +63,7 @@ func (s *Stream) ReplayWith(ctx context.Context, listener string, since time.Tim
 		return err
 	}
 	s.announceAll()
-	return s.store.notify(ctx, s.name, true)
+	return s.store.notify(ctx, s.name, tellAll)
 }
 
 // placesAt finds, in each partition, the place before the first fact received

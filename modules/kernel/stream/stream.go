@@ -118,9 +118,9 @@ type Stream struct {
 	cfg     Config
 	log     *slog.Logger
 	store   store
-	name    id.ID      // of this process, in notifications
-	facts   chan int16 // partitions in which this process has committed facts
-	remote  chan bool  // other processes committed facts; true: look at everything
+	name    id.ID        // of this process, in notifications
+	facts   chan int16   // partitions in which this process has committed facts
+	remote  chan tidings // what other processes tell
 	readers []*reader
 	tail    tail
 }
@@ -129,7 +129,7 @@ type Stream struct {
 func New(d *db.DB, cfg Config, log *slog.Logger) *Stream {
 	s := &Stream{
 		cfg: cfg.withDefaults(), log: log, store: store{d}, name: id.New(),
-		facts: make(chan int16, db.Partitions), remote: make(chan bool, 1),
+		facts: make(chan int16, db.Partitions), remote: make(chan tidings, 1),
 	}
 	d.OnFacts(s.facts)
 	return s

@@ -1,9 +1,13 @@
 package stream
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 )
@@ -71,5 +75,29 @@ func TestATailIsBounded(t *testing.T) {
 	s.keep(cursor{horizon: 100}, facts[:1])
 	if len(s.facts) != 1 || s.to != (position{xid: 100}) {
 		t.Errorf("%d facts up to %v", len(s.facts), s.to)
+	}
+}
+
+// A process without readers tells those that read; nobody polls here.
+func TestAProcessThatOnlyTells(t *testing.T) {
+	h := newHouse(t)
+	h.cfg.Poll = time.Hour
+	h.start(h.stream(Listener{Name: "all", Handle: note("all")}))
+	elsewhere, err := db.Open(t.Context(), db.Config{URL: h.db.Pool().Config().ConnString(), MaxConns: 4}, clockOf(h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Close()
+	teller := New(elsewhere, h.cfg, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	var told sync.WaitGroup
+	told.Go(func() { _ = teller.Tell(ctx) })
+	defer told.Wait()
+	defer stop()
+	for n := range 3 {
+		if err := elsewhere.InTx(t.Context(), func(tx *db.Tx) error { return emit(tx, noted{"odd", "k", n}) }); err != nil {
+			t.Fatal(err)
+		}
+		h.await("the reader's look", func() bool { return h.number(`SELECT count(*) FROM effect`) == n+1 })
 	}
 }
