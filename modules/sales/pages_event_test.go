@@ -81,7 +81,7 @@ func TestAnImportIsCheckedThenKept(t *testing.T) {
 	e := newSite(t, nil, h.eventPages())
 	file := "slug;title;zone;starts_at;category;price;capacity\njazz;Jazz;Europe/Berlin;2027-06-01 20:00;Floor;25,00;400\n"
 	shows(t, visit(e, "/events/import", typed("text", file+"jazz;;;;Seats;zwölf;10\n", "do", "check")), 422, "zwölf", `data-label="Column">price`, ">3</th>")
-	shows(t, visit(e, "/events/import", typed("text", file, "do", "check")), 200, "nothing is wrong", "Nothing was kept yet")
+	shows(t, visit(e, "/events/import", typed("text", file, "do", "check")), 200, "Nothing is wrong", "Nothing was kept yet")
 	shows(t, visit(e, "/events?show=all", nil), 200, "There is no event yet")
 	shows(t, visit(e, "/events/import", typed("text", file, "do", "import")), 303)
 	got, err := h.EventBySlug(t.Context(), "jazz")
