@@ -23,9 +23,11 @@ const (
 
 	// A listener that has caught up lets facts gather before its next transaction, so
 	// that a busy stream costs few of them: the first fact after a quiet time waits for
-	// nothing, the others so long, or gatherShare times what the last batch took.
+	// nothing, the others so long, or gatherShare times what the last batch took, or
+	// gatherFact for each fact of it: where many come, more are worth waiting for.
 	gather      = 20 * time.Millisecond
 	gatherShare = 3
+	gatherFact  = time.Millisecond
 	gatherMost  = 250 * time.Millisecond
 )
 
@@ -190,7 +192,7 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 		l.due = time.Now()
 		if b.end.id == 0 { // at a horizon: nothing was left
 			l.due, l.singly = time.Time{}, 0
-			l.gather = time.Now().Add(min(max(gather, gatherShare*time.Since(begun)), gatherMost))
+			l.gather = time.Now().Add(min(max(gather, gatherShare*time.Since(begun), time.Duration(len(b.facts))*gatherFact), gatherMost))
 			if b.end.xid < b.at.horizon { // an earlier one: the tail was read before the last announcement
 				l.due = l.gather
 			}
