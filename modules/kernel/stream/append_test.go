@@ -125,8 +125,8 @@ func TestAppendWritesNothingWhenOneIsRefused(t *testing.T) {
 }
 
 func TestAppendedFactsReachListeners(t *testing.T) {
-	h := newHouse(t)
-	h.cfg.Poll = time.Hour // so that only the signal wakes the reader
+	h := newHouse(t, dbtest.WithClock(clock.At(noon))) // by today's clock the facts were past retention, and dropped
+	h.cfg.Poll = time.Hour                             // so that only the signal wakes the reader
 	heard := make(chan int, 100)
 	s := h.stream(Listener{Name: "l", From: Beginning, Handle: func(_ context.Context, _ *db.Tx, facts []Fact) error { heard <- len(facts); return nil }})
 	h.start(s)
