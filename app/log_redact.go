@@ -22,13 +22,17 @@ func (h redacting) Handle(ctx context.Context, r slog.Record) error {
 	}
 	clean := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
-		if isError(a) {
-			a.Value = slog.StringValue(redact(a.Value.String()))
-		}
-		clean.AddAttrs(a)
+		clean.AddAttrs(cleaned(a))
 		return true
 	})
 	return h.Handler.Handle(ctx, clean)
+}
+
+func cleaned(a slog.Attr) slog.Attr {
+	if isError(a) {
+		a.Value = slog.StringValue(redact(a.Value.String()))
+	}
+	return a
 }
 
 func isError(a slog.Attr) bool {
@@ -41,7 +45,11 @@ func isError(a slog.Attr) bool {
 
 // WithAttrs is slog.Handler's.
 func (h redacting) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return redacting{h.Handler.WithAttrs(attrs)}
+	clean := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		clean[i] = cleaned(a)
+	}
+	return redacting{h.Handler.WithAttrs(clean)}
 }
 
 // WithGroup is slog.Handler's.

@@ -126,6 +126,18 @@ func (th *throng) sing(method, path, media, body, bearer string) {
 	th.u.server.http.Handler.ServeHTTP(httptest.NewRecorder(), req)
 }
 
+// An error is redacted wherever it is handed to the logger.
+func TestErrorsAreRedactedInEveryAttribute(t *testing.T) {
+	var log bytes.Buffer
+	l := slog.New(redacting{slog.NewJSONHandler(&log, nil)})
+	said := "cannot send to " + canaries["e-mail"]
+	l.Info("here", "error", said)
+	l.With("error", said).Info("carried along")
+	if found := singing(log.String()); len(found) > 0 || strings.Count(log.String(), "cannot send to") != 2 {
+		t.Errorf("%v in %s", found, &log)
+	}
+}
+
 // A support bundle tells how the house is, and no secret, although the log it is given
 // and the configuration are full of them.
 func TestSupportBundleHoldsNoSecrets(t *testing.T) {
