@@ -45,6 +45,21 @@ func TestMain(m *testing.M) {
 // patience is how long a test waits for what must come.
 const patience = 2 * time.Minute
 
+// newHome is a directory for built-in stores: its path is short, and the account that
+// PostgreSQL runs as passes through it.
+func newHome(t *testing.T) string {
+	t.Helper()
+	home, err := os.MkdirTemp("", "usher-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	if err := os.Chmod(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}
+
 // house is an Usher in a process of its own, with simulated push services in ours.
 type house struct {
 	t        *testing.T
@@ -67,11 +82,8 @@ type house struct {
 func newHouse(t *testing.T, settings ...string) *house {
 	t.Helper()
 	h := &house{t: t, key: identity.NewKeySecret(), seen: map[string]int{}}
-	home, err := os.MkdirTemp("", "usher-") // short, and open to the account PostgreSQL runs as
-	h.must(err)
-	h.must(os.Chmod(home, 0o755))
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	h.dir = filepath.Join(home, "data")
+	h.dir = filepath.Join(newHome(t), "data")
+	var err error
 	h.services, err = pushtest.Start(pushtest.Config{DecryptEvery: 50, OnMessage: func(r pushtest.Receipt) {
 		h.mu.Lock()
 		h.seen[r.ID]++

@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"os"
 	"testing"
 	"time"
 
@@ -13,15 +12,7 @@ import (
 // song, and compares what the simulated people counted with what Usher's API says.
 func TestDemoPlaysAFestival(t *testing.T) {
 	cfg := Defaults()
-	home, err := os.MkdirTemp("", "usher-demo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	if err := os.Chmod(home, 0o755); err != nil { // PostgreSQL's account passes through
-		t.Fatal(err)
-	}
-	cfg.DataDir, cfg.HTTP.Listen = home, "127.0.0.1:0"
+	cfg.DataDir, cfg.HTTP.Listen = newHome(t), "127.0.0.1:0"
 	var out bytes.Buffer
 	r, err := Demo(t.Context(), cfg, demo.Options{Installations: 60, Seed: 7, Speed: 60, For: 5 * time.Minute, Out: &out}, quiet())
 	if err != nil {

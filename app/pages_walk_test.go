@@ -47,15 +47,7 @@ var unlinked = map[string]string{
 // the console is quiet. Pages with a blank in their address are found by following links.
 func TestEveryPage(t *testing.T) {
 	cfg := Defaults()
-	home, err := os.MkdirTemp("", "usher-pages")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	if err := os.Chmod(home, 0o755); err != nil { // PostgreSQL's account passes through
-		t.Fatal(err)
-	}
-	cfg.DataDir, cfg.HTTP.Listen = home, "127.0.0.1:0"
+	cfg.DataDir, cfg.HTTP.Listen = newHome(t), "127.0.0.1:0"
 	cfg.Limits.PerSecond, cfg.Limits.Burst = 10_000, 100_000
 	speed := 100.0
 	if *pictures != "" {

@@ -56,7 +56,7 @@ func startStore(ctx context.Context, cfg Config, log *slog.Logger) (url string, 
 
 // openQueue connects the jobs to the configured Redis, or to the built-in store.
 func openQueue(cfg Config, d *db.DB, log *slog.Logger) (q *queue.Queue, release func(), err error) {
-	jobs := queue.Config{Lanes: slices.Concat([]queue.Lane{{Name: laneHouse, Concurrency: 2, Calm: true}}, identity.QueueLanes(), hub.QueueLanes(), azure.QueueLanes(), sales.QueueLanes(), analytics.DetectorLanes(), analytics.ForecastLanes(), pricing.QueueLanes(), proximity.QueueLanes()), Crashes: maxCrashes}
+	jobs := queue.Config{Lanes: slices.Concat([]queue.Lane{{Name: laneHouse, Concurrency: 2, Pace: queue.Calm}}, identity.QueueLanes(), hub.QueueLanes(), azure.QueueLanes(), sales.QueueLanes(), analytics.DetectorLanes(), analytics.ForecastLanes(), pricing.QueueLanes(), proximity.QueueLanes()), Crashes: maxCrashes}
 	if cfg.Redis.URL != "" {
 		opt, err := queue.ParseURL(cfg.Redis.URL)
 		if err != nil {

@@ -40,7 +40,10 @@ func (b *bench) growth(ctx context.Context) error {
 		}
 		if h == nil {
 			h = &bench{options: b.options, house: &house{usher: &usher{api: api{f.url, f.key}, cmd: f.all[0].cmd}, near: b.near, apns: b.near}, handles: b.handles}
-			if err := errors.Join(h.setUp(ctx, c.app, b.near, b.near), second(c.arrive(ctx, h.api))); err != nil {
+			if err := h.setUp(ctx, c.app, b.near, b.near); err != nil {
+				return err
+			}
+			if _, err := c.arrive(ctx, h.api); err != nil {
 				return err
 			}
 		}
@@ -50,8 +53,6 @@ func (b *bench) growth(ctx context.Context) error {
 	}
 	return b.oneIsKilled(ctx, f, h, c)
 }
-
-func second(_ time.Duration, err error) error { return err }
 
 // throughput measures both through n processes.
 func (b *bench) throughput(ctx context.Context, f *fleet, h *bench, c crowd, n int) error {

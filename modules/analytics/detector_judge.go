@@ -48,7 +48,7 @@ func (s *Service) DetectorJobs(q *queue.Queue) {
 // DetectorLanes are the job lanes of detectors, connectors and webhooks: a server that
 // hangs must not keep bins from being judged.
 func DetectorLanes() []queue.Lane {
-	return []queue.Lane{{Name: laneAnalytics, Concurrency: 2}, {Name: laneSocial, Concurrency: 2, Calm: true}, {Name: laneOutlets, Concurrency: 4, Calm: true}}
+	return []queue.Lane{{Name: laneAnalytics, Concurrency: 2}, {Name: laneSocial, Concurrency: 2, Pace: queue.Calm}, {Name: laneOutlets, Concurrency: 4, Pace: queue.Calm}}
 }
 
 // Judge lets every detector judge the bins that are over, and announces carts

@@ -27,7 +27,7 @@ const laneForecast = "forecast"
 
 // ForecastLanes are the job lanes of forecasts: training takes a processor for a while.
 func ForecastLanes() []queue.Lane {
-	return []queue.Lane{{Name: laneForecast, Concurrency: 1, Calm: true}}
+	return []queue.Lane{{Name: laneForecast, Concurrency: 1, Pace: queue.Calm}}
 }
 
 type trainPayload struct {

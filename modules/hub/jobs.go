@@ -28,9 +28,9 @@ type releasePayload struct {
 // QueueLanes are the job lanes the hub wants: one a push service, so that one
 // that hangs holds only its own workers.
 func QueueLanes() []queue.Lane {
-	lanes := []queue.Lane{{Name: "hub", Concurrency: 2, Urgent: true}}
+	lanes := []queue.Lane{{Name: "hub", Concurrency: 2, Pace: queue.Urgent}}
 	for _, s := range push.Services {
-		lanes = append(lanes, queue.Lane{Name: queueOf(s), Concurrency: laneJobs, Urgent: true})
+		lanes = append(lanes, queue.Lane{Name: queueOf(s), Concurrency: laneJobs, Pace: queue.Urgent})
 	}
 	return lanes
 }

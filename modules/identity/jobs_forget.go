@@ -11,7 +11,9 @@ import (
 const jobForget = "identity:forget" // what has had its time
 
 // QueueLanes are the job lanes identity wants.
-func QueueLanes() []queue.Lane { return []queue.Lane{{Name: laneIdentity, Concurrency: 1, Calm: true}} }
+func QueueLanes() []queue.Lane {
+	return []queue.Lane{{Name: laneIdentity, Concurrency: 1, Pace: queue.Calm}}
+}
 
 // Jobs registers identity's hourly cleaning.
 func (s *Service) Jobs(q *queue.Queue) {

@@ -33,7 +33,7 @@ type pushPayload struct {
 
 // QueueLanes are the job lanes proximity wants.
 func QueueLanes() []queue.Lane {
-	return []queue.Lane{{Name: lane, Concurrency: 3}, {Name: lanePush, Concurrency: 4, Urgent: true}}
+	return []queue.Lane{{Name: lane, Concurrency: 3}, {Name: lanePush, Concurrency: 4, Pace: queue.Urgent}}
 }
 
 // Jobs registers the handlers and what runs by the clock, once over all replicas.

@@ -7,7 +7,7 @@ const laneSales = "sales"
 
 // QueueLanes are the job lanes sales wants.
 func QueueLanes() []queue.Lane {
-	return []queue.Lane{{Name: laneSales, Concurrency: 4, Calm: true}, {Name: laneMail, Concurrency: 2, Calm: true}}
+	return []queue.Lane{{Name: laneSales, Concurrency: 4, Pace: queue.Calm}, {Name: laneMail, Concurrency: 2, Pace: queue.Calm}}
 }
 
 // Jobs registers what sales does beside requests: money in and out, waiting lists, the books.

@@ -48,9 +48,9 @@ const changeStockSQL = `UPDATE sales.stock SET sold = sold + $2, held = held + $
 
 // hopeStockSQL changes stock where something stays left: the last tickets are for the
 // exact path, which tells that they are sold.
-const hopeStockSQL = `WITH s AS (` + changeStockSQL + ` AS held_left)
-	SELECT event, left_over, held_left FROM (SELECT 1) one LEFT JOIN s AS s (event, left_over, held_left) ON true
-	WHERE sales.insist(event IS NOT NULL AND (left_over > 0 OR held_left > 0))`
+const hopeStockSQL = `WITH changed (event, free, kept) AS (` + changeStockSQL + `)
+	SELECT event, free, kept FROM (SELECT) one LEFT JOIN changed ON true
+	WHERE sales.insist(event IS NOT NULL AND (free > 0 OR kept > 0))`
 
 // columns hold a round as unnest takes it.
 type columns struct {

@@ -20,7 +20,7 @@ type jobPayload struct {
 const lane = "azure"
 
 // QueueLanes are the job lanes the protocol wants.
-func QueueLanes() []queue.Lane { return []queue.Lane{{Name: lane, Concurrency: 1, Calm: true}} }
+func QueueLanes() []queue.Lane { return []queue.Lane{{Name: lane, Concurrency: 1, Pace: queue.Calm}} }
 
 // Jobs registers the handlers.
 func (s *Service) Jobs(q *queue.Queue) {

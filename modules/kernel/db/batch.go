@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,14 +21,14 @@ import (
 type Batch struct {
 	pgx.Batch
 	now   time.Time
-	facts []int16 // partitions to wake after commit
+	facts map[int16]bool // partitions to wake after commit
 }
 
 // NewBatch is an empty batch of this instant.
-func (d *DB) NewBatch() *Batch { return &Batch{now: d.clock.Now()} }
+func (d *DB) NewBatch() *Batch { return &Batch{now: d.clock.Now(), facts: map[int16]bool{}} }
 
 // NewBatch is an empty batch of the transaction's instant, for Tx.Send.
-func (t *Tx) NewBatch() *Batch { return &Batch{now: t.now} }
+func (t *Tx) NewBatch() *Batch { return &Batch{now: t.now, facts: map[int16]bool{}} }
 
 // Now is the batch's instant: the same each time it is asked.
 func (b *Batch) Now() time.Time { return b.now }
@@ -41,7 +43,7 @@ func (b *Batch) Emit(f Fact) error {
 	b.Queue(`INSERT INTO stream.log (day, partition, type, key, source, source_id, time, received_at, data)
 		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, $7, $5, $1, $1, $6)`,
 		b.now, p, f.FactType(), f.FactKey(), id.New().String(), data, OwnSource)
-	b.facts = append(b.facts, p)
+	b.facts[p] = true
 	return nil
 }
 
@@ -50,9 +52,7 @@ func (d *DB) Send(ctx context.Context, b *Batch) error {
 	if err := d.pool.SendBatch(ctx, &b.Batch).Close(); err != nil {
 		return err
 	}
-	tx := &Tx{}
-	tx.Announce(b.facts...)
-	d.signal.committed(tx)
+	d.signal.committed(b.facts, false)
 	return nil
 }
 
@@ -61,6 +61,6 @@ func (t *Tx) Send(b *Batch) error {
 	if err := t.conn.SendBatch(t.ctx, &b.Batch).Close(); err != nil {
 		return err
 	}
-	t.Announce(b.facts...)
+	t.Announce(slices.Collect(maps.Keys(b.facts))...)
 	return nil
 }

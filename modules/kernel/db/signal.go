@@ -12,10 +12,10 @@ type signal struct {
 
 func newSignal() *signal { return &signal{} }
 
-func (s *signal) committed(t *Tx) {
+func (s *signal) committed(facts map[int16]bool, jobs bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := range t.facts {
+	for p := range facts {
 		for _, c := range s.facts {
 			select {
 			case c <- p:
@@ -23,7 +23,7 @@ func (s *signal) committed(t *Tx) {
 			}
 		}
 	}
-	if t.jobs {
+	if jobs {
 		for _, c := range s.jobs {
 			select {
 			case c <- struct{}{}:

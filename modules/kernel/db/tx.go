@@ -90,7 +90,7 @@ func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := st.Commit(); err != nil {
 		return Classify(op, err)
 	}
-	d.signal.committed(tx)
+	d.signal.committed(tx.facts, tx.jobs)
 	return nil
 }
 

@@ -40,9 +40,18 @@ import (
 type Lane struct {
 	Name        string // [a-z0-9_:-]+
 	Concurrency int    // jobs at once in one process, ≥ 1
-	Urgent      bool   // every tenth of a second counts: its jobs are looked for five times as often
-	Calm        bool   // nobody waits for its jobs: they may be picked up ten times later, and looking for them costs ten times less
+	Pace        Pace
 }
+
+// Pace is how soon a lane's jobs are picked up; looking for them more often costs more.
+type Pace int
+
+// The paces.
+const (
+	Prompt Pace = iota // within Config.Pickup
+	Urgent             // every tenth of a second counts: five times sooner
+	Calm               // nobody waits for its jobs: ten times later
+)
 
 // Config says which jobs a process runs and how patient it is. A zero field
 // takes its default.

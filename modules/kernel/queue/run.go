@@ -42,7 +42,7 @@ func (q *Queue) startServers() ([]*asynq.Server, error) {
 		s := asynq.NewServerFromRedisClient(q.redis, asynq.Config{
 			Concurrency:       lane.Concurrency,
 			Queues:            map[string]int{lane.Name: 1},
-			TaskCheckInterval: lane.pickup(q.cfg),
+			TaskCheckInterval: lane.Pace.of(q.cfg.Pickup),
 			ShutdownTimeout:   q.cfg.ShutdownTimeout + abortGrace,
 			RetryDelayFunc:    func(int, error, *asynq.Task) time.Duration { return time.Second },
 			Logger:            asynqLog{q.log.With("lane", lane.Name)},
@@ -56,20 +56,15 @@ func (q *Queue) startServers() ([]*asynq.Server, error) {
 	return servers, nil
 }
 
-// calmer is how much longer jobs of a calm lane wait to be picked up.
-const calmer = 10
-
-// hurried is how many times sooner than others an urgent lane's jobs are picked up.
-const hurried = 5
-
-func (l Lane) pickup(cfg Config) time.Duration {
-	if l.Calm {
-		return calmer * cfg.Pickup
+// of is how long a job waits at this pace where one at Prompt waits for pickup.
+func (p Pace) of(pickup time.Duration) time.Duration {
+	switch p {
+	case Urgent:
+		return pickup / 5
+	case Calm:
+		return pickup * 10
 	}
-	if l.Urgent {
-		return cfg.Pickup / hurried
-	}
-	return cfg.Pickup
+	return pickup
 }
 
 // stop waits until every lane is idle, cancelling the handlers after ShutdownTimeout.

@@ -69,22 +69,19 @@ func (r *reader) shared(ctx context.Context, partitions []int16, each int) (lock
 				return err
 			}
 		}
-		return moveCursors(tx, locked, afterShared(locked, facts, each))
+		return moveCursors(tx, locked, endsOf(locked, facts, each))
 	})
 	return locked, facts, err
 }
 
-// afterShared is the position behind a batch in each partition, as after has it.
-func afterShared(locked map[int16]cursor, facts []Fact, each int) map[int16]position {
-	counts, to := map[int16]int{}, map[int16]position{}
+// endsOf are the places behind a batch in each partition.
+func endsOf(locked map[int16]cursor, facts []Fact, each int) map[int16]position {
+	of, to := map[int16][]Fact{}, map[int16]position{}
 	for _, f := range facts {
-		counts[f.Partition]++
-		to[f.Partition] = position{f.XID, f.ID}
+		of[f.Partition] = append(of[f.Partition], f)
 	}
 	for p, c := range locked {
-		if counts[p] < each {
-			to[p] = position{xid: c.horizon}
-		}
+		to[p] = endOf(of[p], each, c.horizon)
 	}
 	return to
 }

@@ -101,9 +101,9 @@ func Recover(next echo.HandlerFunc) echo.HandlerFunc {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// keep are the headers that keep browsers from harm. Their values are shared by all
+// safeguards are the headers that keep browsers from harm. Their values are shared by all
 // answers: whoever wants another one replaces it (Set).
-var keep = http.Header{
+var safeguards = http.Header{
 	"Content-Security-Policy":      {policy},
 	"X-Content-Type-Options":       {"nosniff"},
 	"Referrer-Policy":              {"same-origin"},
@@ -115,7 +115,7 @@ var keep = http.Header{
 func Secure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
-		maps.Copy(h, keep)
+		maps.Copy(h, safeguards)
 		if c.Request().TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

@@ -120,9 +120,17 @@ func readWords(files fs.FS) ([]*tongue, error) {
 // LanguageCookie keeps the language that a person chose for the dashboard.
 const LanguageCookie = "usher_language"
 
-// choose picks one of our languages by tags or Accept-Language headers; the first of
-// them that names one decides, and English is for everybody else.
+// choose picks one of our languages as Negotiate does, and English for everybody else.
 func choose(tags []language.Tag, match language.Matcher, wanted ...string) string {
+	if i, ok := Negotiate(match, wanted...); ok {
+		return strings.ToLower(tags[i].String())
+	}
+	return english
+}
+
+// Negotiate chooses among a matcher's languages by tags or Accept-Language headers: the
+// first of them that names one decides. One too long to be honest is not read.
+func Negotiate(match language.Matcher, wanted ...string) (i int, ok bool) {
 	for _, w := range wanted {
 		if w == "" || len(w) > 200 {
 			continue
@@ -132,8 +140,8 @@ func choose(tags []language.Tag, match language.Matcher, wanted ...string) strin
 			continue
 		}
 		if _, i, sure := match.Match(asked...); sure > language.No {
-			return strings.ToLower(tags[i].String())
+			return i, true
 		}
 	}
-	return english
+	return 0, false
 }

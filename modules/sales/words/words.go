@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/usherhq/usher/modules/kernel/web"
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
@@ -40,19 +41,8 @@ func All() []*Tongue { return slices.Clone(tongues) }
 // In chooses by language tags or Accept-Language headers: the first of them that names
 // a language we speak decides; none, or one too long to be honest, and it is English.
 func In(wanted ...string) *Tongue {
-	for _, w := range wanted {
-		if w == "" || len(w) > 200 {
-			continue
-		}
-		asked, _, err := language.ParseAcceptLanguage(w)
-		if err != nil || len(asked) == 0 {
-			continue
-		}
-		if _, i, sure := matcher.Match(asked...); sure > language.No {
-			return tongues[i]
-		}
-	}
-	return tongues[0]
+	i, _ := web.Negotiate(matcher, wanted...)
+	return tongues[i] // the first, English, when none is named
 }
 
 // Say is the text of a key with its blanks filled in, as fmt.Sprintf does, numbers
