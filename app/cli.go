@@ -128,6 +128,8 @@ func explainTo(w io.Writer, err error) {
 		if f.Fix != "" {
 			fmt.Fprintf(w, "  fix: %s\n", f.Fix)
 		}
+	case !strings.HasPrefix(f.Message, f.Fields[0].Name+": "): // it says more than its fields do
+		fmt.Fprintf(w, "usher: %s\n", f.Message)
 	default:
 		fmt.Fprintf(w, "usher: %d %s to mend\n", len(f.Fields), plural(len(f.Fields), "thing", "things"))
 	}

@@ -69,6 +69,15 @@ func oldRows(t *testing.T, url string) {
 	}
 }
 
+func oldRowsAreThere(t *testing.T, url string) {
+	t.Helper()
+	for sql, want := range map[string]int{`SELECT count(*) FROM hub.app`: 1, `SELECT count(*) FROM stream.log`: 200, `SELECT count(*) FROM identity.person WHERE role = 'customer'`: 1} {
+		if n := count(t, url, sql); n != want {
+			t.Errorf("%s: %d, want %d", sql, n, want)
+		}
+	}
+}
+
 // A house of the previous schema keeps its rows when it is brought to this one; one of a
 // schema that is not known here is refused, and left alone.
 func TestUpgradeFromThePreviousSchema(t *testing.T) {
@@ -79,11 +88,7 @@ func TestUpgradeFromThePreviousSchema(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "the schema is at version") {
 		t.Fatal(code, out, errs)
 	}
-	for sql, want := range map[string]int{`SELECT count(*) FROM hub.app`: 1, `SELECT count(*) FROM stream.log`: 200, `SELECT count(*) FROM identity.person WHERE role = 'customer'`: 1} {
-		if n := count(t, url, sql); n != want {
-			t.Errorf("%s: %d, want %d", sql, n, want)
-		}
-	}
+	oldRowsAreThere(t, url)
 	d := opened(t, url)
 	_, knows, err := db.Versions(t.Context(), d.SQL(), migrations.FS)
 	if err != nil {

@@ -41,9 +41,7 @@ func (c *cli) doctor() *cobra.Command {
 				return err
 			}
 			if mend {
-				if err := c.mend(cmd.Context(), l.Config); err != nil {
-					return err
-				}
+				c.mend(cmd.Context(), l.Config)
 			}
 			found := examine(cmd.Context(), l.Config)
 			if asJSON {

@@ -164,35 +164,3 @@ func checkJobs(ctx context.Context, cfg Config) (string, error) {
 		return "none given up", nil
 	})
 }
-
-// mend does what needs no decision. It says what it did.
-func (c *cli) mend(ctx context.Context, cfg Config) error {
-	if _, err := os.Stat(cfg.DataDir); os.IsNotExist(err) {
-		if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
-			return fault.E("app.Doctor", fault.Forbidden, "cannot make "+cfg.DataDir, err).WithFix("choose another data_dir, or run as its owner")
-		}
-		fmt.Fprintf(c.err, "mended: made %s\n", cfg.DataDir)
-	}
-	path := filepath.Join(cfg.DataDir, "seal.key")
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(path, 0o600); err != nil {
-			return fault.E("app.Doctor", fault.Forbidden, "cannot change who may read "+path, err).WithFix("run as its owner")
-		}
-		fmt.Fprintf(c.err, "mended: %s is its owner's alone now\n", path)
-	}
-	_, err := inDatabase(ctx, cfg, func(ctx context.Context, d *db.DB) (string, error) {
-		has, knows, err := db.Versions(ctx, d.SQL(), migrations.FS)
-		if err != nil || has >= knows {
-			return "", err
-		}
-		if _, err := db.Migrate(ctx, d.SQL(), migrations.FS); err != nil {
-			return "", err
-		}
-		fmt.Fprintf(c.err, "mended: brought the schema from %d to %d\n", has, knows)
-		return "", nil
-	})
-	if fault.CodeOf(err) == fault.Transient {
-		return nil // the findings tell that the database does not answer
-	}
-	return err
-}

@@ -150,6 +150,10 @@ func openBackup(file string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fault.E("app.Restore", fault.Invalid, "cannot read "+file, err).WithFix("check the path")
 	}
+	if info, err := in.Stat(); err != nil || info.IsDir() {
+		_ = in.Close()
+		return nil, fault.E("app.Restore", fault.Invalid, file+" is a directory", err).WithFix("name a file in it")
+	}
 	return in, nil
 }
 

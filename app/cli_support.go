@@ -20,6 +20,7 @@ import (
 // support makes a bundle for those who help: nothing in it is a secret, or names a person.
 func (c *cli) support() *cobra.Command {
 	var logFile string
+	var force bool
 	cmd := &cobra.Command{
 		Use: "support FILE.zip", Short: "Write a bundle for those who help: versions, configuration without secrets, doctor's findings, metrics, log lines", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,7 +28,7 @@ func (c *cli) support() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := writeWhole(args[0], false, func(w io.Writer) error { return c.bundle(cmd.Context(), l, logFile, w) })
+			n, err := writeWhole(args[0], force, func(w io.Writer) error { return c.bundle(cmd.Context(), l, logFile, w) })
 			if err != nil {
 				return err
 			}
@@ -36,6 +37,7 @@ func (c *cli) support() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&logFile, "log", "", "`file` of usher's log, such as from journalctl -u usher --since -1h > usher.log")
+	cmd.Flags().BoolVar(&force, "force", false, "write over a file that exists")
 	return cmd
 }
 

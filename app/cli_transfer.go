@@ -3,23 +3,19 @@ package app
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/kernel/fault"
-	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // transfer is a command that moves a file through the API of the running Usher.
@@ -28,6 +24,7 @@ type transfer struct {
 	path       string // of the API
 	media      string // of what is sent; "": it is fetched
 	flags      []string
+	follow     bool // the answer is a job's: wait until it is done
 }
 
 var exportCommands = []transfer{
@@ -37,10 +34,10 @@ var exportCommands = []transfer{
 }
 
 var importCommands = []transfer{
-	{use: "installations FILE", short: "Installations, as ndjson or csv", path: "/v1/imports", media: "application/octet-stream", flags: []string{"app", "format"}},
-	{use: "catalogue FILE", short: "Events and categories, as CSV", path: "/v1/catalogue/import", media: "text/csv", flags: []string{"dry_run"}},
-	{use: "history FILE", short: "Past events and bookings, as CSV", path: "/v1/history", media: "text/csv"},
-	{use: "calendar FILE", short: "Holidays, as iCalendar", path: "/v1/calendar", media: "text/calendar"},
+	{use: "installations FILE", short: "Installations, as ndjson or csv; run again, it changes nothing twice", path: "/v1/imports", media: "application/octet-stream", flags: []string{"app", "format"}},
+	{use: "catalogue FILE", short: "Events and categories, as CSV; all of them, or none when a line is wrong", path: "/v1/catalogue/import", media: "text/csv", flags: []string{"dry_run"}},
+	{use: "history FILE", short: "Past events and bookings, as CSV", path: "/v1/history", media: "text/csv", follow: true},
+	{use: "calendar FILE", short: "Events of others that compete with yours, as iCalendar", path: "/v1/calendar", media: "text/calendar", flags: []string{"city", "genre", "capacity"}},
 }
 
 func (c *cli) exporting() *cobra.Command {
@@ -54,6 +51,7 @@ func (c *cli) exporting() *cobra.Command {
 
 func (c *cli) transferring(t transfer) *cobra.Command {
 	var at, key string
+	var force bool
 	values := make([]string, len(t.flags))
 	cmd := &cobra.Command{
 		Use: t.use, Short: t.short, Args: cobra.ExactArgs(1),
@@ -68,14 +66,14 @@ func (c *cli) transferring(t transfer) *cobra.Command {
 					query.Set(name, values[i])
 				}
 			}
-			req := request{at: cmp.Or(at, l.HTTP.local()), key: cmp.Or(key, c.env(keyEnv), manageKey(l.Config)), path: t.path + "?" + query.Encode(), media: t.media}
-			if req.key == "" {
-				return fault.BadField("app.Transfer", "--key", "is missing", "a key of the right manage: make one on the page Keys, and set USHER_KEY")
+			r := request{at: strings.TrimRight(cmp.Or(at, l.HTTP.local()), "/"), key: cmp.Or(key, c.env(keyEnv), manageKey(l.Config)), path: t.path + "?" + query.Encode(), media: t.media}
+			if r.key == "" {
+				return fault.BadField("app.Transfer", "--key-secret", "is missing", "a key of the right manage: make one on the page Keys, and set USHER_KEY")
 			}
 			if t.media == "" {
-				return c.fetch(cmd.Context(), req, args[0])
+				return c.fetch(cmd.Context(), r, args[0], force)
 			}
-			return c.send(cmd.Context(), req, args[0])
+			return c.send(cmd.Context(), r, args[0], t.follow)
 		},
 	}
 	for i, name := range t.flags {
@@ -83,89 +81,29 @@ func (c *cli) transferring(t transfer) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&at, "url", "", "`address` of the running Usher (default: http.listen of the configuration)")
 	cmd.Flags().StringVar(&key, "key-secret", "", "`secret` of a key of the right manage (default: USHER_KEY, then access.keys)")
+	if t.media == "" {
+		cmd.Flags().BoolVar(&force, "force", false, "write over a file that exists")
+	}
 	return cmd
 }
 
-// local is where this machine reaches the running Usher.
-func (h HTTP) local() string {
-	if h.TLS.On() {
-		return "https://" + dialable(h.Listen)
-	}
-	return "http://" + dialable(h.Listen)
-}
-
-// manageKey is a key of the configuration that may manage.
-func manageKey(cfg Config) string {
-	for _, k := range cfg.Access.Keys {
-		if slices.Contains(k.Rights, string(web.Manage)) {
-			return k.Secret
-		}
-	}
-	return ""
-}
-
-func (c *cli) env(name string) string {
-	for _, e := range c.environ {
-		if v, ok := strings.CutPrefix(e, name+"="); ok {
-			return v
-		}
-	}
-	return ""
-}
-
-// request is one call of the API.
-type request struct{ at, key, path, media string }
-
-// do calls. The answer's errors are those that the API states.
-func (r request) do(ctx context.Context, body io.Reader) (*http.Response, error) {
-	const op = "app.Transfer"
-	method := http.MethodGet
-	if r.media != "" {
-		method = http.MethodPost
-	}
-	req, err := http.NewRequestWithContext(ctx, method, r.at+r.path, body)
-	if err != nil {
-		return nil, fault.E(op, fault.Invalid, r.at+" is no address", err)
-	}
-	req.Header.Set("Authorization", "Bearer "+r.key)
-	if r.media != "" {
-		req.Header.Set("Content-Type", r.media)
-	}
-	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	if strings.HasPrefix(r.at, "https://127.") {
-		// The certificate names the public host, and nobody stands between us and this machine.
-		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, fault.E(op, fault.Transient, "usher does not answer at "+r.at, err).WithFix("start it, or give --url")
-	}
-	if res.StatusCode < 300 {
-		return res, nil
-	}
-	defer res.Body.Close()
-	var p web.Problem
-	if json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p) != nil || p.Detail == "" {
-		p.Detail = "usher answers " + res.Status
-	}
-	return nil, &fault.Error{Op: op, Code: p.Code, Message: p.Detail, Fix: p.Fix, Fields: p.Errors}
-}
-
 // fetch writes an answer into a file, which is there whole or not at all.
-func (c *cli) fetch(ctx context.Context, r request, file string) error {
+func (c *cli) fetch(ctx context.Context, r request, file string, force bool) error {
 	copyTo := func(w io.Writer) error {
 		res, err := r.do(ctx, nil)
 		if err != nil {
 			return err
 		}
 		defer res.Body.Close()
-		_, err = io.Copy(w, c.counted(res.Body, "fetched"))
-		return err
+		if _, err = io.Copy(w, arriving{c.counted(res.Body, "fetched"), ctx, r}); err != nil {
+			return err
+		}
+		return nil
 	}
 	if file == "-" {
 		return copyTo(c.out)
 	}
-	n, err := writeWhole(file, false, copyTo)
+	n, err := writeWhole(file, force, copyTo)
 	if err != nil {
 		return err
 	}
@@ -173,21 +111,100 @@ func (c *cli) fetch(ctx context.Context, r request, file string) error {
 	return err
 }
 
-// send posts a file and prints what the API says of it.
-func (c *cli) send(ctx context.Context, r request, file string) error {
+// send posts a file and prints what the API says of it. Errors: fault.Invalid naming the
+// lines that were not taken.
+func (c *cli) send(ctx context.Context, r request, file string, follow bool) error {
 	in, err := openBackup(file)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if f, ok := in.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			r.size = info.Size()
+		}
+	}
 	res, err := r.do(ctx, c.counted(in, "sent"))
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
-	_, werr := fmt.Fprintf(c.out, "%s\n", strings.TrimSpace(string(answer)))
-	return errors.Join(err, werr)
+	answer, err := io.ReadAll(arriving{io.LimitReader(res.Body, 16<<20), ctx, r})
+	if err != nil {
+		return err
+	}
+	if follow {
+		if answer, err = r.done(ctx, answer); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(c.out, "%s\n", strings.TrimSpace(string(answer))); err != nil {
+		return err
+	}
+	return refusedLines(answer)
+}
+
+// followEvery is how often a job on the other side is asked after.
+const followEvery = 200 * time.Millisecond
+
+// done waits for the import that answer tells of, and gives how it ended. Errors:
+// fault.Invalid with the import's own problem.
+func (r request) done(ctx context.Context, answer []byte) ([]byte, error) {
+	var begun struct{ ID string }
+	if err := json.Unmarshal(answer, &begun); err != nil {
+		return nil, fault.E("app.Transfer", fault.Internal, "usher's answer cannot be read", err)
+	}
+	for {
+		all, err := fetched[struct{ Items []analytics.Import }](ctx, request{at: r.at, key: r.key, path: "/v1/history/imports"})
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range all.Items {
+			if i.ID.String() != begun.ID || !i.Ended() {
+				continue
+			}
+			if i.Problem != "" {
+				return nil, fault.E("app.Transfer", fault.Invalid, i.Problem, nil).WithFix("mend the file, and import it again")
+			}
+			return json.Marshal(i)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, r.broken(ctx, ctx.Err())
+		case <-time.After(followEvery):
+		}
+	}
+}
+
+// mostRefused is how many lines are told on the terminal; the answer holds more.
+const mostRefused = 20
+
+// refusedLines is what an import's answer says of lines that were not taken; nil: all were.
+func refusedLines(answer []byte) error {
+	type line struct {
+		Line int64
+		fault.Field
+	}
+	var said struct {
+		Accepted, Unchanged, Rejected int64
+		Faults                        []line // of installations: the other lines are in
+		Errors                        []line // of a catalogue: nothing is in
+	}
+	if json.Unmarshal(answer, &said) != nil || len(said.Faults)+len(said.Errors) == 0 {
+		return nil
+	}
+	f := &fault.Error{Op: "app.Transfer", Code: fault.Invalid, Message: "nothing was imported: lines are wrong", Fix: "mend these lines, and import the file again"}
+	if len(said.Faults) > 0 {
+		f.Message = fmt.Sprintf("%d lines were not taken; the other %d are in", said.Rejected, said.Accepted+said.Unchanged)
+	}
+	for _, l := range append(said.Faults, said.Errors...) {
+		if len(f.Fields) == mostRefused {
+			break
+		}
+		l.Field.Name = strings.TrimSpace(fmt.Sprintf("line %d %s", l.Line, l.Field.Name))
+		f.Fields = append(f.Fields, l.Field)
+	}
+	return f
 }
 
 // counted tells on a terminal how many bytes have passed.

@@ -189,8 +189,12 @@ func (s *Service) history(ctx context.Context) (*history, error) {
 	if err != nil {
 		return nil, err
 	}
+	here := map[string]bool{} // an export of ours, imported again, holds them too
+	for _, e := range h.sales {
+		here[e.ID.String()] = true
+	}
 	for _, p := range imported {
-		if p.Event.Capacity > 0 && p.Event.Date < forecast.DayOf(s.db.Now()) {
+		if !here[p.Name] && p.Event.Capacity > 0 && p.Event.Date < forecast.DayOf(s.db.Now()) {
 			h.over = append(h.over, p.Event)
 		}
 	}

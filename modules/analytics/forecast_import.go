@@ -31,6 +31,9 @@ type Import struct {
 	By      string `json:"by"`
 }
 
+// Ended reports whether nothing more will come of it: it is done, or it failed.
+func (i Import) Ended() bool { return i.State == importDone || i.State == importFailed }
+
 // Percent is how far it is.
 func (i Import) Percent() int {
 	if i.State == importDone {
@@ -63,7 +66,7 @@ const importStep = 50
 // goes on where it was.
 func (s *Service) runImport(ctx context.Context, which id.ID) error {
 	i, file, err := s.importFile(ctx, which)
-	if err != nil || i.State == importDone || i.State == importFailed {
+	if err != nil || i.Ended() {
 		return err
 	}
 	events, format, err := bookings.Any(i.Name, bytes.NewReader(file))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/usherhq/usher/modules/analytics/bookings"
 	"github.com/usherhq/usher/modules/analytics/forecasttest"
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
@@ -90,5 +91,32 @@ func TestForecastAPI(t *testing.T) {
 	r.must(err)
 	if w, _ := json.Marshal(want[3].Sold); !bytes.Equal(got, w) {
 		t.Errorf("the latest sold %s, want %s", got, w)
+	}
+}
+
+// What a house exports and imports again is known to it: no model learns from a booking twice.
+func TestTheExportedHistoryIsKnownAgain(t *testing.T) {
+	r := newForecastRig(t, 5, 1)
+	take := func(file []byte) {
+		t.Helper()
+		var i Import
+		r.must(r.db.InTx(t.Context(), func(tx *db.Tx) (err error) { i, err = r.BeginImport(tx, "file", file, "ana"); return err }))
+		r.must(r.runImport(t.Context(), i.ID))
+	}
+	export := func() []byte {
+		t.Helper()
+		h, err := r.history(t.Context())
+		r.must(err)
+		var out bytes.Buffer
+		r.must(bookings.WriteDaily(&out, h.over))
+		return out.Bytes()
+	}
+	var past bytes.Buffer
+	r.must(bookings.WriteDaily(&past, forecasttest.NewMarket(3).Past(4, 19_000)))
+	take(past.Bytes())
+	first := export()
+	take(first)
+	if again := export(); !bytes.Equal(again, first) {
+		t.Errorf("%d lines became %d", bytes.Count(first, []byte("\n")), bytes.Count(again, []byte("\n")))
 	}
 }

@@ -2,10 +2,13 @@ package analytics
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/usherhq/usher/modules/analytics/bookings"
 	"github.com/usherhq/usher/modules/analytics/forecast"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -89,9 +92,19 @@ func (s *Service) pastEvents(ctx context.Context) ([]pastEvent, error) {
 	return out, db.Classify("analytics.pastEvents", err)
 }
 
+// originOf is where an event of a file came from first, and its name there. Our own export
+// names both, so that what it holds is known again wherever it is imported.
+func originOf(format string, e *forecast.Event) (source, name string) {
+	if before, after, ok := strings.Cut(e.ID, "/"); ok && slices.Contains(bookings.Formats, before) {
+		return before, after
+	}
+	return format, e.ID
+}
+
 // savePast keeps an imported event; one of the same source and name is replaced, but
 // for a capacity and a date that only a person could tell.
-func savePast(tx *db.Tx, source string, e *forecast.Event) error {
+func savePast(tx *db.Tx, format string, e *forecast.Event) error {
+	source, name := originOf(format, e)
 	var lat, lon *float64
 	if e.Located {
 		lat, lon = &e.Lat, &e.Lon
@@ -106,7 +119,7 @@ func savePast(tx *db.Tx, source string, e *forecast.Event) error {
 			capacity = CASE WHEN excluded.capacity = 0 THEN p.capacity ELSE excluded.capacity END, sold = excluded.sold, price = excluded.price,
 			social = excluded.social, list_price = excluded.list_price, genre = CASE WHEN excluded.genre = '' THEN p.genre ELSE excluded.genre END, tags = excluded.tags,
 			artist = excluded.artist, city = excluded.city, lat = excluded.lat, lon = excluded.lon, weekend = excluded.weekend, sentiment = excluded.sentiment, imported_at = excluded.imported_at`,
-		id.New(), source, e.ID, e.Date.Time(), e.OnSale.Time(), e.Capacity, append([]int{}, e.Sold...), append([]float64{}, e.Price...), append([]float64{}, e.Social...),
+		id.New(), source, name, e.Date.Time(), e.OnSale.Time(), e.Capacity, append([]int{}, e.Sold...), append([]float64{}, e.Price...), append([]float64{}, e.Social...),
 		e.ListPrice, e.Genre, append([]string{}, e.Tags...), e.Artist, e.City, lat, lon, weekend, append([]float64{}, e.Sentiment...), tx.Now())
 	return db.Classify("analytics.savePast", err)
 }

@@ -73,8 +73,8 @@ func (s *Service) getTransfer(c echo.Context) error {
 
 var mediaTypes = map[string]string{NDJSON: "application/x-ndjson", CSV: "text/csv; charset=utf-8"}
 
-// getExport streams. What goes wrong after the first byte can only end the stream:
-// X-Total-Count tells the caller that something is missing.
+// getExport streams. Once the answer has begun, a failure cuts the connection: an answer
+// that ended well would pass for a complete file.
 func (s *Service) getExport(c echo.Context) error {
 	ctx := c.Request().Context()
 	e, err := s.newExport(ctx, selectionOf(c), orElse(c.QueryParam("format"), NDJSON))
@@ -86,5 +86,9 @@ func (s *Service) getExport(c echo.Context) error {
 	h.Set("Content-Disposition", `attachment; filename="installations-`+e.sel.App+"."+e.format+`"`)
 	h.Set("X-Total-Count", strconv.FormatInt(e.total, 10))
 	c.Response().WriteHeader(http.StatusOK)
-	return e.write(ctx, c.Response())
+	if err := e.write(ctx, c.Response()); err != nil {
+		s.log.WarnContext(ctx, "an export was cut off", "request_id", web.RequestID(ctx), "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
 }

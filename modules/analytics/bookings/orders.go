@@ -19,6 +19,9 @@ const (
 	FormatEventbrite = "eventbrite"
 )
 
+// Formats are all of them.
+var Formats = []string{FormatDaily, FormatPretix, FormatEventbrite}
+
 // Any reads a file of any known format and says which it was.
 //
 // Order exports do not tell an event's capacity, and only sometimes its date: those
