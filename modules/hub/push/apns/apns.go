@@ -33,7 +33,8 @@ type Config struct {
 	KeyID      string         // the key's name, 10 characters
 	TeamID     string         // the team's, 10 characters
 	Topic      string         // the app's bundle id
-	Clients    int            // connections, used in turn; 0: 4
+	Transport  wire.Transport // "": wire.Standard
+	Clients    int            // connections; 0: 4
 	MaxStreams int            // messages in flight on each; 0: 1,000, which is Apple's own limit
 	RootCAs    *x509.CertPool // nil: the system's
 	Clock      clock.Clock    // nil: the machine's
@@ -43,7 +44,7 @@ type Config struct {
 type Sender struct {
 	topic   string
 	clients []*apns2.Client
-	links   []*wire.Link
+	links   []wire.Link
 	turn    atomic.Uint32
 	gate    *wire.Gate
 	signer  *signer
@@ -62,18 +63,18 @@ func New(cfg Config) (*Sender, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
 	}
+	connections := cmp.Or(cfg.Clients, 4)
 	s := &Sender{
-		topic:   cfg.Topic,
-		clients: make([]*apns2.Client, cmp.Or(cfg.Clients, 4)),
-		signer:  &signer{clock: cfg.Clock, token: &token.Token{AuthKey: key, KeyID: cfg.KeyID, TeamID: cfg.TeamID}},
+		topic:  cfg.Topic,
+		links:  cmp.Or(cfg.Transport, wire.Standard).Links(connections, cfg.RootCAs),
+		signer: &signer{clock: cfg.Clock, token: &token.Token{AuthKey: key, KeyID: cfg.KeyID, TeamID: cfg.TeamID}},
 	}
-	s.gate = wire.NewGate(len(s.clients) * cmp.Or(cfg.MaxStreams, 1000))
-	for i := range s.clients {
+	s.gate = wire.NewGate(connections * cmp.Or(cfg.MaxStreams, 1000))
+	for _, link := range s.links {
 		c := apns2.NewTokenClient(s.signer.token)
 		c.Host = endpoint
-		link := wire.NewLink(cfg.RootCAs)
 		c.HTTPClient = wire.Client(readable{link})
-		s.clients[i], s.links = c, append(s.links, link)
+		s.clients = append(s.clients, c)
 	}
 	return s, nil
 }

@@ -52,7 +52,7 @@ func readAccount(op string, key []byte) (account, error) {
 }
 
 // fetcher fetches a new bearer over link.
-func (a account) fetcher(link *wire.Link) func() (*oauth2.Token, error) {
+func (a account) fetcher(link wire.Link) func() (*oauth2.Token, error) {
 	hc := wire.Client(link)
 	hc.Timeout = fetchTimeout
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, hc)

@@ -29,7 +29,8 @@ import (
 type Config struct {
 	ServiceAccountJSON []byte         // the key file of a service account
 	Endpoint           string         // "": Google's; else the base before /projects/{p}/messages:send
-	Clients            int            // connections, used in turn; 0: 4
+	Transport          wire.Transport // "": wire.Standard
+	Clients            int            // connections; 0: 4
 	MaxStreams         int            // messages in flight on each; 0: 250
 	RootCAs            *x509.CertPool // nil: the system's
 	Clock              clock.Clock    // nil: the machine's
@@ -38,7 +39,7 @@ type Config struct {
 // Sender is a push.Sender for FCM.
 type Sender struct {
 	clients []*messaging.Client
-	links   []*wire.Link
+	links   []wire.Link
 	turn    atomic.Uint32
 	gate    *wire.Gate
 	bearers *bearers
@@ -61,21 +62,20 @@ func New(ctx context.Context, cfg Config) (*Sender, error) {
 	if endpoint != "" && !strings.HasPrefix(endpoint, "https://") {
 		return nil, fault.BadField(op, "endpoint", "is not an https:// address", "leave it empty for Google's service")
 	}
-	tokenLink := wire.NewLink(cfg.RootCAs)
+	connections, transport := cmp.Or(cfg.Clients, 4), cmp.Or(cfg.Transport, wire.Standard)
+	tokenLink := transport.Links(1, cfg.RootCAs)[0]
 	s := &Sender{
-		clients: make([]*messaging.Client, cmp.Or(cfg.Clients, 4)),
-		links:   []*wire.Link{tokenLink},
+		links:   []wire.Link{tokenLink},
 		bearers: &bearers{fetch: account.fetcher(tokenLink), clock: cfg.Clock},
+		gate:    wire.NewGate(connections * cmp.Or(cfg.MaxStreams, 250)),
 		clock:   cfg.Clock,
 	}
-	s.gate = wire.NewGate(len(s.clients) * cmp.Or(cfg.MaxStreams, 250))
-	for i := range s.clients {
-		link := wire.NewLink(cfg.RootCAs)
-		s.links = append(s.links, link)
-		s.clients[i], err = newClient(ctx, account.project, endpoint, wire.Client(recorder{link, s.bearers}))
+	for _, link := range transport.Links(connections, cfg.RootCAs) {
+		client, err := newClient(ctx, account.project, endpoint, wire.Client(recorder{link, s.bearers}))
 		if err != nil {
 			return nil, fault.E(op, fault.Internal, "the Firebase client could not be made", err)
 		}
+		s.links, s.clients = append(s.links, link), append(s.clients, client)
 	}
 	return s, nil
 }

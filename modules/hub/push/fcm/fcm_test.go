@@ -9,24 +9,42 @@ import (
 	"github.com/usherhq/usher/modules/hub/push/fcm"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
 	"github.com/usherhq/usher/modules/hub/push/pushtest/conformance"
+	"github.com/usherhq/usher/modules/hub/push/wire"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 func sender(t testing.TB, s *pushtest.Services) push.Sender {
 	t.Helper()
-	sender, err := fcm.New(t.Context(), fcm.Config{
-		ServiceAccountJSON: s.ServiceAccountJSON(), Endpoint: s.FCMURL(), RootCAs: s.RootCAs(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sender
+	return over(wire.Own)(t, s)
 }
 
-func TestConformance(t *testing.T) { conformance.Run(t, push.FCM, sender) }
+// over makes a sender on one of the transports.
+func over(transport wire.Transport) conformance.New {
+	return func(t testing.TB, s *pushtest.Services) push.Sender {
+		t.Helper()
+		sender, err := fcm.New(t.Context(), fcm.Config{
+			Transport:          transport,
+			ServiceAccountJSON: s.ServiceAccountJSON(), Endpoint: s.FCMURL(), RootCAs: s.RootCAs(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sender
+	}
+}
 
-func BenchmarkSend(b *testing.B) { conformance.Bench(b, push.FCM, sender) }
+func TestConformance(t *testing.T) {
+	for _, transport := range wire.Transports {
+		t.Run(string(transport), func(t *testing.T) { conformance.Run(t, push.FCM, over(transport)) })
+	}
+}
+
+func BenchmarkSend(b *testing.B) {
+	for _, transport := range wire.Transports {
+		b.Run(string(transport), func(b *testing.B) { conformance.Bench(b, push.FCM, over(transport)) })
+	}
+}
 
 // TestRevokedBearer: FCM refuses the cached bearer, one repeat with a new one
 // delivers.

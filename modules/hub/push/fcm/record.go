@@ -27,7 +27,7 @@ type exchangeKey struct{}
 // in the context's exchange. The SDK sees a 400 for whatever is not a success,
 // because that is what it never repeats.
 type recorder struct {
-	link    *wire.Link
+	link    wire.Link
 	bearers *bearers
 }
 

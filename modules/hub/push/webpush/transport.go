@@ -5,20 +5,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 
+	"github.com/usherhq/usher/modules/hub/push/h2"
 	"github.com/usherhq/usher/modules/hub/push/wire"
 )
-
-// errForbidden says that an endpoint's host is at an address inside a network.
-var errForbidden = errors.New("webpush: endpoint is not at a public address")
 
 const (
 	dialTimeout      = 20 * time.Second
@@ -43,6 +39,58 @@ func newTransport(roots *x509.CertPool, dial *dialer) *http.Transport {
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
 	}
+}
+
+// carrier makes what carries the messages, and its end.
+func carrier(kind wire.Transport, roots *x509.CertPool, dial *dialer) (http.RoundTripper, func()) {
+	standard := newTransport(roots, dial)
+	closeStandard := func() {
+		standard.CloseIdleConnections()
+		dial.close()
+	}
+	if kind == wire.Standard {
+		return standard, closeStandard
+	}
+	own := h2.New(h2.Config{
+		TLS:  &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		Dial: dial.connect, MaxConns: maxConnections, MaxHeader: maxHeader, IdleTimeout: idleTimeout,
+	})
+	return &either{own: own, standard: standard}, func() {
+		_ = own.Close()
+		closeStandard()
+	}
+}
+
+// either sends over our own transport, and over the standard one to hosts that do
+// not speak HTTP/2: a push service behind somebody's old proxy.
+type either struct {
+	own      *h2.Transport
+	standard *http.Transport
+	old      sync.Map // host, as in a URL: known not to speak it
+	count    atomic.Int32
+}
+
+// maxOld bounds the hosts remembered: strangers choose them.
+const maxOld = 1000
+
+// RoundTrip sends one request, whose body can be had again.
+func (e *either) RoundTrip(req *http.Request) (*http.Response, error) {
+	if _, ok := e.old.Load(req.URL.Host); ok {
+		return e.standard.RoundTrip(req)
+	}
+	resp, err := e.own.RoundTrip(req)
+	if !errors.Is(err, h2.ErrNoHTTP2) {
+		return resp, err
+	}
+	if _, known := e.old.LoadOrStore(req.URL.Host, true); !known && e.count.Add(1) > maxOld {
+		e.old.Clear()
+		e.count.Store(0)
+	}
+	again := req.Clone(req.Context())
+	if again.Body, err = req.GetBody(); err != nil {
+		return nil, err
+	}
+	return e.standard.RoundTrip(again)
 }
 
 // dialer connects to public addresses only, but for the allowed host:port
@@ -100,47 +148,4 @@ func (c *connection) Close() error {
 	delete(c.dialer.open, c)
 	c.dialer.mu.Unlock()
 	return c.Conn.Close()
-}
-
-// RefusePrivate is a net.Dialer.Control for URLs that strangers choose. It checks
-// the address a name resolved to, when it is dialled: a check any earlier could be
-// given another answer.
-func RefusePrivate(_, address string, _ syscall.RawConn) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil || !public(ap.Addr()) {
-		return fmt.Errorf("%w: %s", errForbidden, address)
-	}
-	return nil
-}
-
-// special are the blocks that are not the public internet although they look
-// like it (IANA special-purpose address registries, RFC 6890).
-var special = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),       // this network
-	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT
-	netip.MustParsePrefix("192.0.0.0/24"),    // IETF protocol assignments
-	netip.MustParsePrefix("192.0.2.0/24"),    // documentation
-	netip.MustParsePrefix("192.88.99.0/24"),  // 6to4 relay
-	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarking
-	netip.MustParsePrefix("198.51.100.0/24"), // documentation
-	netip.MustParsePrefix("203.0.113.0/24"),  // documentation
-	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, broadcast
-	netip.MustParsePrefix("2001::/23"),       // Teredo and others that embed addresses
-	netip.MustParsePrefix("2001:db8::/32"),   // documentation
-	netip.MustParsePrefix("2002::/16"),       // 6to4: embeds an IPv4 address
-	netip.MustParsePrefix("3fff::/20"),       // documentation
-}
-
-// globalV6 is all of IPv6 that is assigned to the public internet.
-var globalV6 = netip.MustParsePrefix("2000::/3")
-
-// public reports whether an address belongs to the public internet.
-func public(a netip.Addr) bool {
-	if !a.IsValid() || a.Is4In6() || a.Zone() != "" || !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	if a.Is6() && !globalV6.Contains(a) {
-		return false
-	}
-	return !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
 }

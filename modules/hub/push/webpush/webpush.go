@@ -30,6 +30,7 @@ type Config struct {
 	VAPIDPrivateKey string         // base64url of the raw 32 bytes, as GenerateVAPIDKey makes it
 	Subject         string         // "mailto:…" or "https://…": whom a push service may write to
 	AllowHosts      []string       // host:port of services allowed at private addresses
+	Transport       wire.Transport // "": wire.Standard
 	InFlight        int            // messages at once; 0: 500
 	RootCAs         *x509.CertPool // nil: the system's
 	Clock           clock.Clock    // nil: the machine's
@@ -37,11 +38,11 @@ type Config struct {
 
 // Sender is a push.Sender for Web Push.
 type Sender struct {
-	client *http.Client
-	dialer *dialer
-	gate   *wire.Gate
-	vapid  *vapid
-	clock  clock.Clock
+	client  *http.Client
+	release func() // closes what carries the messages
+	gate    *wire.Gate
+	vapid   *vapid
+	clock   clock.Clock
 }
 
 var _ push.Sender = (*Sender)(nil)
@@ -55,12 +56,12 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	dial := &dialer{allowed: cfg.AllowHosts}
+	transport, release := carrier(cmp.Or(cfg.Transport, wire.Standard), cfg.RootCAs, &dialer{allowed: cfg.AllowHosts})
 	return &Sender{
-		client: wire.Client(newTransport(cfg.RootCAs, dial)),
-		dialer: dial,
-		gate:   wire.NewGate(cmp.Or(cfg.InFlight, 500)),
-		vapid:  v, clock: cfg.Clock,
+		client:  wire.Client(transport),
+		release: release,
+		gate:    wire.NewGate(cmp.Or(cfg.InFlight, 500)),
+		vapid:   v, clock: cfg.Clock,
 	}, nil
 }
 
@@ -123,8 +124,7 @@ func (s *Sender) request(ctx context.Context, sub *subscription, m *push.Message
 // and closes the connections.
 func (s *Sender) Close() error {
 	s.gate.Close()
-	s.client.CloseIdleConnections()
-	s.dialer.close()
+	s.release()
 	return nil
 }
 

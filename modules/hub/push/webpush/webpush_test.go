@@ -8,24 +8,42 @@ import (
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
 	"github.com/usherhq/usher/modules/hub/push/pushtest/conformance"
 	"github.com/usherhq/usher/modules/hub/push/webpush"
+	"github.com/usherhq/usher/modules/hub/push/wire"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 func sender(t testing.TB, s *pushtest.Services) push.Sender {
 	t.Helper()
-	sender, err := webpush.New(webpush.Config{
-		VAPIDPrivateKey: s.VAPIDPrivateKey(), Subject: "mailto:tickets@example.com",
-		AllowHosts: []string{s.WebPushHost()}, RootCAs: s.RootCAs(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sender
+	return over(wire.Own)(t, s)
 }
 
-func TestConformance(t *testing.T) { conformance.Run(t, push.WebPush, sender) }
+// over makes a sender on one of the transports.
+func over(transport wire.Transport) conformance.New {
+	return func(t testing.TB, s *pushtest.Services) push.Sender {
+		t.Helper()
+		sender, err := webpush.New(webpush.Config{
+			Transport:       transport,
+			VAPIDPrivateKey: s.VAPIDPrivateKey(), Subject: "mailto:tickets@example.com",
+			AllowHosts: []string{s.WebPushHost()}, RootCAs: s.RootCAs(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sender
+	}
+}
 
-func BenchmarkSend(b *testing.B) { conformance.Bench(b, push.WebPush, sender) }
+func TestConformance(t *testing.T) {
+	for _, transport := range wire.Transports {
+		t.Run(string(transport), func(t *testing.T) { conformance.Run(t, push.WebPush, over(transport)) })
+	}
+}
+
+func BenchmarkSend(b *testing.B) {
+	for _, transport := range wire.Transports {
+		b.Run(string(transport), func(b *testing.B) { conformance.Bench(b, push.WebPush, over(transport)) })
+	}
+}
 
 // TestEndpointInsideIsNotReached: a subscription that points into our network
 // is put aside, and nothing is connected to.

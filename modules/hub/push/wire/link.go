@@ -19,7 +19,7 @@ const (
 	pingTimeout = 15 * time.Second
 )
 
-// Link speaks HTTP/2 to one service over one connection, made when needed and
+// link speaks HTTP/2 to one service over one connection, made when needed and
 // again after GOAWAY or a failure. It is an http.RoundTripper.
 //
 // The service's stream limit holds for all of it: further requests wait rather
@@ -27,7 +27,7 @@ const (
 // attack. x/net's own pool cannot do that: it counts requests that wait as
 // streams, so that as many of them as the limit wait for each other for ever
 // (golang/go issue 70809); and APNs starts with a limit of 1.
-type Link struct {
+type link struct {
 	transport *http2.Transport
 	config    *tls.Config
 
@@ -44,9 +44,9 @@ type dialing struct {
 	err  error
 }
 
-// NewLink makes a Link; roots nil means the system's certificate authorities.
-func NewLink(roots *x509.CertPool) *Link {
-	l := &Link{config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}}}
+// newLink makes a link; roots nil means the system's certificate authorities.
+func newLink(roots *x509.CertPool) *link {
+	l := &link{config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}}}
 	l.transport = &http2.Transport{
 		ConnPool:                   pool{l},
 		StrictMaxConcurrentStreams: true,
@@ -59,13 +59,13 @@ func NewLink(roots *x509.CertPool) *Link {
 
 // RoundTrip sends the request. A request that the service promises not to have
 // seen (GOAWAY, REFUSED_STREAM) is repeated on a new connection.
-func (l *Link) RoundTrip(req *http.Request) (*http.Response, error) {
+func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	return l.transport.RoundTrip(req)
 }
 
 // Close closes the connection, also one that is still being made. No request
 // may be in flight.
-func (l *Link) Close() {
+func (l *link) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
@@ -76,7 +76,7 @@ func (l *Link) Close() {
 }
 
 // pool hands the transport the link's one connection.
-type pool struct{ *Link }
+type pool struct{ *link }
 
 // GetClientConn waits for a usable connection, or the request's end.
 func (p pool) GetClientConn(req *http.Request, addr string) (*http2.ClientConn, error) {
@@ -110,7 +110,7 @@ func (p pool) MarkDead(c *http2.ClientConn) {
 }
 
 // connect dials for all that wait; no single request's end cancels it.
-func (l *Link) connect(d *dialing, addr string) {
+func (l *link) connect(d *dialing, addr string) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
 	d.conn, d.err = l.dial(ctx, addr)
@@ -124,7 +124,7 @@ func (l *Link) connect(d *dialing, addr string) {
 	close(d.done)
 }
 
-func (l *Link) dial(ctx context.Context, addr string) (*http2.ClientConn, error) {
+func (l *link) dial(ctx context.Context, addr string) (*http2.ClientConn, error) {
 	dialer := &tls.Dialer{NetDialer: &net.Dialer{KeepAlive: pingAfter}, Config: l.config}
 	nc, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {

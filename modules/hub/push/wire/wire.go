@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/h2"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 // ErrClosed says that the sender was closed.
-var ErrClosed = errors.New("wire: sender is closed")
+var ErrClosed = h2.ErrClosed
 
 // Gate bounds the messages in flight.
 type Gate struct {
