@@ -9,6 +9,7 @@ import (
 	"github.com/usherhq/usher/modules/analytics/detect"
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/queue"
 )
@@ -78,16 +79,14 @@ func (s *Service) Judge(ctx context.Context) error {
 // countedUpTo is the instant up to which everything received has passed a listener.
 func (s *Service) countedUpTo(ctx context.Context, listener string) (time.Time, error) {
 	now := s.db.Now()
-	lags, err := s.stream.Lag(ctx)
-	if err != nil {
+	lag, err := s.stream.LagOf(ctx, listener)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return time.Time{}, nil // this process does not listen: another judges
+	case err != nil:
 		return time.Time{}, err
 	}
-	for _, l := range lags {
-		if l.Listener == listener {
-			return now.Add(-l.Oldest), nil
-		}
-	}
-	return time.Time{}, nil // this process does not listen: another judges
+	return now.Add(-lag.Oldest), nil
 }
 
 // judgeDetector judges the bins that ended before over, up to judgeBins of them,

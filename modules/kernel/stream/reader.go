@@ -50,7 +50,26 @@ type lane struct {
 	hold   bool      // due is a pause that an announcement does not cut short
 	gather time.Time // what is announced before waits until then
 	singly int       // facts to handle one at a time, after a batch failed
-	floor  uint64    // no fact for this listener behind the cursor and below this xid
+	news   time.Time // of the last announcement
+
+	known bool     // at and seen are
+	at    position // of the cursor: only a replay sets it back
+	seen  position // nothing for this listener is between at and here
+}
+
+// learn takes note of a cursor, up to where nothing is left behind it, and whether it was moved there.
+func (l *lane) learn(at, end position, moved bool) {
+	if l.known, l.at, l.seen = true, at, end; moved {
+		l.at = end
+	}
+}
+
+// from is where to read on when the cursor is at a place.
+func (l *lane) from(at position) position {
+	if l.known && !at.before(l.at) && at.before(l.seen) {
+		return l.seen
+	}
+	return at
 }
 
 func newReader(s *Stream, l Listener) *reader {
@@ -101,9 +120,12 @@ func (r *reader) take() {
 	for p := range r.lanes {
 		l := &r.lanes[p]
 		if r.reset {
-			l.floor = 0
+			l.known = false
 		}
-		if r.fresh[p] && !(l.hold && l.due.After(now)) {
+		if !r.fresh[p] {
+			continue
+		}
+		if l.news = now; !(l.hold && l.due.After(now)) {
 			l.due = later(now, l.gather)
 		}
 	}
@@ -120,46 +142,42 @@ func (r *reader) untilDue() time.Duration {
 	return max(wait, 0)
 }
 
-// work handles one batch in each partition that is due and has facts. One cheap
-// query finds those.
+// work handles one batch in each partition that is due and has facts.
 func (r *reader) work(ctx context.Context) {
-	now := time.Now()
-	var due []int16
-	var floors []uint64
-	for p := range r.lanes {
-		if l := r.lanes[p]; !l.due.IsZero() && !l.due.After(now) {
-			due, floors = append(due, int16(p)), append(floors, l.floor)
-		}
-	}
+	due := r.dueLanes()
 	if len(due) == 0 {
 		return
 	}
-	places, horizon, err := r.s.store.ready(ctx, r.Name, r.Types, due, floors)
-	if err != nil && ctx.Err() == nil {
-		r.s.log.Warn("cannot read the stream", "listener", r.Name, "error", err)
+	if err := r.look(ctx, due); err != nil {
+		if ctx.Err() == nil {
+			r.s.log.Warn("cannot read the stream", "listener", r.Name, "error", err)
+		}
+		for _, p := range due {
+			r.lanes[p].pause(awayPause)
+		}
+		return
 	}
 	var group errgroup.Group
 	group.SetLimit(r.Workers)
 	var together []int16
-	behind := map[int16]position{} // cursors to move over facts that are not for this listener
+	over := map[int16]gap{} // facts that are not for this listener
 	for _, p := range due {
 		l := &r.lanes[p]
-		switch {
-		case err != nil:
-			l.pause(awayPause)
-		case places[p].ready && r.Together && l.singly == 0:
+		switch ready, none := r.s.tail.ready(p, l.seen, r.Types); {
+		case ready && r.Together && l.singly == 0:
 			together = append(together, p)
-		case places[p].ready:
+		case ready:
 			group.Go(func() error { r.step(ctx, p, l); return nil })
 		default:
-			l.due, l.hold, l.floor = time.Time{}, false, horizon // rests until the next announcement
-			if at := places[p]; horizon >= at.xid+skipFrom {
-				behind[p] = at.position
+			l.rest(none)
+			if none.id == 0 && none.xid >= l.at.xid+skipFrom {
+				over[p] = gap{l.at, none.xid}
+				l.known = false
 			}
 		}
 	}
-	if len(behind) > 0 {
-		if err := r.s.store.skip(ctx, r.Name, behind, horizon); err != nil && ctx.Err() == nil {
+	if len(over) > 0 {
+		if err := r.s.store.skip(ctx, r.Name, over); err != nil && ctx.Err() == nil {
 			r.s.log.Warn("cannot move cursors", "listener", r.Name, "error", err)
 		}
 	}
@@ -171,8 +189,51 @@ func (r *reader) work(ctx context.Context) {
 	_ = group.Wait()
 }
 
+func (r *reader) dueLanes() (due []int16) {
+	now := time.Now()
+	for p := range r.lanes {
+		if l := r.lanes[p]; !l.due.IsZero() && !l.due.After(now) {
+			due = append(due, int16(p))
+		}
+	}
+	return due
+}
+
+// look finds out where cursors are that it does not know, and has the tail hold what is
+// behind them, or was when it was announced.
+func (r *reader) look(ctx context.Context, partitions []int16) error {
+	var unknown []int16
+	for _, p := range partitions {
+		if !r.lanes[p].known {
+			unknown = append(unknown, p)
+		}
+	}
+	if len(unknown) > 0 {
+		all, err := r.s.store.cursors(ctx, r.Name, unknown)
+		if err != nil {
+			return err
+		}
+		for p, at := range all {
+			r.lanes[p].learn(at, at, false)
+		}
+	}
+	asks := make([]ask, len(partitions))
+	for i, p := range partitions {
+		asks[i] = ask{p, r.lanes[p].seen, r.lanes[p].news}
+	}
+	return r.s.tail.fill(ctx, r.s.store, asks)
+}
+
 // pause makes the lane due after d; news does not make it sooner.
 func (l *lane) pause(d time.Duration) { l.due, l.hold = time.Now().Add(d), true }
+
+// rest makes the lane wait for news, unless more is known to lie behind a place.
+func (l *lane) rest(none position) {
+	l.seen, l.hold, l.due = none, false, time.Time{}
+	if none.id != 0 {
+		l.due = time.Now()
+	}
+}
 
 // step handles one batch of a partition and says when to look again.
 func (r *reader) step(ctx context.Context, p int16, l *lane) {
@@ -181,7 +242,7 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 		limit = 1
 	}
 	begun := time.Now()
-	b := r.batch(ctx, p, limit)
+	b := r.batch(ctx, p, l, limit)
 	l.hold = false
 	switch {
 	case ctx.Err() != nil: // rolled back; that is no failure of the facts
@@ -193,9 +254,6 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 		if b.end.id == 0 { // at a horizon: nothing was left
 			l.due, l.singly = time.Time{}, 0
 			l.gather = time.Now().Add(min(max(gather, gatherShare*time.Since(begun), time.Duration(len(b.facts))*gatherFact), gatherMost))
-			if b.end.xid < b.at.horizon { // an earlier one: the tail was read before the last announcement
-				l.due = l.gather
-			}
 		}
 	case len(b.facts) == 0:
 		r.s.log.Warn("cannot read the stream", "listener", r.Name, "partition", p, "error", b.err)
@@ -210,8 +268,9 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 
 // batch is what became of one.
 type batch struct {
-	at    cursor // before it
-	end   position
+	at    cursor   // before it
+	end   position // nothing for the listener is left before
+	moved bool     // the cursor to the end
 	facts []Fact
 	limit int
 	busy  bool // another process has the cursor
@@ -219,7 +278,7 @@ type batch struct {
 }
 
 // batch handles up to limit facts and moves the cursor, in one transaction.
-func (r *reader) batch(ctx context.Context, p int16, limit int) (b batch) {
+func (r *reader) batch(ctx context.Context, p int16, l *lane, limit int) (b batch) {
 	ctx, cancel := context.WithTimeout(ctx, r.s.cfg.BatchTimeout)
 	defer cancel()
 	b.limit = limit
@@ -233,18 +292,22 @@ func (r *reader) batch(ctx context.Context, p int16, limit int) (b batch) {
 			if idle, err := r.Idle(ctx, tx); err != nil {
 				return err
 			} else if idle {
-				b.end = position{xid: b.at.horizon}
+				b.end, b.moved = position{xid: b.at.horizon}, true
 				return moveCursor(tx, b.at, b.end)
 			}
 		}
-		if b.facts, b.end, err = r.s.tail.next(tx, b.at, r.Types, b.limit); err != nil || len(b.facts) == 0 {
+		if b.facts, b.end, err = r.s.tail.next(tx, b.at, l.from(b.at.position), r.Types, b.limit); err != nil || len(b.facts) == 0 {
 			return err
 		}
 		if err := r.handle(ctx, tx, b.facts); err != nil {
 			return err
 		}
+		b.moved = true
 		return moveCursor(tx, b.at, b.end)
 	})
+	if l.known = b.err == nil && !b.busy; l.known {
+		l.learn(b.at.position, b.end, b.moved)
+	}
 	return b
 }
 

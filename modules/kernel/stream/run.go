@@ -95,6 +95,7 @@ func (s *Stream) watch(ctx context.Context, seen uint64) {
 			}
 		case <-timer.C:
 			begun := time.Now()
+			s.tail.forget(begun)
 			held, err := c.check(ctx)
 			if err != nil && ctx.Err() == nil {
 				s.log.Warn("cannot look for new facts", "error", err)

@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -89,48 +91,83 @@ func (s store) news(ctx context.Context, seen uint64) (n news, err error) {
 	return n, db.Classify("stream.news", err)
 }
 
-// place is what a look without a lock saw of a partition.
-type place struct {
-	position      // of the cursor
-	ready    bool // it has facts to handle
-}
-
-// ready looks at the listener's partitions. floors are xids below which it is
-// known to have nothing to handle. The answer holds up to horizon.
-func (s store) ready(ctx context.Context, listener string, types []string, partitions []int16, floors []uint64) (places map[int16]place, horizon uint64, err error) {
-	rows, err := s.db.Pool().Query(ctx, `
-		SELECT c.partition, c.xid, c.id, pg_snapshot_xmin(pg_current_snapshot()), EXISTS (SELECT FROM stream.log l
-			WHERE l.partition = c.partition AND l.xid < pg_snapshot_xmin(pg_current_snapshot())
-				AND (l.xid, l.id) > (greatest(c.xid, a.floor), CASE WHEN c.xid >= a.floor THEN c.id ELSE 0 END)
-				AND (cardinality($2::text[]) = 0 OR l.type = ANY($2)))
-		FROM unnest($3::smallint[], $4::xid8[]) AS a(partition, floor)
-		JOIN stream.cursor c ON c.listener = $1 AND c.partition = a.partition`,
-		listener, orEmpty(types), partitions, floors)
+// cursors are a listener's places in partitions, looked at without a lock.
+func (s store) cursors(ctx context.Context, listener string, partitions []int16) (map[int16]position, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT partition, xid, id FROM stream.cursor
+		WHERE listener = $1 AND partition = ANY($2)`, listener, partitions)
 	if err != nil {
-		return nil, 0, db.Classify("stream.ready", err)
+		return nil, db.Classify("stream.cursors", err)
 	}
-	places = map[int16]place{}
+	all := map[int16]position{}
 	var p int16
-	var w place
-	_, err = pgx.ForEachRow(rows, []any{&p, &w.xid, &w.id, &horizon, &w.ready}, func() error { places[p] = w; return nil })
-	return places, horizon, db.Classify("stream.ready", err)
+	var at position
+	_, err = pgx.ForEachRow(rows, []any{&p, &at.xid, &at.id}, func() error { all[p] = at; return nil })
+	return all, db.Classify("stream.cursors", err)
 }
 
-// skip moves cursors to the horizon over facts of types the listener does not want, but
-// for those that have moved meanwhile. Otherwise a listener to a rare type would look
-// through ever more of the log.
-func (s store) skip(ctx context.Context, listener string, from map[int16]position, horizon uint64) error {
+// behind gives the next facts behind a place in each of some partitions, at most each,
+// below the horizon; a partition's are in their order.
+func (s store) behind(ctx context.Context, asks []ask, types []string, each int) (facts map[int16][]Fact, horizon uint64, err error) {
+	const op = "stream.read"
 	var partitions []int16
 	var xids []uint64
 	var ids []int64
-	for p, at := range from {
-		partitions, xids, ids = append(partitions, p), append(xids, at.xid), append(ids, at.id)
+	for _, a := range asks {
+		partitions, xids, ids = append(partitions, a.partition), append(xids, a.xid), append(ids, a.id)
 	}
-	_, err := s.db.Pool().Exec(ctx, `UPDATE stream.cursor c SET xid = $5, id = 0
-		WHERE (c.listener, c.partition) IN (SELECT c.listener, c.partition FROM stream.cursor c
-			JOIN unnest($2::smallint[], $3::xid8[], $4::bigint[]) AS w(partition, xid, id) ON c.partition = w.partition AND c.xid = w.xid AND c.id = w.id
-			WHERE c.listener = $1 ORDER BY c.partition FOR UPDATE OF c SKIP LOCKED)`, listener, partitions, xids, ids, horizon)
+	if horizon, err = s.horizon(ctx); err != nil {
+		return nil, 0, err
+	}
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT l.* FROM unnest($1::smallint[], $2::xid8[], $3::bigint[]) AS c(partition, xid, id)
+		CROSS JOIN LATERAL (SELECT `+factColumns+` FROM stream.log l
+			WHERE l.partition = c.partition AND (l.xid, l.id) > (c.xid, c.id) AND l.xid < $4::xid8
+				AND (cardinality($5::text[]) = 0 OR l.type = ANY($5))
+			ORDER BY l.xid, l.id LIMIT $6) l`, partitions, xids, ids, horizon, orEmpty(types), each)
+	if err != nil {
+		return nil, 0, db.Classify(op, err)
+	}
+	all, err := pgx.CollectRows(rows, scanFact)
+	if err != nil {
+		return nil, 0, db.Classify(op, err)
+	}
+	// They come in order already; SQL does not promise it without a sort of the whole rows.
+	slices.SortStableFunc(all, func(a, b Fact) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.XID, b.XID), cmp.Compare(a.ID, b.ID))
+	})
+	facts = map[int16][]Fact{}
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].Partition == all[0].Partition {
+			n++
+		}
+		facts[all[0].Partition], all = slices.Clip(all[:n]), all[n:]
+	}
+	return facts, horizon, nil
+}
+
+// skip moves cursors over facts of types the listener does not want, but for those that
+// have moved meanwhile. Otherwise a listener to a rare type would look through ever more
+// of the log.
+func (s store) skip(ctx context.Context, listener string, over map[int16]gap) error {
+	var partitions []int16
+	var xids, to []uint64
+	var ids []int64
+	for p, g := range over {
+		partitions, xids, ids, to = append(partitions, p), append(xids, g.from.xid), append(ids, g.from.id), append(to, g.to)
+	}
+	_, err := s.db.Pool().Exec(ctx, `UPDATE stream.cursor c SET xid = w.horizon, id = 0
+		FROM (SELECT c.listener, c.partition, w.horizon FROM stream.cursor c
+			JOIN unnest($2::smallint[], $3::xid8[], $4::bigint[], $5::xid8[]) AS w(partition, xid, id, horizon) ON c.partition = w.partition AND c.xid = w.xid AND c.id = w.id
+			WHERE c.listener = $1 ORDER BY c.partition FOR UPDATE OF c SKIP LOCKED) w
+		WHERE c.listener = w.listener AND c.partition = w.partition`, listener, partitions, xids, ids, to)
 	return db.Classify("stream.skip", err)
+}
+
+// gap is a part of a partition that holds nothing for a listener.
+type gap struct {
+	from position
+	to   uint64 // a horizon
 }
 
 // lockCursor takes the cursor until the transaction ends; locked is false when

@@ -33,24 +33,12 @@ type Blocker struct {
 
 // Lag measures every listener of this process.
 func (s *Stream) Lag(ctx context.Context) ([]Lag, error) {
-	const op = "stream.Lag"
 	var all []Lag
 	held := false
 	for _, r := range s.readers {
-		l := Lag{Listener: r.Name}
-		var oldest *time.Time
-		err := s.store.db.Pool().QueryRow(ctx, `
-			SELECT count(w.xid), min(w.received_at), coalesce(bool_or(w.xid >= pg_snapshot_xmin(pg_current_snapshot())), false)
-			FROM stream.cursor c CROSS JOIN LATERAL (SELECT l.xid, l.received_at FROM stream.log l
-				WHERE l.partition = c.partition AND (l.xid, l.id) > (c.xid, c.id)
-					AND (cardinality($2::text[]) = 0 OR l.type = ANY($2))
-				ORDER BY l.xid, l.id LIMIT $3) w
-			WHERE c.listener = $1`, r.Name, orEmpty(r.Types), lagLimit).Scan(&l.Behind, &oldest, &l.Held)
+		l, err := s.store.lag(ctx, r)
 		if err != nil {
-			return nil, db.Classify(op, err)
-		}
-		if oldest != nil {
-			l.Oldest = s.store.db.Now().Sub(*oldest)
+			return nil, err
 		}
 		held = held || l.Held
 		all = append(all, l)
@@ -65,6 +53,32 @@ func (s *Stream) Lag(ctx context.Context) ([]Lag, error) {
 		}
 	}
 	return all, err
+}
+
+// LagOf measures one listener, but for what holds it back. Errors: fault.NotFound when
+// this process has no such listener.
+func (s *Stream) LagOf(ctx context.Context, listener string) (Lag, error) {
+	r, err := s.registered("stream.Lag", listener)
+	if err != nil {
+		return Lag{}, err
+	}
+	return s.store.lag(ctx, r)
+}
+
+func (s store) lag(ctx context.Context, r *reader) (Lag, error) {
+	l := Lag{Listener: r.Name}
+	var oldest *time.Time
+	err := s.db.Pool().QueryRow(ctx, `
+		SELECT count(w.xid), min(w.received_at), coalesce(bool_or(w.xid >= pg_snapshot_xmin(pg_current_snapshot())), false)
+		FROM stream.cursor c CROSS JOIN LATERAL (SELECT l.xid, l.received_at FROM stream.log l
+			WHERE l.partition = c.partition AND (l.xid, l.id) > (c.xid, c.id)
+				AND (cardinality($2::text[]) = 0 OR l.type = ANY($2))
+			ORDER BY l.xid, l.id LIMIT $3) w
+		WHERE c.listener = $1`, r.Name, orEmpty(r.Types), lagLimit).Scan(&l.Behind, &oldest, &l.Held)
+	if oldest != nil {
+		l.Oldest = s.db.Now().Sub(*oldest)
+	}
+	return l, db.Classify("stream.Lag", err)
 }
 
 // blocker finds the oldest transaction that writes, in any database of the

@@ -1,9 +1,6 @@
 package stream
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/jackc/pgx/v5"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -21,30 +18,6 @@ func lockCursors(tx *db.Tx, listener string, partitions []int16) (map[int16]curs
 	all := map[int16]cursor{}
 	_, err = pgx.ForEachRow(rows, []any{&c.partition, &c.xid, &c.id, &c.failures, &c.horizon}, func() error { all[c.partition] = c; return nil })
 	return all, db.Classify("stream.lock", err)
-}
-
-// readShared gives the next facts of each locked partition, at most each, below the horizon;
-// a partition's are in their order.
-func readShared(tx *db.Tx, locked map[int16]cursor, types []string, each int) ([]Fact, error) {
-	var partitions []int16
-	var xids, horizons []uint64
-	var ids []int64
-	for _, p := range slices.Sorted(maps.Keys(locked)) {
-		c := locked[p]
-		partitions, xids, ids, horizons = append(partitions, p), append(xids, c.xid), append(ids, c.id), append(horizons, c.horizon)
-	}
-	rows, err := tx.Conn().Query(tx.Ctx(), `
-		SELECT l.* FROM unnest($1::smallint[], $2::xid8[], $3::bigint[], $4::xid8[]) WITH ORDINALITY AS c(partition, xid, id, horizon, place)
-		CROSS JOIN LATERAL (SELECT `+factColumns+` FROM stream.log l
-			WHERE l.partition = c.partition AND (l.xid, l.id) > (c.xid, c.id) AND l.xid < c.horizon
-				AND (cardinality($5::text[]) = 0 OR l.type = ANY($5))
-			ORDER BY l.xid, l.id LIMIT $6) l
-		ORDER BY c.place, l.xid, l.id`, partitions, xids, ids, horizons, orEmpty(types), each)
-	if err != nil {
-		return nil, db.Classify("stream.read", err)
-	}
-	facts, err := pgx.CollectRows(rows, scanFact)
-	return facts, db.Classify("stream.read", err)
 }
 
 // moveCursors sets locked cursors to new positions.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,13 +11,17 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 )
 
-// What one listener has read the others have too, each its own types from its own
+// What was read for one listener the others have too, each its own types from its own
 // place: they get it even when it is not in the log any more.
 func TestListenersReadTheLogOnce(t *testing.T) {
 	h := newHouse(t)
 	s := h.stream(Listener{Name: "odd", Types: []string{"test.odd"}, Handle: note("odd")}, Listener{Name: "both", Types: []string{"test.odd", "test.even"}, Handle: note("both")})
-	for n := range 6 {
-		h.emit(noted{[]string{"even", "odd"}[n%2], "k", n})
+	p := db.PartitionOf("k")
+	fill := func(from position) {
+		t.Helper()
+		if err := s.tail.fill(t.Context(), s.store, []ask{{p, from, time.Now()}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	next := func(from position, limit int, types ...string) (got string, end position) {
 		t.Helper()
@@ -28,7 +31,7 @@ func TestListenersReadTheLogOnce(t *testing.T) {
 				return err
 			}
 			var facts []Fact
-			facts, end, err = s.tail.next(tx, cursor{position: from, partition: db.PartitionOf("k"), horizon: horizon}, types, limit)
+			facts, end, err = s.tail.next(tx, cursor{partition: p, horizon: horizon}, from, types, limit)
 			for _, f := range facts {
 				n, _ := Decode[noted](f)
 				got += fmt.Sprint(n.N)
@@ -40,41 +43,90 @@ func TestListenersReadTheLogOnce(t *testing.T) {
 		}
 		return got, end
 	}
+	for n := range 6 {
+		h.emit(noted{[]string{"even", "odd"}[n%2], "k", n})
+	}
+	fill(position{})
+	h.exec(`DELETE FROM stream.log WHERE data->>'n' <> '5'`)
 	if got, end := next(position{}, 2, "test.odd"); got != "13" || end.id == 0 {
 		t.Errorf("%s, %v", got, end)
 	}
-	h.exec(`DELETE FROM stream.log WHERE data->>'n' <> '5'`)
 	got, middle := next(position{}, 3, "test.odd", "test.even")
 	if got != "012" {
 		t.Errorf("the other listener has %q", got)
 	}
-	if got, end := next(middle, 10, "test.odd", "test.even"); got != "345" || end.id != 0 {
+	got, end := next(middle, 10, "test.odd", "test.even")
+	if got != "345" || end.id != 0 {
 		t.Errorf("then %q, %v", got, end)
 	}
+	if ready, none := s.tail.ready(p, middle, []string{"test.rare"}); ready || none != end {
+		t.Errorf("a type that nobody wants: %v, none up to %v, want %v", ready, none, end)
+	}
+	if ready, _ := s.tail.ready(p, middle, []string{"test.rare", "test.odd"}); !ready {
+		t.Error("a fact is not ready")
+	}
 	h.emit(noted{"odd", "k", 7})
-	_, end := next(position{}, 10, "test.odd")
+	if ready, _ := s.tail.ready(p, end, nil); ready {
+		t.Error("a fact was read before anybody asked")
+	}
+	fill(end)
 	if got, _ := next(end, 10, "test.odd"); got != "7" {
 		t.Errorf("behind what was read: %q", got)
 	}
-	if got, _ := next(middle, 10, "test.rare"); got != "" {
-		t.Errorf("a type that nobody wants: %q", got)
+}
+
+// What is too much or too old is not kept: whoever wants it reads for itself, and none of it is lost.
+func TestATailIsBounded(t *testing.T) {
+	now, next := time.Now(), uint64(0)
+	var s stretch
+	add := func(n, size int, at time.Time) {
+		from, facts := s.to, make([]Fact, n)
+		for i := range facts {
+			next++
+			facts[i] = Fact{XID: next, ID: int64(next), Type: "test.odd", Data: make([]byte, size)}
+		}
+		s.extend(from, facts, next+1, at)
+	}
+	covered := func(at position) bool { _, covered := s.behind(at, now); return covered }
+	add(2, tailBytes/4, now)
+	add(2, tailBytes/4, now)
+	if s.n != 4 || !covered(position{}) || s.to != (position{xid: 5}) {
+		t.Errorf("%d facts from %v to %v", s.n, s.from, s.to)
+	}
+	add(1, 1, now)
+	if s.n != 3 || covered(position{}) || covered(position{1, 1}) || !covered(position{2, 2}) {
+		t.Errorf("too many bytes: %d facts from %v", s.n, s.from)
+	}
+	add(tailRoom-2, 1, now)
+	if s.n != tailRoom-1 || covered(position{3, 3}) || !covered(position{4, 4}) {
+		t.Errorf("too many facts: %d from %v", s.n, s.from)
+	}
+	if s.forget(now.Add(tailAge)); s.n != 0 || s.from != (position{next, int64(next)}) || !covered(s.from) {
+		t.Errorf("too old: %d facts from %v", s.n, s.from)
+	}
+	if covered(position{xid: next + 2}) {
+		t.Error("covers what it has not looked at")
+	}
+	s.extend(position{xid: s.to.xid + tailReach + 1}, nil, s.to.xid+tailReach+5, now)
+	if covered(position{xid: next + 1}) || s.n != 0 {
+		t.Error("a gap is covered")
 	}
 }
 
-// What is too large to be kept is read again, none of it lost.
-func TestATailIsBounded(t *testing.T) {
-	facts := make([]Fact, 5)
-	for i := range facts {
-		facts[i] = Fact{XID: uint64(i + 1), ID: int64(i + 1), Data: []byte(strings.Repeat("x", tailBytes/2))}
+// A reader passes over what it knows to be nothing, but not when its cursor was set back since.
+func TestALaneKnowsWhenItsCursorWasSetBack(t *testing.T) {
+	var l lane
+	at, end := position{10, 1}, position{xid: 20}
+	if l.from(at) != at {
+		t.Error("an unknown lane skips facts")
 	}
-	var s stretch
-	s.keep(cursor{horizon: 100}, facts)
-	if len(s.facts) != 2 || s.to != (position{2, 2}) {
-		t.Errorf("%d facts up to %v", len(s.facts), s.to)
+	l.learn(at, end, false)
+	if l.from(at) != end || l.from(position{xid: 30}) != (position{xid: 30}) || l.from(position{9, 1}) != (position{9, 1}) {
+		t.Error("a cursor that was not moved")
 	}
-	s.keep(cursor{horizon: 100}, facts[:1])
-	if len(s.facts) != 1 || s.to != (position{xid: 100}) {
-		t.Errorf("%d facts up to %v", len(s.facts), s.to)
+	l.learn(at, end, true)
+	if l.from(at) != at || l.from(end) != end {
+		t.Error("a cursor that was moved, and set back since")
 	}
 }
 

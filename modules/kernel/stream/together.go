@@ -2,6 +2,8 @@ package stream
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -13,75 +15,89 @@ import (
 func (r *reader) several(ctx context.Context, partitions []int16) {
 	begun := time.Now()
 	each := max(r.Batch/len(partitions), 1)
-	locked, facts, err := r.shared(ctx, partitions, each)
+	b, err := r.shared(ctx, partitions, each)
 	if ctx.Err() != nil { // rolled back; that is no failure of the facts
 		return
 	}
-	if err != nil && len(facts) == 0 {
+	if err != nil && len(b.facts) == 0 {
 		r.s.log.Warn("cannot read the stream", "listener", r.Name, "error", err)
 	} else if err != nil {
-		r.s.log.Warn("a batch over partitions failed; its facts are handled one by one", "listener", r.Name, "facts", len(facts), "error", err)
+		r.s.log.Warn("a batch over partitions failed; its facts are handled one by one", "listener", r.Name, "facts", len(b.facts), "error", err)
 	}
 	counts := map[int16]int{}
-	for _, f := range facts {
+	for _, f := range b.facts {
 		counts[f.Partition]++
 	}
 	for _, p := range partitions {
-		l, n := &r.lanes[p], counts[p]
-		_, mine := locked[p]
-		l.hold = false
+		l := &r.lanes[p]
+		at, mine := b.locked[p]
+		l.hold, l.known = false, false
 		switch {
-		case err != nil && len(facts) == 0:
+		case err != nil && len(b.facts) == 0:
 			l.pause(awayPause)
 		case err != nil:
-			l.singly, l.due = n, time.Now()
+			l.singly, l.due = counts[p], time.Now()
 		case !mine:
 			l.pause(busyPause)
-		case n < each:
-			l.due = time.Time{}
-			l.gather = time.Now().Add(min(max(gather, time.Since(begun)), gatherMost))
 		default:
-			l.due = time.Now()
+			l.learn(at.position, b.ends[p], b.moved)
+			if l.rest(b.ends[p]); l.due.IsZero() {
+				l.gather = time.Now().Add(min(max(gather, time.Since(begun)), gatherMost))
+			}
 		}
 	}
+}
+
+// common is what became of a batch over partitions.
+type common struct {
+	locked map[int16]cursor // before it
+	ends   map[int16]position
+	facts  []Fact
+	moved  bool // the cursors to the ends
 }
 
 // shared is the transaction: it takes the cursors that nobody has, handles up to each
 // facts of every partition, and moves the cursors.
-func (r *reader) shared(ctx context.Context, partitions []int16, each int) (locked map[int16]cursor, facts []Fact, err error) {
+func (r *reader) shared(ctx context.Context, partitions []int16, each int) (b common, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.s.cfg.BatchTimeout)
 	defer cancel()
 	err = r.s.store.db.InTx(ctx, func(tx *db.Tx) (err error) {
-		if locked, err = lockCursors(tx, r.Name, partitions); err != nil || len(locked) == 0 {
+		b = common{ends: map[int16]position{}}
+		if b.locked, err = lockCursors(tx, r.Name, partitions); err != nil || len(b.locked) == 0 {
 			return err
 		}
-		idle := false
 		if r.Idle != nil {
-			if idle, err = r.Idle(ctx, tx); err != nil {
+			if b.moved, err = r.Idle(ctx, tx); err != nil {
 				return err
 			}
 		}
-		if !idle {
-			if facts, err = readShared(tx, locked, r.Types, each); err != nil || len(facts) == 0 {
-				return err
+		if b.moved {
+			for p, c := range b.locked {
+				b.ends[p] = position{xid: c.horizon}
 			}
-			if err := r.handle(ctx, tx, facts); err != nil {
-				return err
-			}
+			return moveCursors(tx, b.locked, b.ends)
 		}
-		return moveCursors(tx, locked, endsOf(locked, facts, each))
+		if err := r.gatherCommon(tx, &b, each); err != nil || len(b.facts) == 0 {
+			return err
+		}
+		if err := r.handle(ctx, tx, b.facts); err != nil {
+			return err
+		}
+		b.moved = true
+		return moveCursors(tx, b.locked, b.ends)
 	})
-	return locked, facts, err
+	return b, err
 }
 
-// endsOf are the places behind a batch in each partition.
-func endsOf(locked map[int16]cursor, facts []Fact, each int) map[int16]position {
-	of, to := map[int16][]Fact{}, map[int16]position{}
-	for _, f := range facts {
-		of[f.Partition] = append(of[f.Partition], f)
+// gatherCommon reads the facts of a batch, partition by partition.
+func (r *reader) gatherCommon(tx *db.Tx, b *common, each int) error {
+	for _, p := range slices.Sorted(maps.Keys(b.locked)) {
+		c := b.locked[p]
+		facts, end, err := r.s.tail.next(tx, c, r.lanes[p].from(c.position), r.Types, each)
+		if err != nil {
+			return err
+		}
+		b.facts, b.ends[p] = append(b.facts, facts...), end
 	}
-	for p, c := range locked {
-		to[p] = endOf(of[p], each, c.horizon)
-	}
-	return to
+	return nil
 }
