@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/usherhq/usher/modules/analytics/window"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/stream"
@@ -51,6 +53,9 @@ func (s *Service) followCarts(_ context.Context, tx *db.Tx, all []stream.Fact) e
 
 // cartOf names the cart that a fact is about; a sale without one is no cart's.
 func cartOf(f stream.Fact) (cartKey, bool) {
+	if gjson.GetBytes(f.Data, "cart").Str == "" {
+		return cartKey{}, false // most sales name none
+	}
 	var said cartFact
 	if err := json.Unmarshal(f.Data, &said); err != nil || said.Cart == "" || !storable(said.Cart) {
 		return cartKey{}, false

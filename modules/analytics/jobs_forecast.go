@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
@@ -131,12 +133,9 @@ func (s *Service) noteBookings(_ context.Context, tx *db.Tx, batch []stream.Fact
 	seen := map[string]bool{}
 	var events []string
 	for _, f := range batch {
-		named, err := stream.Decode[struct {
-			Event string `json:"event"`
-		}](f)
-		if err == nil && named.Event != "" && !seen[named.Event] {
-			seen[named.Event] = true
-			events = append(events, named.Event)
+		if event := gjson.GetBytes(f.Data, "event"); event.Type == gjson.String && event.Str != "" && !seen[event.Str] {
+			seen[event.Str] = true
+			events = append(events, event.Str)
 		}
 	}
 	if len(events) == 0 {

@@ -148,21 +148,30 @@ func (p Path) String() string {
 // Find gives the value at the path: string, bool, json.Number, nil, list or
 // object; ok is false where the fact has none.
 func (p Path) Find(d Document) (value any, ok bool) {
+	at := p.at(d)
+	if !at.Exists() {
+		return nil, false
+	}
+	return decoded(at)
+}
+
+// at is the value at the path, undecoded; one that does not exist if there is none.
+func (p Path) at(d Document) gjson.Result {
 	switch p.word {
 	case "key":
-		return d.Key, true
+		return gjson.Result{Type: gjson.String, Str: d.Key}
 	case "type":
-		return d.Type, true
+		return gjson.Result{Type: gjson.String, Str: d.Type}
 	case "source":
-		return d.Source, true
+		return gjson.Result{Type: gjson.String, Str: d.Source}
 	}
 	at := gjson.ParseBytes(d.Data)
 	for _, s := range p.segments {
 		if at = s.of(at); !at.Exists() {
-			return nil, false
+			break
 		}
 	}
-	return decoded(at)
+	return at
 }
 
 // of is the member or element that the segment names; one that does not exist if there is none.
@@ -202,26 +211,24 @@ func decoded(v gjson.Result) (value any, ok bool) {
 
 // Number is the value at the path as a finite number; ok is false where there is none.
 func (p Path) Number(d Document) (float64, bool) {
-	v, _ := p.Find(d)
-	n, is := v.(json.Number)
-	if !is {
+	at := p.at(d)
+	if at.Type != gjson.Number {
 		return 0, false
 	}
-	f, err := n.Float64()
+	f, err := strconv.ParseFloat(at.Raw, 64)
 	return f, err == nil
 }
 
 // Text is the value at the path as text; ok is false where there is none, or it
 // is a list or an object.
 func (p Path) Text(d Document) (string, bool) {
-	v, _ := p.Find(d)
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case bool:
-		return strconv.FormatBool(v), true
+	switch at := p.at(d); at.Type {
+	case gjson.String:
+		return at.Str, true
+	case gjson.Number:
+		return at.Raw, true
+	case gjson.True, gjson.False:
+		return strconv.FormatBool(at.Bool()), true
 	}
 	return "", false
 }
