@@ -127,12 +127,12 @@ func checkData(fields []field, data []byte) (wrong []fault.Field) {
 		return wrong
 	}
 	var seen uint32 // a bit a field
-	err := cloudevent.Members(data, func(name string, value []byte) {
+	err := cloudevent.Members(data, func(name, value []byte) {
 		for i := range fields {
-			if f := &fields[i]; f.name == name && string(value) != "null" {
+			if f := &fields[i]; f.name == string(name) && string(value) != "null" {
 				seen |= 1 << i
 				if problem, fix := f.check(value); problem != "" {
-					bad("data."+name, problem, fix)
+					bad("data."+f.name, problem, fix)
 				}
 			}
 		}

@@ -25,6 +25,9 @@ import (
 // of 64 KB, and nobody may count on more.
 const MaxData = 64 << 10
 
+// leastEvent is about what a small event takes, in bytes.
+const leastEvent = 256
+
 // Event is what is kept of a CloudEvent.
 type Event struct {
 	ID, Source, Type      string
@@ -64,25 +67,30 @@ type envelope struct {
 // Structured reads one event in the JSON format.
 func Structured(body []byte) Decoded {
 	s := scanner{b: body}
-	if s.next() != '{' {
-		return notAnEvent("is no JSON object", "send one CloudEvent in the JSON format")
-	}
-	var e envelope
-	err := s.object(0, func(quoted, value []byte) error {
-		name, _ := Text(quoted)
-		e.member(name, value)
-		return nil
-	})
+	d, err := s.event(0)
 	if err == nil {
 		err = s.end()
 	}
 	if err != nil {
-		d := notAnEvent("is not valid JSON: "+err.Error(), "")
-		d.ID = e.ID
-		return d
+		wrong := notAnEvent("is not valid JSON: "+err.Error(), "")
+		wrong.ID = d.ID
+		return wrong
 	}
-	e.finish()
-	return e.Decoded
+	return d
+}
+
+// event steps over one event. Errors: *Syntax; the event is only begun then.
+func (s *scanner) event(depth int) (Decoded, error) {
+	if s.next() != '{' {
+		_, err := s.value(depth)
+		return notAnEvent("is no JSON object", "send one CloudEvent in the JSON format"), err
+	}
+	var e envelope
+	err := s.object(depth, func(name, value []byte) error { e.member(bare(name), value); return nil })
+	if err == nil {
+		e.finish()
+	}
+	return e.Decoded, err
 }
 
 func notAnEvent(problem, fix string) (d Decoded) { d.bad("event", problem, fix); return d }
@@ -95,13 +103,14 @@ func Batch(body []byte, most int) ([]Decoded, error) {
 	if s.next() != '[' {
 		return nil, fault.E(op, fault.Invalid, "the body is no JSON array", nil).WithFix("send an array of CloudEvents, or one as application/cloudevents+json")
 	}
-	var all []Decoded
-	err := s.array(0, func(value []byte) error {
+	all := make([]Decoded, 0, min(most, len(body)/leastEvent+1))
+	err := s.array(0, func() error {
 		if len(all) == most {
 			return tooMany(op, most)
 		}
-		all = append(all, Structured(value))
-		return nil
+		d, err := s.event(1)
+		all = append(all, d)
+		return err
 	})
 	if err == nil {
 		err = s.end()
@@ -136,7 +145,7 @@ func Lines(body []byte, most int) ([]Decoded, error) {
 // name, "" for none) and whose data is the body.
 func Binary(header func(name string) string, body []byte) Decoded {
 	var e envelope
-	for _, name := range []string{"specversion", "id", "source", "type", "subject", "partitionkey", "time"} {
+	for _, name := range attributes[:len(attributes)-1] {
 		if v := header("ce-" + name); v != "" {
 			// What is no percent-encoding stands for itself.
 			if plain, err := url.PathUnescape(v); err == nil {
@@ -153,9 +162,12 @@ func Binary(header func(name string) string, body []byte) Decoded {
 	return e.Decoded
 }
 
+// attributes are those that are kept.
+var attributes = []string{"specversion", "id", "source", "type", "subject", "partitionkey", "time", "datacontenttype"}
+
 // member takes one member of the JSON format.
-func (e *envelope) member(name string, value []byte) {
-	switch name {
+func (e *envelope) member(name, value []byte) {
+	switch string(name) {
 	case "data":
 		if string(value) != "null" {
 			e.Data = value
@@ -164,19 +176,20 @@ func (e *envelope) member(name string, value []byte) {
 	case "data_base64":
 		e.encoded = value
 		return
-	case "specversion", "id", "source", "type", "subject", "partitionkey", "time", "datacontenttype":
-	default:
-		return // an extension we have no use for
 	}
 	if string(value) == "null" {
 		return
 	}
-	text, ok := Text(value)
-	if !ok {
-		e.bad(name, "must be text", "")
-		return
+	for _, attribute := range attributes { // others are extensions we have no use for
+		if string(name) != attribute {
+			continue
+		}
+		if text, ok := Text(value); ok {
+			e.attribute(attribute, text)
+		} else {
+			e.bad(attribute, "must be text", "")
+		}
 	}
-	e.attribute(name, text)
 }
 
 func (e *envelope) attribute(name, value string) {
@@ -262,18 +275,23 @@ func Check(data []byte) error {
 	return s.end()
 }
 
+// bare is a JSON string's meaning, without a copy where it can be.
+func bare(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	text, _ := Text(quoted)
+	return []byte(text)
+}
+
 // Members calls member for each name and value of a JSON object, in its order.
 // Errors: *Syntax, also for a value of another kind.
-func Members(data []byte, member func(name string, value []byte)) error {
+func Members(data []byte, member func(name, value []byte)) error {
 	s := scanner{b: data}
 	if s.next() != '{' {
 		return s.bad("a JSON object is expected")
 	}
-	err := s.object(0, func(quoted, value []byte) error {
-		name, _ := Text(quoted)
-		member(name, value)
-		return nil
-	})
+	err := s.object(0, func(name, value []byte) error { member(bare(name), value); return nil })
 	if err != nil {
 		return err
 	}

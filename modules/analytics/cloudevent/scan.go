@@ -69,7 +69,7 @@ func (s *scanner) value(depth int) (text []byte, err error) {
 	case c == '{':
 		err = s.object(depth, func(_, _ []byte) error { return nil })
 	case c == '[':
-		err = s.array(depth, func([]byte) error { return nil })
+		err = s.array(depth, func() error { _, err := s.value(depth + 1); return err })
 	case c == '"':
 		_, err = s.str()
 	case c == '-' || '0' <= c && c <= '9':
@@ -120,19 +120,15 @@ func (s *scanner) object(depth int, member func(name, value []byte) error) error
 	}
 }
 
-// array calls item for each value.
-func (s *scanner) array(depth int, item func(value []byte) error) error {
+// array calls item to step over each value.
+func (s *scanner) array(depth int, item func() error) error {
 	s.at++ // [
 	if s.next() == ']' {
 		s.at++
 		return nil
 	}
 	for {
-		value, err := s.value(depth + 1)
-		if err != nil {
-			return err
-		}
-		if err := item(value); err != nil {
+		if err := item(); err != nil {
 			return err
 		}
 		if more, err := s.more(']'); !more {
