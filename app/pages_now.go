@@ -23,8 +23,11 @@ type glancer interface {
 	Glance(ctx context.Context, site string) (web.Glance, error)
 }
 
-// Guide tells where the demo is.
-type Guide interface{ Tour() demo.Tour }
+// Guide tells where the demo is, and what the phone shows that belongs to whoever looks at it.
+type Guide interface {
+	Tour() demo.Tour
+	Phone() demo.Phone
+}
 
 const (
 	nowLook = 2 * time.Second // between two looks of all who watch together
@@ -47,7 +50,7 @@ type nowPage struct {
 	Glance web.Glance
 	News   []newsRow
 	Tour   *demo.Tour
-	Steps  []web.Step // nil: all are done
+	Steps  []web.Step // nil: all are done, or a demo plays
 	Next   int        // number of the first step that is not done
 }
 
@@ -70,7 +73,7 @@ func (n *nowPages) page(c echo.Context) error {
 		return err
 	}
 	p := n.draw(g)
-	if slices.ContainsFunc(g.Steps, func(s web.Step) bool { return !s.Done }) {
+	if n.guide == nil && slices.ContainsFunc(g.Steps, func(s web.Step) bool { return !s.Done }) { // a demo has its tour
 		p.Steps = g.Steps
 		p.Next = slices.IndexFunc(g.Steps, func(s web.Step) bool { return !s.Done })
 	}
@@ -126,17 +129,25 @@ func (n *nowPages) shared(ctx context.Context) (web.Glance, error) {
 
 // live sends an event "now" whenever the page would look different.
 func (n *nowPages) live(c echo.Context) error {
+	return watch(c, nowLook, "app/now#live", func(ctx context.Context) (any, error) {
+		g, err := n.shared(ctx)
+		return n.draw(g), err
+	})
+}
+
+// watch draws a block again and again, and sends an event "now" with it whenever it looks different.
+func watch(c echo.Context, every time.Duration, block string, look func(context.Context) (any, error)) error {
 	return web.Stream(c, func(send func(string, any) error) error {
 		ctx := c.Request().Context()
-		look := time.NewTicker(nowLook)
-		defer look.Stop()
+		again := time.NewTicker(every)
+		defer again.Stop()
 		for last := ""; ; {
-			g, err := n.shared(ctx)
+			seen, err := look(ctx)
 			if err != nil {
 				return err
 			}
 			var html bytes.Buffer
-			if err := c.Echo().Renderer.Render(&html, "app/now#live", n.draw(g), c); err != nil {
+			if err := c.Echo().Renderer.Render(&html, block, seen, c); err != nil {
 				return err
 			}
 			if now := strings.TrimSpace(html.String()); now != last {
@@ -146,7 +157,7 @@ func (n *nowPages) live(c echo.Context) error {
 				last = now
 			}
 			select {
-			case <-look.C:
+			case <-again.C:
 			case <-ctx.Done():
 				return nil
 			}

@@ -32,6 +32,8 @@ func (fixedGuide) Tour() demo.Tour {
 		Stops: []demo.Stop{{Page: web.T("Prices"), Link: "/prices", Look: web.T("how it moved")}}}
 }
 
+func (fixedGuide) Phone() demo.Phone { return demo.Phone{} }
+
 func TestNowPutsTogetherWhatModulesSay(t *testing.T) {
 	at := time.Date(2027, 6, 1, 12, 0, 0, 0, time.UTC)
 	one := &said{says: web.Glance{Figures: []web.Figure{{Name: web.T("Tickets sold"), Value: web.T("%v", web.Number(12345))}}, News: []web.News{{At: at, What: web.T("older")}},
@@ -57,13 +59,20 @@ func TestNowPutsTogetherWhatModulesSay(t *testing.T) {
 		return rec.Body.String()
 	}
 	page := ask("/", "en")
-	for _, want := range []string{"Tickets sold", "12,345", "refused", `action="/again"`, "To do", "People come in.", `aria-current="step"`, "how it moved"} {
+	for _, want := range []string{"Tickets sold", "12,345", "refused", `action="/again"`, "People come in.", `aria-current="step"`, "how it moved"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
 	if strings.Index(page, "newer") > strings.Index(page, "older") {
 		t.Error("the newest is not told first")
+	}
+	if strings.Contains(page, "first-run") {
+		t.Error("the first steps are shown beside the tour of a demo")
+	}
+	n.guide = nil
+	if !strings.Contains(ask("/", "en"), "To do") {
+		t.Error("the first steps are not shown")
 	}
 	one.says.Steps = one.says.Steps[:1]
 	if strings.Contains(ask("/", "en"), "first-run") {

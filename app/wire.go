@@ -123,7 +123,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	site := u.site(d, cfg.DataDir, personal, notifications, tickets, insights, prices, venues)
 	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights}, guide: cfg.Guide, clock: clock.System{}}
 	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials}
-	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages())
+	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages(), phonePages(cfg.Guide))
 	u.pages = site.Pages
 	if !cfg.plays(roleWeb) {
 		site = site.silent()

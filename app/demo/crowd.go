@@ -111,7 +111,7 @@ func lineup() map[push.Service]map[string]any {
 	bodies := map[push.Service]map[string]any{push.APNs: {}, push.FCM: {}, push.WebPush: {}}
 	for locale, hi := range greet {
 		title := "{'" + hi + "' + $(name:{friend})}"
-		text := "{$(msg) + ' · ' + @(starts, time)}"
+		text := "{$(message) + ' · ' + @(starts, time)}"
 		bodies[push.APNs][locale] = map[string]any{
 			"aps":   map[string]any{"alert": map[string]any{"title": title, "body": text}, "sound": "default"},
 			"stage": "$(stage)",

@@ -24,7 +24,7 @@ func (f *Festival) announce(ctx context.Context, tags string, what notice) error
 	var n hub.Notification
 	body := map[string]any{"app": appID, "tags": tags, "template": "lineup", "critical": true, "properties": map[string]any{
 		"stage": what.stage, "starts": time.Now().Add(30 * time.Minute).UTC().Format(time.RFC3339),
-		"msg": what.en, "msg_de": what.de, "msg_fr": what.fr, "msg_es": what.es, "msg_pl": what.pl,
+		"message": what.en, "message_de": what.de, "message_fr": what.fr, "message_es": what.es, "message_pl": what.pl,
 	}}
 	if err := f.client.call(ctx, "POST", "/v1/notifications", body, &n); err != nil {
 		return err

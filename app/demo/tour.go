@@ -5,7 +5,8 @@ import "github.com/usherhq/usher/modules/kernel/web"
 // Tour is a guide through the dashboard while the festival plays.
 type Tour struct {
 	Acts  []Act
-	Stops []Stop
+	Stops []Stop // to look at
+	Tries []Stop // to do oneself, in this order
 }
 
 // Act is a part of the festival, as people are told of it.
@@ -37,11 +38,22 @@ var stops = []Stop{
 	{web.T("Health"), "/system", web.T("jobs, listeners and credentials at work")},
 }
 
+// tries are what people do themselves, from an event of their own to a push on their phone.
+var tries = []Stop{
+	{web.T("Make an event of your own"), "/events/new", web.T("give it a category with a price, and publish it")},
+	{web.T("Buy a ticket for it"), "/shop", web.T("you pay at the door: no money moves")},
+	{web.T("Send everyone a notification"), "/notifications/new", web.T("write a text, look at the preview, send")},
+	{web.T("Look at your phone"), PhonePage, web.T("a simulated iPhone of yours that gets what you send")},
+}
+
+// PhonePage is the page of the phone of whoever looks at the demo.
+const PhonePage = "/demo/phone"
+
 // Tour tells where the festival is.
 func (f *Festival) Tour() Tour {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := Tour{Stops: stops}
+	t := Tour{Stops: stops, Tries: tries}
 	for _, a := range f.acts {
 		t.Acts = append(t.Acts, Act{Name: a.name, Now: a.began && !a.ended, Done: a.ended, What: a.what, Said: a.said})
 	}

@@ -208,6 +208,7 @@ type eventPage struct {
 	SaleUntil  moment
 	Waiting    grouped
 	Actions    []stateAction
+	Seen       bool // people find it in the shop
 	CopySlug   string
 	CopyAt     string
 	Wrong      []fault.Field
@@ -235,6 +236,7 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 	}
 	p := eventPage{Head: s.head(&e, "overview"), Categories: views(&e), Event: e, Doors: e.on(e.DoorsAt), Ends: e.on(e.EndsAt), SaleFrom: e.on(e.SaleFrom), SaleUntil: e.on(e.SaleUntil),
 		Actions: stateActions[e.State], CopySlug: how.Slug}
+	p.Seen = e.Shop == "" && (e.State == EventPublished || e.State == EventPaused)
 	if !how.StartsAt.IsZero() {
 		p.CopyAt = e.on(&how.StartsAt).Input()
 	}
