@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/text/language"
@@ -34,12 +35,16 @@ type Frame struct {
 // Templates are written in English; each language that has words/<language>/ gets a set
 // of its own, translated before it is parsed.
 type Renderer struct {
-	sets  map[string]map[string]*template.Template // by language
-	tags  []language.Tag                           // the first is English
+	sets  map[string]map[string]page // by language
+	tags  []language.Tag             // the first is English
 	match language.Matcher
 }
 
 const english = "en"
+
+// page makes the template of a page when it is drawn first: each holds a copy of the
+// layout and all parts, too much memory to have for pages that nobody opens.
+type page func() (*template.Template, error)
 
 // NewRenderer parses everything at once, so that a bad template stops the start
 // and not a visitor. funcs are what templates may call, beside say (Text). Errors: fault.Internal naming the file.
@@ -53,7 +58,7 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Renderer{sets: map[string]map[string]*template.Template{}}
+	r := &Renderer{sets: map[string]map[string]page{}}
 	for _, w := range append([]*tongue{{lang: english}}, spoken...) {
 		tag, err := language.Parse(w.lang)
 		if err != nil {
@@ -69,7 +74,7 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 }
 
 // parseSet reads all pages in one language.
-func parseSet(files fs.FS, names []string, funcs template.FuncMap, w *tongue) (map[string]*template.Template, error) {
+func parseSet(files fs.FS, names []string, funcs template.FuncMap, w *tongue) (map[string]page, error) {
 	var parts, pages []string
 	own := map[string]string{} // the layouts of folders that have one
 	for _, name := range names {
@@ -82,21 +87,24 @@ func parseSet(files fs.FS, names []string, funcs template.FuncMap, w *tongue) (m
 			pages = append(pages, name)
 		}
 	}
-	layout := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"say": w.say}).Option("missingkey=error")
+	blank := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"say": w.say}).Option("missingkey=error")
+	layout := template.Must(blank.Clone())
 	if err := parseInto(layout, files, w, append([]string{"templates/layout.html"}, parts...)...); err != nil {
 		return nil, err
 	}
-	set := map[string]*template.Template{}
+	set := map[string]page{}
 	for _, name := range pages {
 		drawn := []string{name}
 		if around, ok := own[path.Dir(name)]; ok {
 			drawn = []string{around, name}
 		}
-		page := template.Must(layout.Clone())
-		if err := parseInto(page, files, w, drawn...); err != nil {
+		if err := parseInto(template.Must(blank.Clone()), files, w, drawn...); err != nil {
 			return nil, err
 		}
-		set[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = page
+		set[strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")] = sync.OnceValues(func() (*template.Template, error) {
+			page := template.Must(layout.Clone())
+			return page, parseInto(page, files, w, drawn...)
+		})
 	}
 	return set, nil
 }
@@ -152,9 +160,13 @@ func (r *Renderer) Render(w io.Writer, name string, data any, c echo.Context) er
 	const op = "web.Render"
 	name, block, partial := strings.Cut(name, "#")
 	lang := r.Language(c)
-	page, ok := r.sets[lang][name]
-	if !ok {
+	made := r.sets[lang][name]
+	if made == nil {
 		return fault.E(op, fault.Internal, "no page "+name, nil)
+	}
+	page, err := made()
+	if err != nil {
+		return err
 	}
 	if !partial {
 		frame := Frame{Page: data, Lang: lang, Languages: r.Languages()}

@@ -69,7 +69,11 @@ func TestRendererSpeaks(t *testing.T) {
 		"de": `<html lang="de"><p>3 verkauft</p>offen ist Gate offen`,
 	} {
 		var out strings.Builder
-		if err := r.sets[lang]["hub/now"].ExecuteTemplate(&out, "layout.html", Frame{Page: page, Lang: lang}); err != nil || out.String() != want {
+		drawn, err := r.sets[lang]["hub/now"]()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := drawn.ExecuteTemplate(&out, "layout.html", Frame{Page: page, Lang: lang}); err != nil || out.String() != want {
 			t.Errorf("%s: %v\n got %s\nwant %s", lang, err, out.String(), want)
 		}
 	}
