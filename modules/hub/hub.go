@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/wire"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/seal"
@@ -36,7 +37,12 @@ type Services struct {
 	FCMEndpoint  string   `koanf:"fcm_endpoint"`
 	WebPushHosts []string `koanf:"webpush_hosts"` // host:port allowed although private: a push service of your own
 	CAFile       string   `koanf:"ca_file"`       // PEM roots to trust beside the system's
-	Connections  int      `koanf:"connections"`   // a push service and app
+	Connections  int      `koanf:"connections"`   // a push service and app, at most
+
+	// What carries each service's HTTP/2: "own" or "standard" (docs/adr/0032); "" is "own".
+	APNsTransport    wire.Transport `koanf:"apns_transport"`
+	FCMTransport     wire.Transport `koanf:"fcm_transport"`
+	WebPushTransport wire.Transport `koanf:"webpush_transport"`
 
 	Roots *x509.CertPool `koanf:"-"` // read from CAFile
 }
@@ -45,7 +51,7 @@ type Services struct {
 func Defaults() Config {
 	return Config{
 		ChunkSize: 5000, FlushSize: 1000, InFlight: 1000, SendTimeout: 10 * time.Second,
-		Expiry: 24 * time.Hour, RetentionDays: 90, Services: Services{Connections: 4},
+		Expiry: 24 * time.Hour, RetentionDays: 90, Services: Services{Connections: 4, APNsTransport: wire.Own, FCMTransport: wire.Own, WebPushTransport: wire.Own},
 	}
 }
 
@@ -62,6 +68,7 @@ func (c Config) Validate() error {
 	within("in_flight", c.InFlight, 1, 20_000)
 	within("retention_days", c.RetentionDays, 1, 3650)
 	within("services.connections", c.Services.Connections, 1, 64)
+	f = append(f, c.Services.badTransports()...)
 	if c.SendTimeout < time.Second || c.SendTimeout > 5*time.Minute {
 		f = append(f, fault.Field{Name: "hub.send_timeout", Problem: "is " + c.SendTimeout.String(), Fix: "between 1s and 5m"})
 	}
@@ -69,6 +76,18 @@ func (c Config) Validate() error {
 		f = append(f, fault.Field{Name: "hub.expiry", Problem: "is " + c.Expiry.String(), Fix: "at least 1m"})
 	}
 	return fault.BadFields("hub.Config", f)
+}
+
+func (s Services) badTransports() (f []fault.Field) {
+	check := func(name string, t wire.Transport) {
+		if !t.Known() {
+			f = append(f, fault.Field{Name: "hub.services." + name, Problem: fmt.Sprintf("is %q", t), Fix: "own or standard"})
+		}
+	}
+	check("apns_transport", s.APNsTransport)
+	check("fcm_transport", s.FCMTransport)
+	check("webpush_transport", s.WebPushTransport)
+	return f
 }
 
 // SenderMaker makes the sender of one app on one push service from its opened

@@ -23,19 +23,21 @@ func NewSender(ctx context.Context, service push.Service, secret []byte, cfg Ser
 			return nil, err
 		}
 		return apns.New(apns.Config{Endpoint: cfg.APNsEndpoint, KeyPEM: []byte(c.KeyPEM), KeyID: c.KeyID, TeamID: c.TeamID, Topic: c.Topic,
-			Clients: cfg.Connections, RootCAs: cfg.Roots})
+			Transport: cfg.APNsTransport, Clients: cfg.Connections, RootCAs: cfg.Roots})
 	case push.FCM:
 		c, err := decodeSecret[FCMCredential](secret)
 		if err != nil {
 			return nil, err
 		}
-		return fcm.New(ctx, fcm.Config{ServiceAccountJSON: c.ServiceAccount, Endpoint: cfg.FCMEndpoint, Clients: cfg.Connections, RootCAs: cfg.Roots})
+		return fcm.New(ctx, fcm.Config{ServiceAccountJSON: c.ServiceAccount, Endpoint: cfg.FCMEndpoint,
+			Transport: cfg.FCMTransport, Clients: cfg.Connections, RootCAs: cfg.Roots})
 	case push.WebPush:
 		c, err := decodeSecret[WebPushCredential](secret)
 		if err != nil {
 			return nil, err
 		}
-		return webpush.New(webpush.Config{VAPIDPrivateKey: c.VAPIDPrivateKey, Subject: c.Subject, AllowHosts: cfg.WebPushHosts, RootCAs: cfg.Roots})
+		return webpush.New(webpush.Config{VAPIDPrivateKey: c.VAPIDPrivateKey, Subject: c.Subject, AllowHosts: cfg.WebPushHosts,
+			Transport: cfg.WebPushTransport, RootCAs: cfg.Roots})
 	}
 	return nil, fault.E("hub.NewSender", fault.Invalid, fmt.Sprintf("there is no push service %q", service), nil)
 }

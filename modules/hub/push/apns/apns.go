@@ -33,7 +33,7 @@ type Config struct {
 	KeyID      string         // the key's name, 10 characters
 	TeamID     string         // the team's, 10 characters
 	Topic      string         // the app's bundle id
-	Transport  wire.Transport // "": wire.Standard
+	Transport  wire.Transport // "": wire.Own
 	Clients    int            // connections; 0: 4
 	MaxStreams int            // messages in flight on each; 0: 1,000, which is Apple's own limit
 	RootCAs    *x509.CertPool // nil: the system's
@@ -66,7 +66,7 @@ func New(cfg Config) (*Sender, error) {
 	connections := cmp.Or(cfg.Clients, 4)
 	s := &Sender{
 		topic:  cfg.Topic,
-		links:  cmp.Or(cfg.Transport, wire.Standard).Links(connections, cfg.RootCAs),
+		links:  cfg.Transport.Links(connections, cfg.RootCAs),
 		signer: &signer{clock: cfg.Clock, token: &token.Token{AuthKey: key, KeyID: cfg.KeyID, TeamID: cfg.TeamID}},
 	}
 	s.gate = wire.NewGate(connections * cmp.Or(cfg.MaxStreams, 1000))

@@ -29,7 +29,7 @@ import (
 type Config struct {
 	ServiceAccountJSON []byte         // the key file of a service account
 	Endpoint           string         // "": Google's; else the base before /projects/{p}/messages:send
-	Transport          wire.Transport // "": wire.Standard
+	Transport          wire.Transport // "": wire.Own
 	Clients            int            // connections; 0: 4
 	MaxStreams         int            // messages in flight on each; 0: 250
 	RootCAs            *x509.CertPool // nil: the system's
@@ -62,15 +62,15 @@ func New(ctx context.Context, cfg Config) (*Sender, error) {
 	if endpoint != "" && !strings.HasPrefix(endpoint, "https://") {
 		return nil, fault.BadField(op, "endpoint", "is not an https:// address", "leave it empty for Google's service")
 	}
-	connections, transport := cmp.Or(cfg.Clients, 4), cmp.Or(cfg.Transport, wire.Standard)
-	tokenLink := transport.Links(1, cfg.RootCAs)[0]
+	connections := cmp.Or(cfg.Clients, 4)
+	tokenLink := cfg.Transport.Links(1, cfg.RootCAs)[0]
 	s := &Sender{
 		links:   []wire.Link{tokenLink},
 		bearers: &bearers{fetch: account.fetcher(tokenLink), clock: cfg.Clock},
 		gate:    wire.NewGate(connections * cmp.Or(cfg.MaxStreams, 250)),
 		clock:   cfg.Clock,
 	}
-	for _, link := range transport.Links(connections, cfg.RootCAs) {
+	for _, link := range cfg.Transport.Links(connections, cfg.RootCAs) {
 		client, err := newClient(ctx, account.project, endpoint, wire.Client(recorder{link, s.bearers}))
 		if err != nil {
 			return nil, fault.E(op, fault.Internal, "the Firebase client could not be made", err)

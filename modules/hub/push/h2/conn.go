@@ -84,6 +84,7 @@ func newConn(p *pool, nc net.Conn) *conn {
 	c.work.L = &p.t.mu
 	c.fr = http2.NewFramer((*frames)(c), bufio.NewReaderSize(nc, readBuffer))
 	c.fr.SetReuseFrames()
+	c.fr.SetMaxReadFrameSize(maxFrame)
 	c.enc = hpack.NewEncoder(&c.block)
 	c.head.init(p.t.cfg.MaxHeader)
 	return c

@@ -40,7 +40,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 	ts.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(ts.Certificate())
-	cfg.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	cfg.TLS = tlsFor(roots)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -182,6 +182,7 @@ type peer struct {
 	conn *tls.Conn
 	enc  *hpack.Encoder
 	buf  bytes.Buffer
+	back int // what was given back of the connection's window
 }
 
 // connection takes the next connection, up to its preface.
@@ -262,7 +263,11 @@ func (p *peer) next() string {
 			return err.Error()
 		}
 		switch f := f.(type) {
-		case *http2.SettingsFrame, *http2.WindowUpdateFrame:
+		case *http2.SettingsFrame:
+		case *http2.WindowUpdateFrame:
+			if f.StreamID == 0 {
+				p.back += int(f.Increment)
+			}
 		case *http2.MetaHeadersFrame:
 			return fmt.Sprintf("%d %s %s end=%v", f.StreamID, f.PseudoValue("method"), f.PseudoValue("path"), f.StreamEnded())
 		case *http2.DataFrame:
@@ -286,4 +291,8 @@ func (p *peer) want(frames ...string) {
 			p.t.Fatalf("frame %q, want %q", got, want)
 		}
 	}
+}
+
+func tlsFor(roots *x509.CertPool) *tls.Config {
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }

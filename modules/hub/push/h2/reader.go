@@ -18,7 +18,7 @@ func (c *conn) read() {
 
 func (c *conn) readAll() error {
 	for {
-		f, err := c.fr.ReadFrame()
+		f, err := c.next()
 		if err == nil {
 			c.heard.Add(1)
 			err = c.frame(f)
@@ -26,13 +26,29 @@ func (c *conn) readAll() error {
 		if se, ok := errors.AsType[http2.StreamError](err); ok {
 			err = c.streamFault(se)
 		}
-		if errors.Is(err, http2.ErrFrameTooLarge) {
-			err = http2.ConnectionError(http2.ErrCodeFrameSize)
-		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// next reads a frame. What the Framer calls the fault of a stream is that of the
+// connection if a header block went unread with it: RFC 9113, 4.3.
+func (c *conn) next() (http2.Frame, error) {
+	h, err := c.fr.ReadFrameHeader()
+	if err == nil {
+		var f http2.Frame
+		if f, err = c.fr.ReadFrameForHeader(h); err == nil {
+			return f, nil
+		}
+	}
+	if errors.Is(err, http2.ErrFrameTooLarge) {
+		return nil, http2.ConnectionError(http2.ErrCodeFrameSize)
+	}
+	if se, ok := errors.AsType[http2.StreamError](err); ok && h.Type != http2.FrameWindowUpdate {
+		return nil, http2.ConnectionError(se.Code)
+	}
+	return nil, err
 }
 
 // streamFault resets a stream on which the peer broke the rules.

@@ -96,6 +96,8 @@ type ServiceConfig struct {
 	Latency     time.Duration // added to every answer
 	MaxStreams  int           // open requests per connection; 0: 1,000
 	GoAwayEvery int           // GOAWAY after so many requests on a connection; 0: never
+	CutEvery    int           // the connection closes at every so manyth request on it, unanswered but counted; 0: never
+	RefuseEvery int           // every so manyth stream of a connection is refused unseen; 0: none
 	PerMinute   int           // messages taken in a minute, then 429; 0: no quota
 }
 

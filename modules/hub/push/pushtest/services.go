@@ -66,6 +66,7 @@ func (s *Services) start(name push.Service, cfg Config, p protocol) error {
 		TLS:        &tls.Config{Certificates: []tls.Certificate{s.ca.leaf}, MinVersion: tls.VersionTLS12},
 		Handler:    svc.serve,
 		MaxStreams: uint32(cmp.Or(own.MaxStreams, 1000)), GoAwayEvery: own.GoAwayEvery,
+		CutEvery: own.CutEvery, RefuseEvery: own.RefuseEvery,
 	})
 	s.running[name] = svc
 	return nil

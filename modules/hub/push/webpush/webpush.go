@@ -30,7 +30,7 @@ type Config struct {
 	VAPIDPrivateKey string         // base64url of the raw 32 bytes, as GenerateVAPIDKey makes it
 	Subject         string         // "mailto:…" or "https://…": whom a push service may write to
 	AllowHosts      []string       // host:port of services allowed at private addresses
-	Transport       wire.Transport // "": wire.Standard
+	Transport       wire.Transport // "": wire.Own
 	InFlight        int            // messages at once; 0: 500
 	RootCAs         *x509.CertPool // nil: the system's
 	Clock           clock.Clock    // nil: the machine's
@@ -56,7 +56,7 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, release := carrier(cmp.Or(cfg.Transport, wire.Standard), cfg.RootCAs, &dialer{allowed: cfg.AllowHosts})
+	transport, release := carrier(cfg.Transport, cfg.RootCAs, &dialer{allowed: cfg.AllowHosts})
 	return &Sender{
 		client:  wire.Client(transport),
 		release: release,

@@ -1,6 +1,11 @@
 package webpush_test
 
 import (
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -93,5 +98,42 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 	malformed := conformance.Message(push.Handle{Kind: "webpush", Value: "https://push.example.net/x", P256dh: "AA", Auth: "AA"})
 	if o := s.Send(t.Context(), malformed); o.Verdict != push.Gone {
 		t.Errorf("malformed: %+v", o)
+	}
+}
+
+// TestServiceWithoutHTTP2: a push service of somebody's own, behind an old proxy, is
+// reached over HTTP/1.1.
+func TestServiceWithoutHTTP2(t *testing.T) {
+	var got []string
+	old := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, fmt.Sprintf("%s %v %d", r.Proto, r.Header.Get("Content-Encoding"), len(body)))
+		w.WriteHeader(http.StatusCreated)
+	}))
+	defer old.Close()
+	services, err := pushtest.Start(pushtest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer services.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(old.Certificate())
+	host := strings.TrimPrefix(old.URL, "https://")
+	s, err := webpush.New(webpush.Config{
+		VAPIDPrivateKey: services.VAPIDPrivateKey(), Subject: "mailto:tickets@example.com", AllowHosts: []string{host}, RootCAs: roots,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	m := conformance.Message(services.Handle(push.WebPush, 1, ""))
+	m.Handle.Value = old.URL + "/push/1"
+	for range 2 {
+		if o := s.Send(t.Context(), m); o.Verdict != push.Delivered {
+			t.Fatalf("%+v", o)
+		}
+	}
+	if len(got) != 2 || got[0] != got[1] || !strings.HasPrefix(got[0], "HTTP/1.1 aes128gcm ") {
+		t.Errorf("the service saw %q", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"slices"
 
 	"github.com/usherhq/usher/modules/hub/push/h2"
 )
@@ -17,8 +18,11 @@ const (
 	Standard Transport = "standard"
 )
 
-// Transports lists them.
+// Transports lists them; the first is meant by "".
 var Transports = []Transport{Own, Standard}
+
+// Known reports whether t is a transport, or "".
+func (t Transport) Known() bool { return t == "" || slices.Contains(Transports, t) }
 
 // Link carries requests to one service. Nothing may be in flight when it is closed.
 type Link interface {

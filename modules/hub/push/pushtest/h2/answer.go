@@ -15,6 +15,10 @@ func (c *conn) handle(st *stream) error {
 	c.answer = Answer{Fields: c.answer.Fields[:0]}
 	c.srv.cfg.Handler(&st.req, &c.answer)
 	c.served++
+	if n := c.srv.cfg.CutEvery; n > 0 && c.served%n == 0 {
+		c.abort()
+		return nil
+	}
 	if n := c.srv.cfg.GoAwayEvery; n > 0 && c.served == n {
 		if err := c.leave(st.id); err != nil {
 			return err

@@ -49,6 +49,7 @@ type conn struct {
 	blockSize  int
 	maxID      uint32
 	received   int // bytes of DATA not yet given back by WINDOW_UPDATE
+	begun      int // streams, refused ones too
 	served     int
 	answer     Answer
 

@@ -52,7 +52,9 @@ func (c *conn) headers(f *http2.HeadersFrame) error {
 
 // admit opens a stream, or refuses it and returns nil.
 func (c *conn) admit(id uint32) *stream {
-	if c.leaving || len(c.streams) >= int(c.srv.cfg.MaxStreams) {
+	c.begun++
+	every := c.srv.cfg.RefuseEvery
+	if c.leaving || len(c.streams) >= int(c.srv.cfg.MaxStreams) || every > 0 && c.begun%every == 0 {
 		c.discarding = true
 		if !c.leaving { // after GOAWAY the client knows that it may repeat
 			_ = c.fr.WriteRSTStream(id, http2.ErrCodeRefusedStream)

@@ -68,6 +68,8 @@ type Config struct {
 	Handler     func(*Request, *Answer) // called by one goroutine per connection
 	MaxStreams  uint32                  // open requests per connection, ≥ 1
 	GoAwayEvery int                     // GOAWAY after so many requests on a connection; 0: never
+	CutEvery    int                     // the connection closes at every so manyth request on it, unanswered; 0: never
+	RefuseEvery int                     // every so manyth stream of a connection is refused unseen; 0: none
 }
 
 // Server accepts connections until closed.
