@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // include goes to the end of a new cluster's postgresql.conf.
@@ -24,7 +25,7 @@ work_mem = 8MB
 random_page_cost = 1.1              # an SSD
 
 # Few, large, spread-out checkpoints: a fan-out writes much in a short time.
-wal_compression = on
+wal_compression = COMPRESSION       # whole pages after a checkpoint; lz4 where it is built in: a fraction of the work
 max_wal_size = 2GB
 checkpoint_timeout = 15min
 
@@ -43,14 +44,14 @@ timezone = 'UTC'
 `
 
 // writeConf replaces usher.conf whole, so that a crash leaves the old or the new one.
-func writeConf(data string) error {
+func writeConf(data, compression string) error {
 	path := filepath.Join(data, "usher.conf")
 	f, err := os.CreateTemp(data, "usher.conf.*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // a no-op once it is renamed
-	_, err = f.WriteString(conf)
+	_, err = f.WriteString(strings.Replace(conf, "COMPRESSION", compression, 1))
 	// Readable for the account PostgreSQL runs under; the directory is private.
 	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
 		return err

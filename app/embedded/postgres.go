@@ -83,7 +83,11 @@ func run(ctx context.Context, home *pgserver.Home, log *slog.Logger) (*pgserver.
 	if created {
 		log.Info("created the built-in database", "dir", home.Data(), "postgresql", home.Binaries().Version)
 	}
-	if err := writeConf(home.Data()); err != nil {
+	compression := "on" // PostgreSQL's own method
+	if home.Takes(ctx, "wal_compression", "lz4") {
+		compression = "lz4"
+	}
+	if err := writeConf(home.Data(), compression); err != nil {
 		return nil, fault.E("embedded.Start", fault.Internal, "cannot write the PostgreSQL settings", err)
 	}
 	return home.Start(ctx, nil)

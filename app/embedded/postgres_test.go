@@ -122,6 +122,9 @@ func TestThePromotersSettingsWin(t *testing.T) {
 	f.Close()
 	d := open(t, start(t, dir).URL())
 	defer d.Close()
+	if got := text(t, d, "SELECT CASE WHEN 'lz4' = ANY(enumvals) THEN 'lz4' ELSE 'pglz' END = setting FROM pg_settings WHERE name = 'wal_compression'"); got != "true" {
+		t.Error("wal_compression is not the cheapest the server has")
+	}
 	if got := text(t, d, "SHOW checkpoint_timeout"); got != "7min" {
 		t.Errorf("checkpoint_timeout is %s, want 7min", got)
 	}

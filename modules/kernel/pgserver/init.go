@@ -87,6 +87,15 @@ func (h *Home) initdb(ctx context.Context, dir string, opt InitOptions) error {
 	return nil
 }
 
+// Takes tells whether the server was built for a setting's value, such as a method of
+// compression. Init comes before.
+func (h *Home) Takes(ctx context.Context, setting, value string) bool {
+	cmd := exec.CommandContext(ctx, h.bin.Path("postgres"), "-C", setting, "-c", setting+"="+value, "-D", h.Data())
+	cmd.Dir, cmd.Env = "/", childEnv()
+	child, err := startChild(cmd, h.account)
+	return err == nil && child.Wait() == nil
+}
+
 // localeArgs sort by code point, the same on every system and libc. From 17 on
 // PostgreSQL brings that locale itself.
 func localeArgs(major int) []string {

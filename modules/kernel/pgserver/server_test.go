@@ -232,3 +232,13 @@ func TestRunningURLIsThatOfALivingServer(t *testing.T) {
 		t.Errorf("it has stopped, but it is at %s", url)
 	}
 }
+
+// A value that the server was not built for would keep it from starting.
+func TestAHomeKnowsWhatItsServerTakes(t *testing.T) {
+	h := newCluster(t)
+	for value, want := range map[string]bool{"on": true, "pglz": true, "brotli": false} {
+		if got := h.Takes(t.Context(), "wal_compression", value); got != want {
+			t.Errorf("takes %s: %v, want %v", value, got, want)
+		}
+	}
+}
