@@ -82,11 +82,13 @@ func printFindings(w io.Writer, found []Finding) error {
 
 // examine looks at everything that a start needs; it changes nothing.
 func examine(ctx context.Context, cfg Config) []Finding {
+	now := clock.System{}.Now()
 	return append([]Finding{
 		finding("data", func() (string, error) { return checkDataDir(cfg.DataDir) }),
 		finding("database", func() (string, error) { return checkDatabase(ctx, cfg) }),
 		finding("queue", func() (string, error) { return checkQueue(ctx, cfg.Redis) }),
 		finding("http", func() (string, error) { return checkPort(ctx, cfg.HTTP) }),
+		finding("tls", func() (string, error) { return checkCertificates(cfg, now) }),
 		finding("access", func() (string, error) { return checkAccess(cfg) }),
 		finding("seal", func() (string, error) { return checkSeal(cfg) }),
 		finding("disk", func() (string, error) { return checkDisk(cfg.DataDir) }),
@@ -95,7 +97,7 @@ func examine(ctx context.Context, cfg Config) []Finding {
 		finding("push", func() (string, error) { return checkPush(ctx, cfg) }),
 		finding("stream", func() (string, error) { return checkStream(ctx, cfg) }),
 		finding("jobs", func() (string, error) { return checkJobs(ctx, cfg) }),
-		finding("backup", func() (string, error) { return checkBackup(cfg.DataDir) }),
+		finding("backup", func() (string, error) { return checkBackup(cfg.DataDir, now) }),
 		finding("audit", func() (string, error) { return checkAudit(ctx, cfg) }),
 		finding("sales", func() (string, error) { return checkSales(ctx, cfg) }),
 	}, checkProviders(ctx, cfg)...)

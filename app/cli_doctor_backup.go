@@ -2,13 +2,11 @@ package app
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -20,10 +18,7 @@ type lastBackup struct {
 	Rows  int64     `json:"rows"`
 }
 
-const (
-	backupNote = "last-backup.json"
-	backupAge  = 8 * 24 * time.Hour // older than a week and a day is too old
-)
+const backupNote = "last-backup.json"
 
 func rememberBackup(dataDir string, b lastBackup) error {
 	text, err := json.Marshal(b)
@@ -46,22 +41,19 @@ func readBackupNote(dataDir string) (b lastBackup, err error) {
 }
 
 // checkBackup tells how old the last backup is that `usher backup` made on this machine.
-// Where a house has begun to live without any, that is a fault.
-func checkBackup(dataDir string) (string, error) {
+// Where a house has begun to live without any, that is a warning.
+func checkBackup(dataDir string, now time.Time) (string, error) {
 	const op = "app.Doctor"
-	b, err := readBackupNote(dataDir)
-	if errors.Is(err, os.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(dataDir, "seal.key")); err != nil {
-			return "nothing to back up yet", nil
-		}
+	s, err := backupOf(dataDir, now)
+	switch {
+	case err != nil:
+		return "", err
+	case s.None && !s.Needed:
+		return "nothing to back up yet", nil
+	case s.None:
 		return "", warning(op, "`usher backup` has not been run here", "run `usher backup FILE` every night, and keep the file elsewhere")
+	case s.Old:
+		return "", warning(op, fmt.Sprintf("the last backup is %d days old: %s", days(now.Sub(s.Last.At)), s.Last.File), "run `usher backup FILE` every night")
 	}
-	if err != nil {
-		return "", fault.E(op, fault.Invalid, "cannot read "+backupNote, err).WithFix("remove it, and run `usher backup FILE`")
-	}
-	age := clock.System{}.Now().Sub(b.At)
-	if age > backupAge {
-		return "", warning(op, fmt.Sprintf("the last backup is %d days old: %s", int(age.Hours()/24), b.File), "run `usher backup FILE` every night")
-	}
-	return fmt.Sprintf("%s, %s, %s ago", b.File, bytesOf(b.Bytes), age.Round(time.Minute)), nil
+	return fmt.Sprintf("%s, %s, %s ago", s.Last.File, bytesOf(s.Last.Bytes), now.Sub(s.Last.At).Round(time.Minute)), nil
 }

@@ -103,8 +103,8 @@ func checkSchema(ctx context.Context, cfg Config) (string, error) {
 // Usher takes (APNs signing keys, FCM service accounts, VAPID keys) runs out by itself.
 func checkPush(ctx context.Context, cfg Config) (string, error) {
 	return inDatabase(ctx, cfg, func(ctx context.Context, d *db.DB) (string, error) {
-		if there, err := hub.HasApps(ctx, d); err != nil || !there {
-			return "not looked at: the database has no apps yet", err
+		if has, knows, err := db.Versions(ctx, d.SQL(), migrations.FS); err != nil || has < knows {
+			return "not looked at: the schema is older than this binary", err
 		}
 		all, err := hub.CredentialsIn(ctx, d)
 		if err != nil {
@@ -116,7 +116,7 @@ func checkPush(ctx context.Context, cfg Config) (string, error) {
 					WithFix("store a good credential, or resume it on the page Now")
 			}
 		}
-		return fmt.Sprintf("%d %s, none refused; keys of these kinds do not expire", len(all), plural(len(all), "credential", "credentials")), nil
+		return fmt.Sprintf("%d %s, none refused; keys of these kinds do not expire%s", len(all), plural(len(all), "credential", "credentials"), oldestCredential(all, d.Now())), nil
 	})
 }
 

@@ -58,26 +58,36 @@ func truth(v bool) float64 {
 	return 0
 }
 
-// houseCollector tells what the machine must have: room, and a backup.
-type houseCollector struct{ dir string }
+// houseCollector tells what the machine must have: room, a backup, certificates that hold.
+type houseCollector struct{ cfg Config }
 
 var (
 	backupMade = prometheus.NewDesc("usher_backup_timestamp_seconds", "When `usher backup` was last run here; there is none before it was.", nil, nil)
+	certEnds   = prometheus.NewDesc("usher_certificate_end_timestamp_seconds", "When the certificate of one of Usher's own listeners ends.", []string{"listener"}, nil)
 	diskFree   = prometheus.NewDesc("usher_data_free_bytes", "Room left where the data directory is.", nil, nil)
 )
 
-// NewHouseCollector watches a data directory.
-func NewHouseCollector(dir string) prometheus.Collector { return houseCollector{dir} }
+// NewHouseCollector watches the data directory and the certificates that cfg names.
+func NewHouseCollector(cfg Config) prometheus.Collector { return houseCollector{cfg} }
 
 // Describe lists the metrics.
-func (houseCollector) Describe(ch chan<- *prometheus.Desc) { ch <- backupMade; ch <- diskFree }
+func (houseCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- backupMade
+	ch <- certEnds
+	ch <- diskFree
+}
 
-// Collect looks at the directory.
+// Collect looks at them.
 func (c houseCollector) Collect(ch chan<- prometheus.Metric) {
-	if b, err := readBackupNote(c.dir); err == nil {
+	if b, err := readBackupNote(c.cfg.DataDir); err == nil {
 		ch <- prometheus.MustNewConstMetric(backupMade, prometheus.GaugeValue, float64(b.At.Unix()))
 	}
-	if free, err := freeBytes(c.dir); err == nil {
+	for _, l := range listenerCerts(c.cfg) {
+		if l.Err == nil {
+			ch <- prometheus.MustNewConstMetric(certEnds, prometheus.GaugeValue, float64(l.Ends.Unix()), l.Setting)
+		}
+	}
+	if free, err := freeBytes(c.cfg.DataDir); err == nil {
 		ch <- prometheus.MustNewConstMetric(diskFree, prometheus.GaugeValue, float64(free))
 	}
 }

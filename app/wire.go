@@ -120,9 +120,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	prices.Jobs(u.queue)
 	venues.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	site := u.site(d, cfg.DataDir, personal, notifications, tickets, insights, prices, venues)
-	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights}, guide: cfg.Guide, clock: clock.System{}}
-	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials}
+	site := u.site(d, cfg, personal, notifications, tickets, insights, prices, venues)
+	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials,
+		certs: func() []listenerCert { return listenerCerts(cfg) }, dataDir: cfg.DataDir, clock: clock.System{}}
+	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights, system}, guide: cfg.Guide, clock: clock.System{}}
 	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages(), phonePages(cfg.Guide))
 	u.pages = site.Pages
 	if !cfg.plays(roleWeb) {
@@ -141,14 +142,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, dataDir string, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service, venues *proximity.Service) Site {
+func (u *Usher) site(d *db.DB, cfg Config, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service, venues *proximity.Service) Site {
 	return Site{
 		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes(), venues.Routes()),
 		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages(), prices.Pages(), venues.Pages()),
 		Files:  web.Files,
 		Checks: []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewTillCollector(tickets),
-			NewIngestCollector(insights), NewQueryCollector(insights), NewPushCollector(notifications, d), NewHouseCollector(dataDir)),
+			NewIngestCollector(insights), NewQueryCollector(insights), NewPushCollector(notifications, d), NewHouseCollector(cfg)),
 		Door:  u.people,
 		Clock: clock.System{},
 	}

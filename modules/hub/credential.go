@@ -66,6 +66,7 @@ type Credential struct {
 	Version      int64           `json:"version"`
 	PausedAt     *time.Time      `json:"paused_at,omitempty"` // the service refused it
 	PausedReason string          `json:"paused_reason,omitempty"`
+	StoredAt     time.Time       `json:"stored_at"` // how old its key is; a pause changes updated_at alone
 	UpdatedAt    time.Time       `json:"updated_at"`
 }
 
@@ -199,7 +200,7 @@ func (s *Service) PutCredential(ctx context.Context, app string, c NewCredential
 	now := s.db.Now()
 	// The first version is the time, so that a credential stored after a deletion is
 	// not taken for the deleted one by a sender that is still open.
-	row := credentialRow{AppID: app, Service: string(c.service()), Pace: c.pace(), Version: now.UnixMicro(), UpdatedAt: now}
+	row := credentialRow{AppID: app, Service: string(c.service()), Pace: c.pace(), Version: now.UnixMicro(), StoredAt: now, UpdatedAt: now}
 	if row.Sealed, err = s.seal.Seal(plain, sealContext(app, c.service())); err != nil {
 		return Credential{}, err
 	}

@@ -24,16 +24,17 @@ type credentialRow struct {
 	Version      int64
 	PausedAt     *time.Time
 	PausedReason *string
+	StoredAt     time.Time
 	UpdatedAt    time.Time
 }
 
 func (credentialRow) TableName() string { return "hub.credential" }
 
-var credentialColumns = []string{"app_id", "service", "sealed", "shown", "pace", "version", "paused_at", "paused_reason", "updated_at"}
+var credentialColumns = []string{"app_id", "service", "sealed", "shown", "pace", "version", "paused_at", "paused_reason", "stored_at", "updated_at"}
 
 func (r credentialRow) credential() Credential {
 	c := Credential{App: r.AppID, Service: push.Service(r.Service), Shown: json.RawMessage(r.Shown), Pace: r.Pace,
-		Version: r.Version, UpdatedAt: r.UpdatedAt.UTC()}
+		Version: r.Version, StoredAt: r.StoredAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 	if r.PausedAt != nil {
 		at := r.PausedAt.UTC()
 		c.PausedAt = &at
@@ -47,7 +48,7 @@ func (r credentialRow) credential() Credential {
 // upsertCredential replaces what was there, ends a pause and counts the version up.
 func upsertCredential(tx *db.Tx, row *credentialRow) error {
 	const op = "hub.PutCredential"
-	set := clause.AssignmentColumns([]string{"sealed", "shown", "pace", "paused_at", "paused_reason", "updated_at"})
+	set := clause.AssignmentColumns([]string{"sealed", "shown", "pace", "paused_at", "paused_reason", "stored_at", "updated_at"})
 	set = append(set, clause.Assignment{Column: clause.Column{Name: "version"}, Value: gorm.Expr("credential.version + 1")})
 	err := tx.ORM().Select(credentialColumns).
 		Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "app_id"}, {Name: "service"}}, DoUpdates: set},

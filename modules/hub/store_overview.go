@@ -33,7 +33,7 @@ func (s *Service) populations(ctx context.Context) ([]population, error) {
 // AllCredentials lists what people may see of every app's credentials.
 func (s *Service) AllCredentials(ctx context.Context) ([]Credential, error) {
 	var rows []credentialRow
-	err := s.db.ORM(ctx).Select("app_id", "service", "shown", "pace", "version", "paused_at", "paused_reason", "updated_at").
+	err := s.db.ORM(ctx).Select("app_id", "service", "shown", "pace", "version", "paused_at", "paused_reason", "stored_at", "updated_at").
 		Order("app_id, service").Find(&rows).Error
 	out := make([]Credential, len(rows))
 	for i, r := range rows {

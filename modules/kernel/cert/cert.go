@@ -5,6 +5,8 @@ package cert
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -76,6 +78,41 @@ func (t TLS) Config(dataDir string) (*tls.Config, error) {
 	return nil, nil
 }
 
+// Leaf is the certificate that the listener has now. Errors: fault.NotFound when the authority
+// has made none yet, fault.Invalid when it cannot be read.
+func (t TLS) Leaf(dataDir string) (*x509.Certificate, error) {
+	const op = "cert.Leaf"
+	if t.CertFile != "" {
+		return leafIn(op, t.CertFile)
+	}
+	at := filepath.Join(dataDir, "acme", t.ACMEHost)
+	for _, kind := range []string{"", "+rsa"} { // autocert's names: ECDSA, and RSA for old clients
+		leaf, err := leafIn(op, at+kind)
+		if !errors.Is(err, os.ErrNotExist) {
+			return leaf, err
+		}
+	}
+	return nil, fault.E(op, fault.NotFound, "no certificate has been obtained yet for "+t.ACMEHost, nil).WithFix("open https://" + t.ACMEHost + ": the first visit obtains it")
+}
+
+// leafIn reads the first certificate of a PEM file, which may hold a key before it.
+func leafIn(op, file string) (*x509.Certificate, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fault.E(op, fault.Invalid, "cannot read "+file, err)
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			leaf, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return nil, fault.E(op, fault.Invalid, file+" holds no certificate", err)
+			}
+			return leaf, nil
+		}
+	}
+	return nil, fault.E(op, fault.Invalid, file+" holds no certificate", nil)
+}
+
 // client talks to the authority. Errors: fault.Invalid for roots that cannot be read.
 func (t TLS) client() (*acme.Client, error) {
 	c := &acme.Client{DirectoryURL: t.ACMEDirectory} // "" is Let's Encrypt for autocert
@@ -85,7 +122,7 @@ func (t TLS) client() (*acme.Client, error) {
 	if t.ACMECAFile == "" {
 		return c, nil
 	}
-	pem, err := os.ReadFile(t.ACMECAFile)
+	text, err := os.ReadFile(t.ACMECAFile)
 	if err != nil {
 		return nil, fault.E("cert.Config", fault.Invalid, "cannot read acme_ca_file "+t.ACMECAFile, err).WithFix("a PEM file of certificates, or leave it out")
 	}
@@ -93,7 +130,7 @@ func (t TLS) client() (*acme.Client, error) {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if !roots.AppendCertsFromPEM(pem) {
+	if !roots.AppendCertsFromPEM(text) {
 		return nil, fault.E("cert.Config", fault.Invalid, "acme_ca_file "+t.ACMECAFile+" has no certificate in it", nil).WithFix("a PEM file that begins with BEGIN CERTIFICATE")
 	}
 	own := http.DefaultTransport.(*http.Transport).Clone()
