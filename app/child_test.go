@@ -75,18 +75,20 @@ type house struct {
 	log      *os.File
 
 	mu   sync.Mutex
-	seen map[string]int // requests by delivery id
+	seen map[string]int    // requests by delivery id
+	read map[string]string // the last message that each handle got
 }
 
 // newHouse starts `usher serve` with built-in stores; settings override its configuration.
 func newHouse(t *testing.T, settings ...string) *house {
 	t.Helper()
-	h := &house{t: t, key: identity.NewKeySecret(), seen: map[string]int{}}
+	h := &house{t: t, key: identity.NewKeySecret(), seen: map[string]int{}, read: map[string]string{}}
 	h.dir = filepath.Join(newHome(t), "data")
 	var err error
 	h.services, err = pushtest.Start(pushtest.Config{DecryptEvery: 50, OnMessage: func(r pushtest.Receipt) {
 		h.mu.Lock()
 		h.seen[r.ID]++
+		h.read[r.Handle] = string(r.Payload)
 		h.mu.Unlock()
 	}})
 	h.must(err)
@@ -112,6 +114,13 @@ func newHouse(t *testing.T, settings ...string) *house {
 	})
 	h.start()
 	return h
+}
+
+// got is the last message that reached a handle; "" before the first.
+func (h *house) got(handle string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.read[handle]
 }
 
 func tail(b []byte, n int) []byte { return b[max(len(b)-n, 0):] }
@@ -236,6 +245,18 @@ func (h *house) call(method, path string, body, answer any) {
 	h.must(err)
 }
 
+// phone is the handle of the festival's ith phone.
+func (h *house) phone(i int) push.Handle {
+	service := push.APNs
+	if i%10 >= 4 {
+		service = push.FCM
+	}
+	if i%10 == 9 {
+		service = push.WebPush
+	}
+	return h.services.Handle(service, i, "")
+}
+
 // festival makes an app with all credentials and n phones: 40 % APNs, 50 % FCM, 10 % Web Push.
 func (h *house) festival(n int) {
 	h.t.Helper()
@@ -247,14 +268,7 @@ func (h *house) festival(n int) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	for i := range n {
-		service := push.APNs
-		if i%10 >= 4 {
-			service = push.FCM
-		}
-		if i%10 == 9 {
-			service = push.WebPush
-		}
-		x := h.services.Handle(service, i, "")
+		x := h.phone(i)
 		h.must(enc.Encode(hub.Installation{ID: fmt.Sprintf("phone-%06d", i), Kind: x.Kind, Handle: x.Value, P256dh: x.P256dh, Auth: x.Auth}))
 	}
 	var done hub.Transfer

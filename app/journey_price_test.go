@@ -1,7 +1,9 @@
 package app
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,10 +13,11 @@ import (
 	"github.com/usherhq/usher/modules/sales"
 )
 
-// Journey 3: orders → the detector → DemandShifted → a decision inside the guard-rails
-// → PriceChanged → the shop asks the new price, a cart keeps its own, and a follower is told.
+// Journey 3: the promoter lets a price move in a browser; orders → the detector → DemandShifted
+// → a decision inside the guard-rails → PriceChanged → the shop's open page shows the new price,
+// a cart keeps its own, the promoter reads why, and a follower is told.
 func TestJourneyOrderToPrice(t *testing.T) {
-	h := newHouse(t, "analytics.detectors=[{name: buying, types: [sales.orders_placed], count: $.count, bin: 1s, late: 1s, history_size: 30}]",
+	h := newHouse(t, "sales.payment.door=true", "analytics.detectors=[{name: buying, types: [sales.orders_placed], count: $.count, bin: 1s, late: 1s, history_size: 30}]",
 		"pricing.tell_after=30s", "limits.shop.per_second=100000", "limits.shop.burst=100000")
 	h.festival(0)
 	phone := h.services.Handle(push.FCM, 1, "")
@@ -29,11 +32,21 @@ func TestJourneyOrderToPrice(t *testing.T) {
 		"min_per_order": 1, "max_per_order": 10}, &floor)
 	h.call("PATCH", there, map[string]any{"state": sales.EventPublished}, nil)
 
-	rule := "/v1/pricing/categories/" + floor.ID.String()
-	var limits pricing.Rule
-	h.call("GET", rule, nil, &limits)
-	limits.Mode = "auto"
-	h.call("PUT", rule, limits, nil)
+	v, buyer, looker := h.visitor(true), h.visitor(false), h.visitor(false)
+	v.Open("/")
+	v.press("Prices")
+	v.press("Jazz, Floor")
+	v.tick("By itself, inside these limits")
+	v.press("Save")
+	v.sees("automatic")
+
+	looker.Open("/shop")
+	looker.press("Jazz")
+	looker.sees("€30.00")
+	buyer.Open("/shop/events/jazz")
+	buyer.fill("Number of tickets", "2")
+	buyer.press("Add to cart")
+	buyer.sees("Buy for €60.00")
 
 	lines := []map[string]any{{"category": floor.ID, "qty": 2}}
 	var cart struct {
@@ -66,6 +79,15 @@ func TestJourneyOrderToPrice(t *testing.T) {
 		h.call("GET", "/v1/shop/events/jazz", nil, &shop)
 		return shop.Categories[0].PriceMinor == d.NewMinor
 	})
+	asked := fmt.Sprintf("€%d.%02d", d.NewMinor/100, d.NewMinor%100)
+	looker.sees(asked) // on the page that was open all the time
+	buyer.fill("Name", "Ana")
+	buyer.fill("E-mail", "ana@example.org")
+	buyer.tick("At the door")
+	buyer.press("Buy for €60.00")
+	buyer.sees("Ticket 1", "60.00 EUR")
+	v.press("Prices")
+	v.within("Latest moves").sees(d.Reason, fmt.Sprintf("%d.%02d", d.NewMinor/100, d.NewMinor%100))
 	var kept, dearer sales.Order
 	h.call("POST", "/v1/orders", map[string]any{"quote": cart.Quote}, &kept)
 	h.call("POST", "/v1/orders", map[string]any{"event": e.ID, "lines": lines}, &dearer)
@@ -81,6 +103,12 @@ func TestJourneyOrderToPrice(t *testing.T) {
 		var trace hub.Trace
 		return h.try(http.MethodGet, "/v1/notifications/"+d.ID.String()+"/trace/fan", nil, &trace) == nil && trace.Outcome == "delivered"
 	})
+	if got := h.got(phone.Value); !strings.Contains(got, "Jazz") {
+		t.Errorf("the follower read %s", got)
+	}
+	for _, one := range []visitor{v, buyer, looker} {
+		one.Quiet()
+	}
 }
 
 // soon waits until something is so.

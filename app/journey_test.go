@@ -13,8 +13,9 @@ import (
 	"github.com/usherhq/usher/modules/hub/push"
 )
 
-// Journey 1: phones register, a promoter sends to a topic, each phone gets it in
-// its own language, the page tells of it; and a restart forgets nothing.
+// Journey 1: phones register, a promoter's system sends to a topic and the promoter in a
+// browser too, each phone gets it in its own language, pages tell of it; and a restart
+// forgets nothing.
 func TestJourneyRegisterThenSendToATopic(t *testing.T) {
 	h := newHouse(t)
 	h.festival(0)
@@ -47,9 +48,24 @@ func TestJourneyRegisterThenSendToATopic(t *testing.T) {
 	if rep.Outcomes["delivered"] != 3 {
 		t.Fatalf("report: %+v", rep)
 	}
-	if page := h.page("/notifications/" + n.ID.String()); !strings.Contains(page, "Einlass") || !strings.Contains(page, "fan &amp;&amp; !press") {
-		t.Error("the page does not show the German sample and the audience")
+	v := h.visitor(true)
+	v.Open("/")
+	v.press("Notify")
+	v.press("Doors open")
+	v.sees("fan && !press", "Einlass", "3 of 3 have an outcome")
+	v.composes("fan && !press", "Encore", "Zugabe")
+	v.press("Send to 3 installations")
+	v.sees("3 of 3 have an outcome", "done")
+	for locale, title := range map[string]string{"en-GB": "Encore", "de-CH": "Zugabe"} {
+		h.soon(locale+" reads it", func() bool { return strings.Contains(h.got(phones[locale].Value), title) })
 	}
+	v.fill("Installation id", "phone-de-CH")
+	v.press("Trace")
+	v.sees("Outcome for phone-de-CH: delivered")
+	v.press("Installations")
+	v.press("phone-de-CH")
+	v.within("The last notifications").sees("Encore delivered", "Doors open delivered")
+	v.Quiet()
 	h.child.Signal(syscall.SIGTERM)
 	if err := h.child.Wait(); err != nil {
 		t.Fatalf("usher did not stop in good order: %v", err)
@@ -60,6 +76,20 @@ func TestJourneyRegisterThenSendToATopic(t *testing.T) {
 	if trace.Outcome != "delivered" {
 		t.Errorf("after a restart the trace says %q", trace.Outcome)
 	}
+}
+
+// composes writes a notification in English and German, and looks at how it will be read.
+func (v visitor) composes(tags, english, german string) {
+	v.t.Helper()
+	v.press("New notification")
+	v.fill("Tag expression", tags)
+	v.sees("3 installations")
+	v.fill("Add a language", "de")
+	v.press("Add")
+	v.within("Default language").fill("Title", english)
+	v.within("German").fill("Title", german)
+	v.press("Preview")
+	v.within("As it will reach people").sees(english, german)
 }
 
 func (h *house) page(path string) string {
