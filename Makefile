@@ -86,9 +86,8 @@ bench: build ## the numbers of quality.md, beside their goals (ARGS="-quick")
 	go run ./app/bench -usher bin/usher $(ARGS)
 
 .PHONY: faults
-faults: need-test assets ## kill, stop and starve the processes and stores in the middle of work; prints what was lost (nothing) and done twice
-	@rm -f bin/faults.md; mkdir -p bin; FAULT_TABLE=$(CURDIR)/bin/faults.md go test -tags faults -count=1 -timeout 30m ./app ./modules/sales -run 'Fault|Killed|OneOfTwoReplicasDies|SurviveKills|SurviveAKill|PushServicesThatAreDown|ClockJumps' $(TESTFLAGS); status=$$?; \
-	  printf '%s\n' '| fault | injected | acknowledged | lost | doubled | time to recover |' '|---|---|---|---|---|---|'; cat bin/faults.md; exit $$status
+faults: need-test assets ## kill, stop and starve the processes and stores in the middle of work; what was lost (nothing) and done twice, into docs/faults.md
+	test/faults.sh $(TESTFLAGS)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (1m)

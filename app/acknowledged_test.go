@@ -6,9 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/faulttest"
 )
 
 // What was acknowledged is there after kill -9: registrations group-committed by
@@ -17,7 +19,8 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 	h := newHouse(t)
 	h.festival(0)
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 16
-	for round := range 3 {
+	row := faulttest.Row{Fault: "kill -9 of usher, during registrations", Injected: 3}
+	for round := range row.Injected {
 		var mu sync.Mutex
 		var known []string
 		var acknowledged atomic.Int64
@@ -43,12 +46,17 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 		<-enough
 		h.killed()
 		clients.Wait()
+		struck := time.Now()
 		h.start()
 		for _, name := range known {
 			if err := h.try("GET", "/v1/installations/"+name+"?app=festival", nil, nil); err != nil {
-				t.Fatalf("round %d: %s was acknowledged and is lost: %v", round, name, err)
+				t.Errorf("round %d: %s was acknowledged and is lost: %v", round, name, err)
+				row.Lost++
+			}
+			if row.Acknowledged++; name == known[0] {
+				row.Recovery = max(row.Recovery, time.Since(struck))
 			}
 		}
-		t.Logf("round %d: %d acknowledged, all there", round, len(known))
 	}
+	row.Report(t)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
+	"github.com/usherhq/usher/modules/kernel/faulttest"
 	"github.com/usherhq/usher/modules/sales"
 )
 
@@ -64,11 +65,10 @@ func TestFaultsAroundASale(t *testing.T) {
 			s.until(100)
 			s.ended.Store(true)
 			s.all.Wait()
-			t.Log(s.judge(h, fault.name))
-			if t.Failed() {
-				return
-			}
-			faultRow{fault: fault.name + ", during a sale", injected: 1, acknowledged: len(s.orders), recovery: recovery}.report(t)
+			line, row := s.judge(h, fault.name)
+			t.Log(line)
+			row.Fault, row.Injected, row.Recovery = fault.name+", during a sale", 1, recovery
+			row.Report(t)
 		})
 	}
 }
@@ -161,13 +161,13 @@ func TestPushServicesThatAreDown(t *testing.T) {
 			h.services.Outage(down, pushtest.Off)
 			over := time.Now()
 			r := h.until(n, "the rest of the send", hub.Report.Finished)
-			h.everyOutcomeOnce(n)
+			recovery := time.Since(over)
+			lost := h.everyOutcomeOnce(n)
 			if r.Outcomes["delivered"] != faultPhones {
 				t.Errorf("delivered %v", r.Outcomes)
 			}
-			if !t.Failed() {
-				faultRow{fault: string(down) + " answers 503 until the others are done", injected: 1, acknowledged: faultPhones, recovery: time.Since(over)}.report(t)
-			}
+			faulttest.Row{Fault: string(down) + " answers 503 until the others are done, during a send", Injected: 1, Acknowledged: faultPhones, Lost: lost,
+				Doubled: h.repeatsWithin(0), Recovery: recovery}.Report(t)
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/usherhq/usher/modules/analytics"
 	"github.com/usherhq/usher/modules/kernel/dbtest"
+	"github.com/usherhq/usher/modules/kernel/faulttest"
 )
 
 const (
@@ -143,9 +144,8 @@ func (s *shop) post(to *entrance, lot []byte) (r analytics.Result, err error) {
 }
 
 // balance waits until the listener has handled everything, and compares.
-func (s *shop) balance(h *house, database string) {
+func (s *shop) balance(h *house, database string) (l ledger) {
 	s.t.Helper()
-	var l ledger
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if l = h.ledger(database, s.name); l.Waiting == 0 && l.Items >= s.sent {
 			break
@@ -158,6 +158,7 @@ func (s *shop) balance(h *house, database string) {
 	if s.accepted > s.sent {
 		s.t.Errorf("%d events were called new, of %d", s.accepted, s.sent)
 	}
+	return l
 }
 
 // Usher is killed twenty times while events come in. Every acknowledged event is in
@@ -181,11 +182,9 @@ func TestKilledTwentyTimesDuringIngest(t *testing.T) {
 	}
 	rare.close()
 	often.close()
-	rare.balance(h, h.builtIn())
-	often.balance(h, h.builtIn())
-	if !t.Failed() {
-		faultRow{fault: "kill -9 of usher, during ingest", injected: kills, acknowledged: rare.sent + often.sent, recovery: recovery}.report(t)
-	}
+	one, two := rare.balance(h, h.builtIn()), often.balance(h, h.builtIn())
+	faulttest.Row{Fault: "kill -9 of usher, during ingest", Injected: kills, Acknowledged: rare.sent + often.sent,
+		Lost: rare.sent - one.Events + often.sent - two.Events, Doubled: one.Rows - one.Events + two.Rows - two.Events, Recovery: recovery}.Report(t)
 }
 
 // Two replicas share one PostgreSQL and one Redis. One dies for good in the middle:
@@ -203,8 +202,7 @@ func TestOneOfTwoReplicasDies(t *testing.T) {
 	recovery := time.Since(struck)
 	s.until(3000)
 	s.close()
-	s.balance(two, database)
-	if !t.Failed() {
-		faultRow{fault: "kill -9 of one of two replicas, during ingest", injected: 1, acknowledged: s.sent, recovery: recovery}.report(t)
-	}
+	l := s.balance(two, database)
+	faulttest.Row{Fault: "kill -9 of one of two replicas, during ingest", Injected: 1, Acknowledged: s.sent,
+		Lost: s.sent - l.Events, Doubled: l.Rows - l.Events, Recovery: recovery}.Report(t)
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherhq/usher/modules/kernel/faulttest"
 	"github.com/usherhq/usher/modules/sales"
 )
 
@@ -73,11 +74,13 @@ func TestKilledDuringAnOnSale(t *testing.T) {
 		}
 		s.until(1)
 		recovery = max(recovery, time.Since(struck))
-		table = append(table, s.judge(h, what))
+		line, _ := s.judge(h, what)
+		table = append(table, line)
 	}
 	s.ended.Store(true)
 	s.all.Wait()
-	table = append(table, s.judge(h, "(at the end)"))
+	line, row := s.judge(h, "(at the end)")
+	table = append(table, line)
 	t.Logf("\n%s", strings.Join(table, "\n"))
 	books := h.saleBooks(s.database, s.event)
 	if len(books.orders) != len(s.orders) || books.Held != 0 {
@@ -93,13 +96,12 @@ func TestKilledDuringAnOnSale(t *testing.T) {
 			t.Fatalf("%s repeated: %+v, replayed %v, %v; it was %+v", key, now, replayed, err, o)
 		}
 	}
-	if !t.Failed() {
-		faultRow{fault: "kill -9 of usher or PostgreSQL, during a sale", injected: onSaleKills, acknowledged: len(s.orders), recovery: recovery}.report(t)
-	}
+	row.Fault, row.Injected, row.Recovery = "kill -9 of usher or PostgreSQL, during a sale", onSaleKills, recovery
+	row.Report(t)
 }
 
 // judge compares what the buyers were told so far with what the database holds.
-func (s *onSale) judge(h *house, killed string) string {
+func (s *onSale) judge(h *house, killed string) (line string, row faulttest.Row) {
 	s.t.Helper()
 	s.mu.Lock()
 	told := make(map[string]sales.Order, len(s.orders))
@@ -129,7 +131,8 @@ func (s *onSale) judge(h *house, killed string) string {
 	if missing+doubled+changed > 0 || !invariant {
 		s.t.Errorf("after %s was killed: %d missing, %d doubled, %d changed; %+v", killed, missing, doubled, changed, books.saleSums)
 	}
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d = %d = %d ≤ %d |", killed, len(told), refused, repeats, missing, doubled, changed, books.Sold, books.Tickets, books.Asked, books.Capacity)
+	line = fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d = %d = %d ≤ %d |", killed, len(told), refused, repeats, missing, doubled, changed, books.Sold, books.Tickets, books.Asked, books.Capacity)
+	return line, faulttest.Row{Acknowledged: len(told), Lost: missing + changed, Doubled: doubled}
 }
 
 // until waits until so many buyers more have their answer.
