@@ -26,7 +26,7 @@ func (s *Service) calendarPages() []web.Route {
 
 func (s *Service) calendarRoutes() []web.Route {
 	return []web.Route{{Method: "POST", Path: "/v1/calendar", Right: web.Manage, Handler: s.postCalendar, Limit: maxImport,
-		Doc: web.Doc{Says: "Imports public holidays and school holidays from an iCalendar file.", Takes: web.Media("text/calendar"), Gives: map[string]int{}, Query: []string{"capacity", "city", "genre"}}}}
+		Doc: web.Doc{Says: "Imports events of others, which compete with yours, from an iCalendar file.", Takes: web.Media("text/calendar"), Gives: map[string]int{}, Query: []string{"capacity", "city", "genre"}}}}
 }
 
 // calendarPage is what is on, ours and others'.

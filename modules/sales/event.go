@@ -27,6 +27,46 @@ func (s *Service) CreateEvent(tx *db.Tx, e Event) (Event, error) {
 	return e, s.insertEvent(tx, e)
 }
 
+// CreateWhole makes a draft and its categories, all or none. Errors: fault.Invalid with every
+// fault, also of each category; fault.Conflict when the slug is taken.
+func (s *Service) CreateWhole(tx *db.Tx, e Event, actor string) (Event, error) {
+	err := collect("sales.CreateWhole", func(bad complaint) {
+		e.check(bad)
+		e.checkGiven(bad)
+	})
+	if err != nil {
+		return Event{}, err
+	}
+	given := e.Categories
+	if e, err = s.CreateEvent(tx, e); err != nil || len(given) == 0 {
+		return e, err
+	}
+	for _, c := range given {
+		c.Event = e.ID
+		if _, err := s.AddCategory(tx, c, actor, nil); err != nil {
+			return Event{}, err
+		}
+	}
+	return s.eventWithin(tx, e.ID)
+}
+
+// checkGiven complains about the categories and pools that come with a new event.
+func (e *Event) checkGiven(bad complaint) {
+	if len(e.Pools) > 0 {
+		bad("pools", "cannot come with a new event", "make the event, then POST /v1/catalogue/events/:event/pools, then the categories that share them")
+	}
+	if len(e.Categories) > maxCategories {
+		bad("categories", "are too many", fmt.Sprintf("at most %d in an event", maxCategories))
+		return
+	}
+	for i := range e.Categories {
+		e.Categories[i].ID = id.New() // so that each is told from the others
+	}
+	for i := range e.Categories {
+		e.Categories[i].check(func(name, problem, fix string) { bad(fmt.Sprintf("categories[%d].%s", i, name), problem, fix) }, e)
+	}
+}
+
 // ChangeEvent replaces what an event says of itself: all but its state, categories
 // and pools. Errors: fault.NotFound, fault.Invalid, fault.Conflict when the slug is
 // taken, or when money or the sandbox would change after the first ticket.

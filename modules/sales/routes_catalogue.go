@@ -25,11 +25,11 @@ func (s *Service) catalogueRoutes() []web.Route {
 		route("GET", "/events", s.getEvents,
 			web.Doc{Says: "Lists events with what is sold.", Gives: web.Page[Event]{}, Query: []string{"state: draft, published, paused or cancelled", "series: of this series", "order: latest puts the latest first", "cursor", "limit"}}),
 		route("POST", "/events", s.postEvent,
-			web.Doc{Says: "Makes an event, a draft until its state is changed.", Takes: Event{}, Gives: Event{}, Status: 201, Repeatable: true}),
+			web.Doc{Says: "Makes an event with its categories, a draft until its state is changed.", Takes: Event{}, Gives: Event{}, Status: 201, Repeatable: true}),
 		route("GET", "/events/:event", s.getEvent,
 			web.Doc{Says: "Tells an event with its categories and pools.", Gives: Event{}}),
 		route("PUT", "/events/:event", s.putEvent,
-			web.Doc{Says: "Changes an event.", Takes: Event{}, Gives: Event{}}),
+			web.Doc{Says: "Changes what an event says of itself: not its state, categories and pools, which have addresses of their own.", Takes: Event{}, Gives: Event{}}),
 		route("PATCH", "/events/:event", s.patchEvent,
 			web.Doc{Says: "Changes an event's state.", Takes: stateChange{}, Gives: Event{}}),
 		route("DELETE", "/events/:event", s.deleteEventRoute,
@@ -125,7 +125,7 @@ func (s *Service) postEvent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) { return s.CreateEvent(tx, e) })
+	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) { return s.CreateWhole(tx, e, web.Actor(c.Request().Context())) })
 }
 
 func (s *Service) getEvent(c echo.Context) error {

@@ -92,6 +92,44 @@ func TestTheCatalogueByItsAPI(t *testing.T) {
 	}
 }
 
+// Categories come with a new event, all of them or none; every fault is told at once, with its place.
+func TestAnEventIsMadeWithItsCategories(t *testing.T) {
+	h := newHouse(t)
+	e := h.api()
+	body := func(rest string) string {
+		return `{"slug": "jazz", "names": {"en": {"title": "Jazz"}}, "locales": ["en"], "zone": "Europe/Berlin", "currency": "EUR", "starts_at": "` + h.db.Now().Add(100*time.Hour).Format(time.RFC3339) + `"` + rest + `}`
+	}
+	for _, bad := range []struct{ rest, says string }{
+		{`, "categories": [{"names": {"en": {"title": "Floor"}}, "capacity": 30}, {"names": {"xx": {"title": "Stand"}}, "capacity": -1}]`, `"field":"categories[1].capacity"`},
+		{`, "categories": [{"names": {"en": {"title": "A"}}, "capacity": -1}, {"names": {"en": {"title": "B"}}, "price_minor": -1}]`, `"field":"categories[1].price_minor"`},
+		{`, "categories": [{"names": {"en": {"title": "A"}}, "capacity": 3, "seats": 4}]`, `seats`},
+		{`, "categories": [{"names": {"en": {"title": "A"}}, "capacity": 3, "pool": "` + id.New().String() + `"}]`, `"field":"categories[0].pool"`},
+		{`, "pools": [{"name": "P", "capacity": 10}]`, "/pools"},
+	} {
+		if rec, _ := call(t, e, "POST", "/v1/catalogue/events", body(bad.rest)); rec.Code != 400 || !strings.Contains(rec.Body.String(), bad.says) {
+			t.Errorf("%s: %d %s", bad.rest, rec.Code, rec.Body)
+		}
+	}
+	if n := h.number(`SELECT count(*) FROM sales.event`); n != 0 {
+		t.Fatalf("%d refused events are kept", n)
+	}
+	rec, made := call(t, e, "POST", "/v1/catalogue/events", body(`, "categories": [{"names": {"en": {"title": "Floor"}}, "price_minor": 2500, "capacity": 30}, {"names": {"en": {"title": "Seats"}}, "price_minor": 4000, "rows": 2, "columns": 3}]`))
+	if rec.Code != 201 {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	there := "/v1/catalogue/events/" + made["id"].(string)
+	rec, _ = call(t, e, "GET", there, "")
+	if got := rec.Body.String(); !strings.Contains(got, "Floor") || !strings.Contains(got, "Seats") || strings.Count(got, `"price_version":1`) != 2 {
+		t.Errorf("%s", got)
+	}
+	if n := h.number(`SELECT count(*) FROM sales.seat`); n != 6 {
+		t.Errorf("%d seats", n)
+	}
+	if rec, _ := call(t, e, "PATCH", there, `{"state": "published"}`); rec.Code != 200 {
+		t.Errorf("publish: %d %s", rec.Code, rec.Body)
+	}
+}
+
 func TestTheShopShowsOnlyWhatBuyersMaySee(t *testing.T) {
 	h := newHouse(t)
 	e := h.api()
