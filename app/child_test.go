@@ -75,7 +75,7 @@ type house struct {
 	log      *os.File
 
 	mu   sync.Mutex
-	seen map[string]int    // requests by delivery id
+	seen map[string]int    // accepted messages by delivery id
 	read map[string]string // the last message that each handle got
 }
 
@@ -86,6 +86,9 @@ func newHouse(t *testing.T, settings ...string) *house {
 	h.dir = filepath.Join(newHome(t), "data")
 	var err error
 	h.services, err = pushtest.Start(pushtest.Config{DecryptEvery: 50, OnMessage: func(r pushtest.Receipt) {
+		if r.Status >= 300 {
+			return // refused: the phone has nothing of it
+		}
 		h.mu.Lock()
 		h.seen[r.ID]++
 		h.read[r.Handle] = string(r.Payload)
