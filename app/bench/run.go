@@ -35,6 +35,7 @@ func (b *bench) scenarios() []scenario {
 	return []scenario{
 		{"H", "Size and start", "A fresh data directory: the first start makes the database.", b.start},
 		{"A", "Fan-out, APNs", "One notification to everybody, in turn with its peers on the same simulated service.", b.fanOut},
+		{"W", "Fan-out at the wire's speed", "The same notification over each of usher's transports (docs/adr/0032), in turn with the peers and with the wire itself: h2load sends one message again and again, without a database, to the same simulated service. Then a service that says goodbye, refuses streams and cuts connections.", b.wireSpeed},
 		{"C", "Memory of a send", "usher's resident memory at most (VmHWM); usher is started anew before each send.", b.memory},
 		{"E", "Audience and dry run", "Tag expressions over all installations, through HTTP, one after the other.", b.audience},
 		{"F", "Registration", "PUT /v1/installations/:id, each answered after its commit, over 64 connections kept alive.", b.registration},
@@ -104,7 +105,7 @@ func (b *bench) usherBinary(ctx context.Context) (err error) {
 
 // open starts the services and usher.
 func (b *bench) open(ctx context.Context) error {
-	near, err := startServices(0)
+	near, err := startServices()
 	if err != nil {
 		return err
 	}
@@ -120,12 +121,25 @@ func (b *bench) open(ctx context.Context) error {
 }
 
 // restart starts usher again on the same data, with breakers and pools fresh.
-func (b *bench) restart(ctx context.Context) (err error) {
+func (b *bench) restart(ctx context.Context, env ...string) (err error) {
 	if err := b.stop(); err != nil {
 		return err
 	}
-	b.house.usher, err = startUsher(ctx, b.options.usher, b.work, b.near, b.apns)
+	b.house.usher, err = startUsher(ctx, b.options.usher, b.work, b.near, b.apns, env...)
 	return err
+}
+
+// sendTo makes the solo crowd's messages go to another APNs, or to near's again. It is
+// another process with its own key, so the credential is put anew.
+func (b *bench) sendTo(ctx context.Context, apns *services) error {
+	if b.apns != b.near {
+		b.apns.stop()
+	}
+	b.apns = apns
+	if err := b.restart(ctx); err != nil {
+		return err
+	}
+	return b.setUp(ctx, b.solo.app, b.near, b.apns)
 }
 
 func (b *bench) close() {

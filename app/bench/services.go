@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest"
@@ -49,11 +48,14 @@ type counts map[push.Service]pushtest.Count
 // runServices is the child.
 func runServices(args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet(servicesCommand, flag.ContinueOnError)
-	latency := flags.Duration("latency", 0, "added to every answer")
+	var shape pushtest.ServiceConfig
+	flags.DurationVar(&shape.Latency, "latency", 0, "added to every answer")
+	flags.IntVar(&shape.GoAwayEvery, "goaway", 0, "GOAWAY after so many requests of a connection")
+	flags.IntVar(&shape.CutEvery, "cut", 0, "a connection is cut at every so manyth request")
+	flags.IntVar(&shape.RefuseEvery, "refuse", 0, "every so manyth stream of a connection is refused")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	shape := pushtest.ServiceConfig{Latency: *latency}
 	s, err := pushtest.Start(pushtest.Config{APNs: shape, FCM: shape, WebPush: shape, DecryptEvery: decryptEvery})
 	if err != nil {
 		return err
@@ -101,12 +103,13 @@ type services struct {
 	replay *json.Decoder
 }
 
-func startServices(latency time.Duration) (*services, error) {
+// startServices runs the child with flags of runServices.
+func startServices(flags ...string) (*services, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &services{cmd: exec.Command(self, servicesCommand, "-latency", latency.String())}
+	s := &services{cmd: exec.Command(self, append([]string{servicesCommand}, flags...)...)}
 	s.cmd.Stderr = os.Stderr
 	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err

@@ -66,14 +66,15 @@ func settings(near *services, apns *services, data, listen, roots, key string) [
 	)
 }
 
-// startUsher runs the binary until stop. apns may be other services than near's.
-func startUsher(ctx context.Context, binary, dir string, near, apns *services) (*usher, error) {
+// startUsher runs the binary until stop. apns may be other services than near's; env is
+// set beside the settings.
+func startUsher(ctx context.Context, binary, dir string, near, apns *services, env ...string) (*usher, error) {
 	roots := filepath.Join(dir, "roots.pem")
 	if err := os.WriteFile(roots, []byte(near.CAPEM+apns.CAPEM), 0o600); err != nil {
 		return nil, err
 	}
 	key := identity.NewKeySecret()
-	return launch(ctx, binary, dir, key, settings(near, apns, filepath.Join(dir, "data"), "127.0.0.1:0", roots, key))
+	return launch(ctx, binary, dir, key, append(settings(near, apns, filepath.Join(dir, "data"), "127.0.0.1:0", roots, key), env...))
 }
 
 // launch runs the binary in dir, its data directory dir/data, until its first page is there.

@@ -24,7 +24,7 @@ import (
 type Config struct {
 	ChunkSize     int           `koanf:"chunk_size"`     // installations a chunk
 	FlushSize     int           `koanf:"flush_size"`     // outcomes a transaction
-	InFlight      int           `koanf:"in_flight"`      // unanswered requests a push service, at most
+	InFlight      int           `koanf:"in_flight"`      // unanswered requests a push service, at most; as many as the round trip calls for
 	SendTimeout   time.Duration `koanf:"send_timeout"`   // for one answer
 	Expiry        time.Duration `koanf:"expiry"`         // of a notification that states none
 	RetentionDays int           `koanf:"retention_days"` // outcomes are kept so long
@@ -50,7 +50,7 @@ type Services struct {
 // Defaults suit one machine with two cores.
 func Defaults() Config {
 	return Config{
-		ChunkSize: 5000, FlushSize: 1000, InFlight: 1000, SendTimeout: 10 * time.Second,
+		ChunkSize: 5000, FlushSize: 1000, InFlight: 4000, SendTimeout: 10 * time.Second,
 		Expiry: 24 * time.Hour, RetentionDays: 90, Services: Services{Connections: 4, APNsTransport: wire.Own, FCMTransport: wire.Own, WebPushTransport: wire.Own},
 	}
 }

@@ -57,6 +57,14 @@ func (l *lane) send(ctx context.Context, now func() time.Time, m *push.Message, 
 	return o, nil
 }
 
+// depth is how many messages the way to the service holds; 0: not known.
+func (l *lane) depth() int {
+	if d, ok := l.sender.(push.Deep); ok {
+		return d.Depth()
+	}
+	return 0
+}
+
 func (l *lane) learn(now time.Time, o push.Outcome, repeat bool) {
 	l.breaker.record(now, o.Verdict == push.Retry, repeat)
 	if o.Verdict == push.Throttled && !o.DeviceOnly {

@@ -42,13 +42,21 @@ func (rc *recipient) attribute() func(string) (string, bool) {
 }
 
 // attributeOf reads one member of a flat JSON object as PostgreSQL writes jsonb.
-// A value without escapes, which is nearly every one, is found without decoding
-// the rest: a template asks for one or two of them a message.
+// A value without escapes, which is nearly every one, is found, and a name that the
+// object has nowhere is missed, without decoding the rest: a template asks for one
+// or two of them a message.
 func attributeOf(object []byte, name string) (string, bool) {
+	if bytes.IndexByte(object, '\\') >= 0 {
+		return decodedAttribute(object, name)
+	}
 	key := append(append(make([]byte, 0, 64), '"'), name...)
-	key = append(key, '"', ':', ' ')
-	if at := bytes.Index(object, key); at > 0 && bytes.IndexByte(object, '\\') < 0 && (object[at-1] == '{' || object[at-1] == ' ') {
-		rest := object[at+len(key):]
+	key = append(key, '"')
+	at := bytes.Index(object, key)
+	if at < 0 {
+		return "", false
+	}
+	rest, member := bytes.CutPrefix(object[at+len(key):], []byte(": "))
+	if member && at > 0 && len(rest) > 0 && (object[at-1] == '{' || object[at-1] == ' ') {
 		if rest[0] == '"' {
 			if end := bytes.IndexByte(rest[1:], '"'); end >= 0 {
 				return string(rest[1 : 1+end]), true

@@ -100,7 +100,7 @@ func (r *run) deliver(ctx context.Context) error {
 func (r *run) sendAll(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	workers := min(r.s.workers(), len(r.recipients))
+	workers := min(r.workers(), len(r.recipients))
 	outcomes := make(chan outcome, r.s.cfg.FlushSize)
 	var wg sync.WaitGroup
 	for range workers {
@@ -241,5 +241,16 @@ func (r *run) now() time.Time { return r.s.db.Now() }
 // laneJobs is how many chunks of one push service are worked on at once.
 const laneJobs = 4
 
-// workers is how many requests of one run may be unanswered.
-func (s *Service) workers() int { return max(s.cfg.InFlight/laneJobs, 1) }
+// shallow is how many requests of a lane are unanswered at once where the way is not
+// long: enough for every other service's delays, and little to repeat after a crash.
+const shallow = 1000
+
+// workers is how many requests of one run may be unanswered: a longer way has more of
+// them under way, up to the operator's limit.
+func (r *run) workers() int {
+	depth := shallow
+	if r.lane != nil {
+		depth = max(depth, r.lane.depth())
+	}
+	return max(min(depth, r.s.cfg.InFlight)/laneJobs, 1)
+}

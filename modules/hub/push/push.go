@@ -110,3 +110,7 @@ type Sender interface {
 	Send(ctx context.Context, m *Message) Outcome
 	Close() error
 }
+
+// Deep is what a Sender is beside, if it measures the way to its service: Depth is how
+// many messages must be in flight to keep a long way full; 0: it does not know yet.
+type Deep interface{ Depth() int }

@@ -128,6 +128,9 @@ func (s *Sender) push(ctx context.Context, n *apns2.Notification) push.Outcome {
 	return Classify(r.StatusCode, r.Reason, r.Timestamp.Time, r.ApnsID)
 }
 
+// Depth is how many messages in flight the way to the service calls for; see push.Deep.
+func (s *Sender) Depth() int { return wire.Depth(s.links) }
+
 // Close waits for the messages in flight, which end by their own contexts,
 // and closes the connections.
 func (s *Sender) Close() error {

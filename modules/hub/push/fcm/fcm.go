@@ -144,6 +144,9 @@ func (s *Sender) push(ctx context.Context, msg *messaging.Message, send sendFunc
 	return o, x.bearer
 }
 
+// Depth is how many messages in flight the way to the service calls for; see push.Deep.
+func (s *Sender) Depth() int { return wire.Depth(s.links[1:]) }
+
 // Close waits for the messages in flight, which end by their own contexts,
 // and closes the connections.
 func (s *Sender) Close() error {

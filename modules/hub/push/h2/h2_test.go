@@ -130,15 +130,16 @@ func TestLostConnectionRepeatsNothing(t *testing.T) {
 	r.until(func() bool { return r.flying == 0 })
 }
 
-// stuck is a connection whose writes block until it is closed.
+// stuck is a connection whose writes block while it is on, and fail once it is closed.
 type stuck struct {
 	net.Conn
 
-	mu     sync.Mutex
-	on     bool
-	asked  chan struct{} // a write blocks
-	closed chan struct{}
-	once   sync.Once
+	mu      sync.Mutex
+	on      bool
+	asked   chan struct{} // a write blocks
+	release chan struct{} // it goes on
+	closed  chan struct{}
+	once    sync.Once
 }
 
 func (s *stuck) Write(b []byte) (int, error) {
@@ -149,8 +150,12 @@ func (s *stuck) Write(b []byte) (int, error) {
 		return s.Conn.Write(b)
 	}
 	s.asked <- struct{}{}
-	<-s.closed
-	return 0, net.ErrClosed
+	select {
+	case <-s.release:
+		return s.Conn.Write(b)
+	case <-s.closed:
+		return 0, net.ErrClosed
+	}
 }
 
 func (s *stuck) Close() error {
@@ -158,38 +163,54 @@ func (s *stuck) Close() error {
 	return s.Conn.Close()
 }
 
-// What never left this process goes to another connection when its own is lost.
-func TestUnwrittenRequestsAreRepeated(t *testing.T) {
-	var s *stuck
-	r := newRig(t, Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-		nc, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err != nil || s != nil {
-			return nc, err
-		}
-		s = &stuck{Conn: nc, asked: make(chan struct{}, 10), closed: make(chan struct{})}
-		return s, nil
-	}})
-	c := r.send("/1", "")
-	p := r.accept()
-	p.want("1 GET /1 end=true")
-	p.ok(1, "")
-	c.want(200, "")
+func (s *stuck) turn(on bool) {
 	s.mu.Lock()
-	s.on = true
+	s.on = on
 	s.mu.Unlock()
-	written := r.send("/written", "")
-	<-s.asked
-	unwritten := r.send("/unwritten", "")
-	r.until(func() bool { return r.flying == 2 })
-	_ = p.conn.NetConn().Close()
-	fresh := r.accept()
-	fresh.want("1 GET /unwritten end=true")
-	written.wait()
-	if written.err == nil {
-		t.Error("a request of which something was written has an answer")
+}
+
+// What never left this process goes to another connection when its own is lost,
+// by the network or for a fault, and does not leave on the old one any more.
+func TestUnwrittenRequestsAreRepeated(t *testing.T) {
+	for _, fault := range []bool{false, true} {
+		var s *stuck
+		r := newRig(t, Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			nc, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err != nil || s != nil {
+				return nc, err
+			}
+			s = &stuck{Conn: nc, asked: make(chan struct{}, 10), release: make(chan struct{}), closed: make(chan struct{})}
+			return s, nil
+		}})
+		c := r.send("/1", "")
+		p := r.accept()
+		p.want("1 GET /1 end=true")
+		p.ok(1, "")
+		c.want(200, "")
+		s.turn(true)
+		written := r.send("/written", "")
+		<-s.asked
+		unwritten := r.send("/unwritten", "")
+		r.until(func() bool { return r.flying == 2 })
+		if fault {
+			p.raw(http2.FrameData, 0, 0, "a frame on no stream")
+		} else {
+			_ = p.conn.NetConn().Close()
+		}
+		fresh := r.accept()
+		fresh.want("1 GET /unwritten end=true")
+		if fault {
+			s.turn(false)
+			s.release <- struct{}{}
+			p.want("3 GET /written end=true", "goaway 0 PROTOCOL_ERROR", "EOF")
+		}
+		written.wait()
+		if written.err == nil {
+			t.Error("a request of which something was written has an answer")
+		}
+		fresh.ok(1, "")
+		unwritten.want(200, "")
 	}
-	fresh.ok(1, "")
-	unwritten.want(200, "")
 }
 
 // A stream that is refused unseen is sent again; any other reset is an error.
@@ -365,6 +386,9 @@ func TestIdle(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	now := clock.At(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
 	r := newRig(t, Config{MaxConns: 2, Rate: 100, Clock: now})
+	if got := r.Depth(); got != 0 {
+		t.Errorf("%d requests in flight are wanted on a way nobody knows", got)
+	}
 	r.send("/1", "")
 	p := r.connection()
 	r.send("/2", "")
@@ -378,6 +402,9 @@ func TestGrowth(t *testing.T) {
 	now.Advance(50 * time.Millisecond)
 	p.must(p.WritePing(true, [8]byte{})) // a long way: 100/s × 50 ms ÷ 1 stream are 5 connections
 	r.until(func() bool { return r.pools[r.ln.Addr().String()].trip == 50*time.Millisecond })
+	if got := r.Depth(); got != 5 {
+		t.Errorf("%d requests in flight are wanted, want 100/s × 50 ms", got)
+	}
 	third := r.send("/3", "")
 	second := r.accept(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
 	second.want("1 GET /2 end=true")

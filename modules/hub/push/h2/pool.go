@@ -117,6 +117,18 @@ func (p *pool) wanted() int {
 	return max(1, min(int(n), p.t.cfg.MaxConns))
 }
 
+// Depth is how many requests must be in flight for Config.Rate to be reached, as far
+// as round trips have been measured: Little's law again. 0: nothing is known yet.
+func (t *Transport) Depth() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	depth := 0.0
+	for _, p := range t.pools {
+		depth = max(depth, float64(t.cfg.Rate)*p.trip.Seconds())
+	}
+	return int(math.Ceil(min(depth, float64(t.cfg.MaxConns*t.cfg.MaxStreams))))
+}
+
 // measured takes a sample of the round trip: the least counts, and rises slowly
 // when the way has become longer.
 func (p *pool) measured(d time.Duration) {

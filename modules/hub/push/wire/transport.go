@@ -24,6 +24,17 @@ var Transports = []Transport{Own, Standard}
 // Known reports whether t is a transport, or "".
 func (t Transport) Known() bool { return t == "" || slices.Contains(Transports, t) }
 
+// Depth is how many messages in flight the links' round trips call for; 0: not known.
+func Depth(links []Link) int {
+	depth := 0
+	for _, l := range links {
+		if own, ok := l.(ownLink); ok {
+			depth += own.Depth()
+		}
+	}
+	return depth
+}
+
 // Link carries requests to one service. Nothing may be in flight when it is closed.
 type Link interface {
 	http.RoundTripper
