@@ -3,12 +3,10 @@ package embedded
 import (
 	"context"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
@@ -41,7 +39,6 @@ func StartQueue() (*Queue, error) {
 		return nil, fault.E("embedded.StartQueue", fault.Internal, "the built-in queue store did not start", err)
 	}
 	_ = first.Close()
-	q.store.Server().SetPreHook(q.idle)
 	go q.age()
 	return q, nil
 }
@@ -65,17 +62,6 @@ func (q *Queue) age() {
 		}
 		last = now
 	}
-}
-
-// idle answers what Asynq asks many times a second, whether a lane has work, without
-// running its script when there is none: scripts are what the store is slowest at.
-func (q *Queue) idle(c *server.Peer, cmd string, args ...string) bool {
-	const keys = "4" // of Asynq's script to dequeue: pending, paused, active, lease
-	if cmd != "EVALSHA" || len(args) < 4 || args[1] != keys || !strings.HasSuffix(args[2], ":pending") || !strings.HasSuffix(args[3], ":paused") || q.store.Exists(args[2]) {
-		return false
-	}
-	c.WriteNull()
-	return true
 }
 
 // Close ends the store; commands and new connections fail from then on.

@@ -135,6 +135,7 @@ type Queue struct {
 	log       *slog.Logger
 	store     store
 	redis     redis.UniversalClient
+	gate      *gate
 	client    *asynq.Client
 	inspector *asynq.Inspector
 
@@ -165,9 +166,10 @@ func New(d *db.DB, opt asynq.RedisConnOpt, cfg Config, log *slog.Logger) (*Queue
 	}
 	q := &Queue{
 		cfg: cfg.withDefaults(), log: log, store: store{d},
-		redis: client, client: asynq.NewClientFromRedisClient(client), inspector: asynq.NewInspectorFromRedisClient(client),
+		redis: client, gate: &gate{}, client: asynq.NewClientFromRedisClient(client), inspector: asynq.NewInspectorFromRedisClient(client),
 		handlers: map[string]Handler{}, wake: make(chan struct{}, 1), running: map[id.ID]*run{},
 	}
+	client.AddHook(q.gate)
 	q.jobsCtx, q.stopJobs = context.WithCancel(context.Background())
 	d.OnJobs(q.wake)
 	return q, nil

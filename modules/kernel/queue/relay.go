@@ -135,7 +135,9 @@ func (q *Queue) handOut(ctx context.Context) error {
 	for _, h := range due {
 		group.Go(func() error { return q.hand(ctx, h) })
 	}
-	if err := group.Wait(); err != nil {
+	err = group.Wait()
+	q.tell(ctx, due)
+	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		return errors.Join(err, q.store.unlease(ctx, due))

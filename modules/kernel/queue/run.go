@@ -28,6 +28,9 @@ func (q *Queue) Run(ctx context.Context) error {
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
 	var heart sync.WaitGroup
 	heart.Go(func() { q.beat(beating) })
+	if !q.cfg.Fresh {
+		heart.Go(func() { q.hear(beating) })
+	}
 	q.relay(ctx)
 	q.stop(servers)
 	stopBeating()
