@@ -140,7 +140,7 @@ func (w *walker) look(b *webtest.Browser, path string) {
 
 // routes are the pages: what answers HTML to GET.
 func (w *walker) routes() (pages []web.Route) {
-	for _, r := range w.u.pages {
+	for _, r := range append(w.u.pages, web.Route{Method: http.MethodGet, Path: "/docs/api"}) { // the server's own
 		if r.Method == http.MethodGet && r.Timeout >= 0 && !strings.ContainsAny(r.Path[strings.LastIndex(r.Path, "/")+1:], ".*") {
 			pages = append(pages, r)
 		}

@@ -45,6 +45,9 @@ func (f *Festival) playActs(ctx context.Context) error {
 			walking = f.start(ctx, f.walk)
 		}
 		f.mark(i)
+		if err := f.segment(ctx); err != nil {
+			return err
+		}
 		f.screen.say("\n  ── %s ──  %s\n", a.name, a.what)
 		over := time.Now().Add(f.span(a.takes))
 		if err := a.play(ctx); err != nil {

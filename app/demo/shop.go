@@ -90,6 +90,9 @@ func (f *Festival) openShop(ctx context.Context) error {
 		}
 	}
 	f.shop = s
+	if err := s.giveCode(ctx); err != nil {
+		return err
+	}
 	return s.letPricesMove(ctx)
 }
 
@@ -154,8 +157,7 @@ func tolerable(err error) bool {
 // visitor is one person who looks, and perhaps fills a cart, and perhaps buys.
 func (s *shop) visitor(ctx context.Context, n int) error {
 	r := rand.New(rand.NewPCG(s.Seed, uint64(n)<<8|'b'))
-	who, likes := tongues[r.IntN(len(tongues))], r.IntN(100)
-	name, k, qty := who.names[r.IntN(len(who.names))], s.kind(r), 1+r.IntN(4)
+	likes, b := r.IntN(100), s.buyer(r, n)
 	if err := s.say(ctx, "page.viewed", n, map[string]any{"page": "/" + Slug, "event": Slug}); err != nil {
 		return err
 	}
@@ -163,9 +165,9 @@ func (s *shop) visitor(ctx context.Context, n int) error {
 	case likes < 45: // only looked
 		return nil
 	case likes < 55: // buys the warm-up, elsewhere
-		return s.say(ctx, "sale.completed", n, map[string]any{"event": "warmup", "category": "floor", "order": fmt.Sprint("w", n), "quantity": qty, "amount": 1900 * qty, "currency": "EUR"})
+		return s.say(ctx, "sale.completed", n, map[string]any{"event": "warmup", "category": "floor", "order": fmt.Sprint("w", n), "quantity": b.qty, "amount": 1900 * b.qty, "currency": "EUR"})
 	}
-	held, err := s.hold(ctx, k, qty)
+	held, err := s.hold(ctx, b)
 	if err != nil {
 		s.count(func() { s.turned++ })
 		return err
@@ -174,9 +176,8 @@ func (s *shop) visitor(ctx context.Context, n int) error {
 		s.count(func() { s.left++ })
 		return nil
 	}
-	buyer := map[string]string{"name": name, "email": fmt.Sprintf("buyer-%d@usher.example", n), "locale": who.locale}
 	var done struct{ Order *order }
-	err = s.client.call(ctx, "POST", "/v1/carts/"+held.ID.String()+"/checkout", map[string]any{"quote": held.Quote, "buyer": buyer, "method": "door"}, &done)
+	err = s.client.call(ctx, "POST", "/v1/carts/"+held.ID.String()+"/checkout", map[string]any{"quote": held.Quote, "buyer": b.address, "method": "door"}, &done)
 	if err == nil && done.Order != nil {
 		s.count(func() {
 			s.orders, s.tickets, s.revenue = append(s.orders, *done.Order), s.tickets+int64(done.Order.Qty), s.revenue+done.Order.TotalMinor
@@ -192,8 +193,8 @@ type cart struct {
 }
 
 // hold fills a cart; who is sent to the waiting room goes there first.
-func (s *shop) hold(ctx context.Context, category id.ID, qty int) (c cart, err error) {
-	wanted, err := json.Marshal(map[string]any{"event": s.event.ID, "lines": []sales.Wanted{{Category: category, Qty: qty}}})
+func (s *shop) hold(ctx context.Context, b buyer) (c cart, err error) {
+	wanted, err := json.Marshal(map[string]any{"event": s.event.ID, "lines": []sales.Wanted{{Category: b.category, Qty: b.qty}}, "codes": b.codes})
 	if err != nil {
 		return c, fault.E(op, fault.Internal, "cannot write the cart", err)
 	}
@@ -245,18 +246,6 @@ func (f *Festival) rush(ctx context.Context) error {
 	}
 	s.come(buyersEach)
 	return f.client.call(ctx, "PUT", room, map[string]any{"mode": "off"}, nil)
-}
-
-// kind chooses a category as people do: most want a day, few the balcony.
-func (s *shop) kind(r *rand.Rand) id.ID {
-	at := 0
-	switch p := r.IntN(100); {
-	case p >= 94:
-		at = 2
-	case p >= 65:
-		at = 1
-	}
-	return s.event.Categories[at].ID
 }
 
 // say sends one event to the ingest door.

@@ -31,6 +31,7 @@ var stops = []Stop{
 	{web.T("Detectors"), "/detectors", web.T("what was expected and what came; the viral moment is the step upwards")},
 	{web.T("Prices"), "/prices", web.T("each move with its reason, inside the limits of its category")},
 	{web.T("Forecasts"), "/forecasts", web.T("how many tickets will be sold by when, and how sure that is")},
+	{web.T("Segments"), "/segments", web.T("who buys alike, in plain words")},
 	{web.T("Notifications"), "/notifications", web.T("each notification with an outcome for every phone")},
 	{web.T("The field"), "/crowd?event=" + venueEvent, web.T("where people are, how long they queue, and the ways between the stages")},
 	{web.T("Offers"), "/offers", web.T("vouchers that were pushed and redeemed, against those who got none")},

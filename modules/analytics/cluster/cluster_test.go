@@ -108,6 +108,20 @@ func TestNamesSayWhatIsPeculiar(t *testing.T) {
 	}
 }
 
+// Minutes are no habit: on the day of the sale all have bought today, and no name says otherwise.
+func TestNamesDoNotTellOfMinutes(t *testing.T) {
+	var all []cluster.Customer
+	for i := range 90 {
+		minute := 1. / 24 / 60
+		all = append(all, cluster.Customer{ID: fmt.Sprint(i), Orders: 2 + i%2, Recency: float64(i%3*20) * minute, Lead: float64(i%3*5) * minute, Basket: 8 + float64(i%3)/10, Km: -1})
+	}
+	for _, s := range cluster.Customers(all, nil).Segments {
+		if strings.Contains(s.Name, "day") {
+			t.Errorf("a segment is called %q", s.Name)
+		}
+	}
+}
+
 func TestCustomersWithoutHabitsAreSetAside(t *testing.T) {
 	s := cluster.Customers([]cluster.Customer{{ID: "a", Orders: 1}, {ID: "b", Orders: 1, Km: -1}}, nil)
 	if s.OneOff != 2 || len(s.Segments) != 0 || s.Of["a"] != -1 {

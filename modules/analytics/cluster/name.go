@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 func name(segments []Segment, f frame) {
 	taken := map[string]int{}
 	for i := range segments {
-		order := f.peculiar(segments[i].Center)
+		order := segments[i].worthSaying(f.peculiar(segments[i].Center), f)
 		words := []string{segments[i].phrase(order[0], f), segments[i].phrase(order[1], f)}
 		n := strings.Join(words, ", ")
 		if taken[n]++; taken[n] > 1 {
@@ -19,6 +20,18 @@ func name(segments []Segment, f frame) {
 		}
 		segments[i].Name, segments[i].Own = n, n
 	}
+}
+
+// worthSaying puts traits last that differ by less than words can say: by minutes, of days.
+func (g Segment) worthSaying(order []int, f frame) []int {
+	slight := func(j int) int {
+		if (j == traitRecency || j == traitLead) && math.Abs(math.Expm1(g.Center[j])-math.Expm1(f.median[j])) < .5 {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return slight(a) - slight(b) })
+	return order
 }
 
 // phrase says a trait's value in words: "buys ≤ 3 days ahead".

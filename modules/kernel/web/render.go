@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"html/template"
 	"io"
 	"io/fs"
@@ -36,7 +37,8 @@ type Frame struct {
 // of its own, translated before it is parsed.
 type Renderer struct {
 	sets  map[string]map[string]page // by language
-	tags  []language.Tag             // the first is English
+	words map[string]*tongue
+	tags  []language.Tag // the first is English
 	match language.Matcher
 }
 
@@ -47,7 +49,8 @@ const english = "en"
 type page func() (*template.Template, error)
 
 // NewRenderer parses everything at once, so that a bad template stops the start
-// and not a visitor. funcs are what templates may call, beside say (Text). Errors: fault.Internal naming the file.
+// and not a visitor. funcs are what templates may call, beside say (Text) and
+// retell (sentences that were put together in English). Errors: fault.Internal naming the file.
 func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	const op = "web.NewRenderer"
 	names, err := fs.Glob(files, "templates/*/*.html")
@@ -58,7 +61,7 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Renderer{sets: map[string]map[string]page{}}
+	r := &Renderer{sets: map[string]map[string]page{}, words: map[string]*tongue{}}
 	for _, w := range append([]*tongue{{lang: english}}, spoken...) {
 		tag, err := language.Parse(w.lang)
 		if err != nil {
@@ -67,7 +70,7 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 		if r.sets[w.lang], err = parseSet(files, names, funcs, w); err != nil {
 			return nil, err
 		}
-		r.tags = append(r.tags, tag)
+		r.tags, r.words[w.lang] = append(r.tags, tag), w
 	}
 	r.match = language.NewMatcher(r.tags)
 	return r, nil
@@ -87,7 +90,7 @@ func parseSet(files fs.FS, names []string, funcs template.FuncMap, w *tongue) (m
 			pages = append(pages, name)
 		}
 	}
-	blank := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"say": w.say}).Option("missingkey=error")
+	blank := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"say": w.say, "retell": w.retell}).Option("missingkey=error")
 	layout := template.Must(blank.Clone())
 	if err := parseInto(layout, files, w, append([]string{"templates/layout.html"}, parts...)...); err != nil {
 		return nil, err
@@ -175,8 +178,16 @@ func (r *Renderer) Render(w io.Writer, name string, data any, c echo.Context) er
 		}
 		block, data = "layout.html", frame
 	}
-	if err := page.ExecuteTemplate(w, block, data); err != nil {
+	var drawn bytes.Buffer
+	if err := page.ExecuteTemplate(&drawn, block, data); err != nil {
 		return fault.E(op, fault.Internal, "cannot draw "+name, err)
+	}
+	whole := drawn.Bytes()
+	if lang != english {
+		whole = r.words[lang].inTime(whole)
+	}
+	if _, err := w.Write(whole); err != nil {
+		return fault.E(op, fault.Transient, "cannot write "+name, err)
 	}
 	return nil
 }

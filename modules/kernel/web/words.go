@@ -69,6 +69,7 @@ func (n Number) in(w *tongue) string {
 type tongue struct {
 	lang  string
 	texts map[string]string
+	told  []told // of the texts, those with blanks
 }
 
 func (w *tongue) of(english string) string {
@@ -104,7 +105,7 @@ func readWords(files fs.FS) ([]*tongue, error) {
 	for _, name := range names { // sorted: a language's files follow each other
 		lang := path.Base(path.Dir(name))
 		if len(all) == 0 || all[len(all)-1].lang != lang {
-			all = append(all, &tongue{lang, map[string]string{}})
+			all = append(all, &tongue{lang: lang, texts: map[string]string{}})
 		}
 		raw, err := fs.ReadFile(files, name)
 		if err == nil {
@@ -113,6 +114,9 @@ func readWords(files fs.FS) ([]*tongue, error) {
 		if err != nil {
 			return nil, fault.E(op, fault.Internal, "cannot read "+name, err)
 		}
+	}
+	for _, w := range all {
+		w.told = toldOf(w.texts)
 	}
 	return all, nil
 }

@@ -1,0 +1,39 @@
+package web
+
+import "testing"
+
+func TestSentencesAreRetold(t *testing.T) {
+	texts := map[string]string{
+		"The price stays: %v.":                  "Der Preis bleibt: %v.",
+		"it is a concession":                    "es ist eine Ermäßigung",
+		"Over %v days, demand was %v above.":    "Über %v Tage lag die Nachfrage %v darüber.",
+		"%v of %v tickets can be bought at %v.": "Für %[3]v kann man %[1]v von %[2]v Karten kaufen.",
+		"%v %% off":                             "%v %% billiger",
+		"%v Mar":                                "%v. März",
+		"Sun":                                   "So",
+		"stays until %v; an admin may use it again": "bleibt bis %v; ein Administrator darf es wieder nehmen",
+	}
+	german := &tongue{lang: "de", texts: texts, told: toldOf(texts)}
+	for english, want := range map[string]string{
+		"The price stays: it is a concession.":                                                      "Der Preis bleibt: es ist eine Ermäßigung.",
+		"Over 3 days, demand was 4.1 % above. 7 of 9 tickets can be bought at 12.50 EUR. So it is.": "Über 3 Tage lag die Nachfrage 4.1 % darüber. Für 12.50 EUR kann man 7 von 9 Karten kaufen. So it is.",
+		"20 % off":   "20 % billiger",
+		"1 Mar 2027": "1. März 2027",
+		"Sun 7 Mar":  "So 7. März",
+		"Sunday":     "Sunday",
+		"March 2027": "March 2027",
+		"":           "",
+		"stays until 4 Mar 2027; an admin may use it again": "bleibt bis 4. März 2027; ein Administrator darf es wieder nehmen",
+	} {
+		if got := german.retell(english); got != want {
+			t.Errorf("%q: %q", english, got)
+		}
+		if got := (*tongue)(nil).retell(english); got != english {
+			t.Errorf("in English %q is %q", english, got)
+		}
+	}
+	page := `<p>7 Mar</p><time datetime="2027-03-07T10:00:00Z">Sun 7 Mar 2027, 10:00</time>`
+	if got := string(german.inTime([]byte(page))); got != `<p>7 Mar</p><time datetime="2027-03-07T10:00:00Z">So 7. März 2027, 10:00</time>` {
+		t.Error(got)
+	}
+}
