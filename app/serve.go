@@ -67,27 +67,6 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, meanwhile func(ctx
 	return err
 }
 
-// What a send allocates is short-lived. Collecting it less often than Go would
-// trades tens of megabytes for processor time; the limit keeps the whole process,
-// its 60 MB of program included, under the 300 MB that a small machine has for it.
-const (
-	gcPercent   = 400
-	memoryLimit = 190 << 20
-
-	demoMemoryLimit = 600 << 20 // the simulated push services live in the same process
-)
-
-// tuneMemory trades memory for speed within a bound, unless the operator's
-// GOGC or GOMEMLIMIT say otherwise.
-func tuneMemory(limit int64) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(limit)
-	}
-}
-
 // maxPhones bounds the demo's crowd: about 2 GB of database.
 const maxPhones = 5_000_000
 

@@ -47,11 +47,12 @@ type conn struct {
 	greeted bool      // the peer's first settings have come
 	heard   atomic.Uint64
 
-	out   []byte // frames to be written
-	spare []byte // the other buffer
-	batch uint64 // of the bytes in out: counts what the writer has taken
-	work  sync.Cond
-	idle  bool // the writer waits for work
+	out     []byte // frames to be written
+	spare   []byte // the other buffer
+	batch   uint64 // of the bytes in out: counts what the writer has taken
+	replies int    // to the peer that are in out
+	work    sync.Cond
+	idle    bool // the writer waits for work
 
 	enc   *hpack.Encoder
 	block bytes.Buffer

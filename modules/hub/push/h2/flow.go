@@ -34,7 +34,7 @@ func (c *conn) settings(f *http2.SettingsFrame) error {
 		close(c.settled)
 	}
 	c.pool.admit()
-	return nil
+	return c.replied()
 }
 
 func (c *conn) setting(s http2.Setting) error {

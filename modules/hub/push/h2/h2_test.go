@@ -250,6 +250,23 @@ func TestResets(t *testing.T) {
 	c.fails("refused 10 times")
 }
 
+// A request that is repeated goes before those that have only waited.
+func TestRepeatedRequestsComeFirst(t *testing.T) {
+	r := newRig(t, Config{})
+	first := r.send("/1", "")
+	p := r.accept(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
+	p.want("1 GET /1 end=true")
+	second := r.send("/2", "")
+	r.waiting(1)
+	p.must(p.WriteRSTStream(1, http2.ErrCodeRefusedStream))
+	p.want("3 GET /1 end=true")
+	p.ok(3, "")
+	first.want(200, "")
+	p.want("5 GET /2 end=true")
+	p.ok(5, "")
+	second.want(200, "")
+}
+
 // After a refusal no more requests are in flight than the peer bore, until it answers.
 func TestRefusalSlowsDown(t *testing.T) {
 	r := newRig(t, Config{})

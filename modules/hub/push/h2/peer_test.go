@@ -202,6 +202,7 @@ func (r *rig) connection() *peer {
 	}
 	p.Framer = http2.NewFramer(p.conn, p.conn)
 	p.AllowIllegalWrites = true
+	p.SetMaxReadFrameSize(maxFrame)
 	p.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	p.enc = hpack.NewEncoder(&p.buf)
 	return p

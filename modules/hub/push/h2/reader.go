@@ -65,6 +65,15 @@ func (c *conn) streamFault(se http2.StreamError) error {
 	return nil
 }
 
+// replied counts what the peer made us say. One that asks and asks and does not read
+// is no peer. The caller holds mu.
+func (c *conn) replied() error {
+	if c.replies++; c.replies > maxReplies {
+		return http2.ConnectionError(errCalm)
+	}
+	return nil
+}
+
 // frame takes one frame. Errors: http2.StreamError, which ends a stream; any other
 // ends the connection.
 func (c *conn) frame(f http2.Frame) error {
@@ -82,9 +91,6 @@ func (c *conn) frame(f http2.Frame) error {
 	mu := &c.pool.t.mu
 	mu.Lock()
 	defer mu.Unlock()
-	if len(c.out) > flooded {
-		return http2.ConnectionError(errCalm)
-	}
 	switch f := f.(type) {
 	case *http2.DataFrame:
 		return c.data(f)
@@ -101,7 +107,8 @@ func (c *conn) frame(f http2.Frame) error {
 			c.pong()
 			return nil
 		}
-		return c.fr.WritePing(true, f.Data)
+		_ = c.fr.WritePing(true, f.Data)
+		return c.replied()
 	}
 	return nil // PRIORITY and what is unknown ask for nothing
 }

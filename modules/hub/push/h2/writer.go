@@ -10,9 +10,9 @@ const (
 	// congested is how much may wait to be written, in bytes, before no further
 	// request is taken: a peer that reads slowly slows us down.
 	congested = 256 << 10
-	// flooded is how much may wait whatever it is: a peer that makes us answer and
-	// does not read is no peer.
-	flooded = 16 << 20
+	// maxReplies is how many frames the peer may make us write (PING, SETTINGS) before it
+	// reads any.
+	maxReplies = 10_000
 	// keep is the largest buffer that is used again.
 	keep = 1 << 20
 	// maxFrame is what every peer takes in a frame (RFC 9113, 4.2).
@@ -68,6 +68,7 @@ func (c *conn) take() []byte {
 	b := c.out
 	c.out, c.spare = c.spare[:0], nil
 	c.batch++
+	c.replies = 0
 	if len(b) >= congested && len(c.pool.waiting) > 0 {
 		c.pool.admit()
 	}
