@@ -3,6 +3,7 @@ package sales
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -81,18 +82,7 @@ func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
 func (t *till) work() {
 	batch := make([]*ask, 0, tillBatch)
 	for first := range t.queue {
-		batch = append(batch[:0], first)
-		for len(batch) < tillBatch {
-			select {
-			case a, open := <-t.queue:
-				if open {
-					batch = append(batch, a)
-					continue
-				}
-			default:
-			}
-			break
-		}
+		batch = t.gather(append(batch[:0], first))
 		start := t.store.db.Now()
 		t.serve(batch)
 		if len(t.queue) >= tillBatch { // it does what it can: this is its capacity
@@ -102,6 +92,33 @@ func (t *till) work() {
 			t.meter.crowd(first.order.Event)
 		}
 	}
+}
+
+// gather adds what waits to a batch, and what the goroutines that could run by now bring:
+// buyers who have just been answered come again one by one.
+func (t *till) gather(batch []*ask) []*ask {
+	for before := 0; before < len(batch) && len(batch) < tillBatch; {
+		before = len(batch)
+		runtime.Gosched()
+		batch = t.take(batch)
+	}
+	return batch
+}
+
+// take adds what waits to a batch.
+func (t *till) take(batch []*ask) []*ask {
+	for len(batch) < tillBatch {
+		select {
+		case a, open := <-t.queue:
+			if !open {
+				return batch
+			}
+			batch = append(batch, a)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
 
 // serve answers every ask of a batch.
