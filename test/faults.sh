@@ -23,7 +23,8 @@ ingest or registrations: processes are killed with SIGKILL, stopped, starved and
 operations that a client had an answer to; each was looked for afterwards, by its id. *Doubled* is what was done more than once, beside
 what is allowed: messages that a push service may have had when the process died, and nothing else.
 *Recovery* is the time from the end of the fault (from the kill, where a process dies) until the first operation after it was
-acknowledged, the longest if there were several; the start of the process and of PostgreSQL's own recovery is part of it.
+acknowledged, the longest if there were several; the start of the process and of PostgreSQL's own recovery is part of it. Where a push
+service was away, it is the time until all that waited for it was delivered.
 
 | fault | injected | acknowledged | lost | doubled | time to recover | |
 |---|---|---|---|---|---|---|
@@ -32,7 +33,7 @@ END
   cat <<END
 
 Made on $(date -u +%F) at commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD -- '*.go' '*.sql' || echo ' with changes'), in $(( ($(date +%s) - begun + 30) / 60 )) minutes: $(nproc 2>/dev/null || sysctl -n hw.ncpu) cores${processor:+ ($processor)},
-$(uname -sr), $(go version | cut -d' ' -f3), $("$postgres" --version | sed 's/ (.*//'), $(redis-server --version | cut -d' ' -f1-3 | sed 's/ v=/ /'), load $load at the beginning. PostgreSQL
+$(uname -sr), $(go version | cut -d' ' -f3), $("$postgres" --version | sed 's/.*(PostgreSQL)/PostgreSQL/; s/ (.*//'), $(redis-server --version | cut -d' ' -f1-3 | sed 's/ v=/ /'), load $load at the beginning. PostgreSQL
 commits durably (fsync on), services and clients run on the same cores.
 END
 } > bin/faults.md
