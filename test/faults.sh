@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 mkdir -p bin
 rows=bin/faults.rows
 rm -f "$rows"
-tests='Fault|Killed|OneOfTwoReplicas|SurviveKills|SurviveAKill|PushServicesThatAreDown|ClockJumps'
+tests='Fault|Killed|OneOfTwoReplicas|ThroughReplicas|SurviveKills|SurviveAKill|PushServicesThatAreDown|ClockJumps'
 begun=$(date +%s) load=$(cut -d' ' -f1 /proc/loadavg 2>/dev/null || uptime | sed 's/.*load[^:]*: *//; s/[, ].*//')
 status=0
 FAULT_TABLE=$PWD/$rows go test -trimpath -tags faults -count=1 -p 1 -timeout 40m "$@" -run "$tests" ./app ./modules/sales || status=$?
