@@ -60,9 +60,9 @@ test: need-test assets $(CLIENTS) $(OAPI) ## every test (TESTFLAGS="-race" for t
 	go test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: deploy-test
-deploy-test: build ## the systemd unit and both images, built and run (as root; installs buildah and debootstrap)
-	test/systemd.sh bin/usher
-	test/docker.sh
+deploy-test: build ## the systemd unit and both images, built and run (as root; installs buildah and debootstrap; says what it cannot try)
+	test/systemd.sh bin/usher || [ $$? = 77 ]
+	test/docker.sh || [ $$? = 77 ]
 
 .PHONY: race
 race: ## every test under the race detector

@@ -1,23 +1,29 @@
 #!/usr/bin/env bash
 # docker.sh: builds both images of the Dockerfile with buildah and runs them, as root, where
 # there is no container engine and no image registry. The base images are made here, under the
-# names that the Dockerfile uses: Debian by debootstrap from this machine's own mirror,
-# Go and Node from this machine. What cannot be done ends the script with an error.
+# names that the Dockerfile uses: Debian by debootstrap from this machine's own mirror (or that of
+# USHER_DEBIAN_MIRROR), Go and Node from this machine. It needs root that may mount (CAP_SYS_ADMIN; an
+# ordinary container has not), apt or buildah and debootstrap, about 4 GB of disk and a quarter of an hour.
+# Ends with 77 where it cannot be tried, and says what is missing; with 1 where an image is bad.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 cache=${USHER_DOCKER_CACHE:-$PWD/.cache/docker}
 say() { printf '== %s\n' "$*"; }
 die() { printf 'docker.sh: %s\n' "$*" >&2; exit 1; }
+cannot() { printf 'docker.sh: cannot be tried here: %s\n' "$*" >&2; exit 77; }
 
-[ "$(id -u)" = 0 ] || die "needs root: chroot isolation is root's"
+[ "$(id -u)" = 0 ] || cannot "it needs root: chroot isolation is root's"
+may=$(mktemp -d); mount -t tmpfs tmpfs "$may" 2>/dev/null || { rmdir "$may"; cannot "root may not mount here (CAP_SYS_ADMIN is missing): use a virtual machine, or a privileged container"; }
+umount "$may"; rmdir "$may"
+free=$(df -Pm "$PWD" | awk 'NR == 2 {print $4}'); [ "$free" -gt 4000 ] || cannot "only $free MB of disk are free, it takes 4,000"
 missing=""
 for p in buildah debootstrap; do command -v $p >/dev/null || missing="$missing $p"; done
 if [ -n "$missing" ]; then
   say "installing$missing"
-  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $missing >/dev/null || die "cannot install$missing"
+  command -v apt-get >/dev/null || cannot "missing:$missing"
+  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $missing >/dev/null || cannot "apt-get cannot install$missing"
 fi
-command -v node >/dev/null || die "node is missing: make need-test installs it"
 
 has() { buildah inspect --type image "$1" >/dev/null 2>&1; }
 mkdir -p "$cache"
@@ -25,10 +31,10 @@ debian=docker.io/library/debian:bookworm-slim golang=docker.io/library/golang:1.
 
 if ! has $debian; then
   say "base: Debian by debootstrap"
-  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 '/debian$' || true)
-  [ -n "$mirror" ] || die "this machine's apt has no Debian mirror"
+  mirror=${USHER_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | grep -m1 '/debian/*$' || true)}
+  [ -n "$mirror" ] || cannot "this machine's apt has no Debian mirror: set USHER_DEBIAN_MIRROR to the address of one"
   rm -rf "$cache/debian"
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$cache/debian" "$mirror" >"$cache/debootstrap.log" 2>&1 || die "debootstrap failed: $cache/debootstrap.log"
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$cache/debian" "$mirror" >"$cache/debootstrap.log" 2>&1 || { tail -5 "$cache/debootstrap.log"; cannot "debootstrap cannot fetch Debian from $mirror"; }
   cp /etc/apt/apt.conf.d/*proxy* "$cache/debian/etc/apt/apt.conf.d/" 2>/dev/null || true
   c=$(buildah from scratch)
   buildah add -q "$c" "$cache/debian" / >/dev/null
@@ -44,13 +50,21 @@ if ! has $golang; then
   buildah commit -q "$c" $golang >/dev/null && buildah rm "$c" >/dev/null
 fi
 if ! has $nodejs; then
-  say "base: this machine's Node"
-  node=$(readlink -f "$(command -v node)") npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+  # Debian's own node is a small program over many libraries, which the image has not; others' are whole.
   c=$(buildah from --pull=never $debian)
-  buildah add -q "$c" "$node" /usr/local/bin/node >/dev/null
-  buildah add -q "$c" "$npm" /usr/local/lib/npm >/dev/null
-  buildah run "$c" -- sh -c 'ln -s ../lib/npm/bin/npm-cli.js /usr/local/bin/npm && chmod +x /usr/local/lib/npm/bin/npm-cli.js && node --version' || die "this machine's node does not run in the image"
-  buildah config --env npm_config_registry="$(npm config get registry)" --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt "$c"
+  if command -v node npm >/dev/null && ! ldd "$(readlink -f "$(command -v node)")" | grep -q libnode; then
+    say "base: this machine's Node"
+    npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+    buildah add -q "$c" "$(readlink -f "$(command -v node)")" /usr/local/bin/node >/dev/null
+    buildah add -q "$c" "$npm" /usr/local/lib/npm >/dev/null
+    buildah run "$c" -- sh -c 'ln -s ../lib/npm/bin/npm-cli.js /usr/local/bin/npm && chmod +x /usr/local/lib/npm/bin/npm-cli.js'
+  else
+    say "base: Debian's Node"
+    buildah run "$c" -- sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends nodejs npm' >"$cache/node.log" 2>&1 || { tail -5 "$cache/node.log"; die "Debian's node cannot be installed in the image"; }
+  fi
+  buildah run "$c" -- node --version || die "node does not run in the image"
+  registry=$(npm config get registry 2>/dev/null || true)
+  buildah config ${registry:+--env "npm_config_registry=$registry"} --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt "$c"
   buildah commit -q "$c" $nodejs >/dev/null && buildah rm "$c" >/dev/null
 fi
 
