@@ -74,6 +74,13 @@ func TestARefundThatStripeHasMadeIsNotMadeAgain(t *testing.T) {
 		if r.Method == http.MethodPost {
 			posted++
 		}
+		if r.URL.Query().Get("payment_intent") != "pi_1" {
+			t.Errorf("asked for the refunds of %q", r.URL.Query())
+		}
+		if r.URL.Query().Get("starting_after") != "re_other" { // the first page
+			fmt.Fprint(w, `{"object": "list", "has_more": true, "data": [{"id": "re_other", "object": "refund", "status": "succeeded", "metadata": {}}]}`)
+			return
+		}
 		fmt.Fprintf(w, `{"object": "list", "data": [{"id": "re_0", "object": "refund", "status": "failed", "metadata": {"refund": %q}}, {"id": "re_1", "object": "refund", "status": "pending", "metadata": {"refund": %q}}]}`, refund.ID, refund.ID)
 	}))
 	t.Cleanup(server.Close)
