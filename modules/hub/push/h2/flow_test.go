@@ -137,14 +137,14 @@ func TestFlood(t *testing.T) {
 	for range maxReplies {
 		_ = fr.WritePing(false, [8]byte{})
 	}
-	var err error
-	for range 1000 { // the sockets' buffers hold some of the answers
-		if _, err = p.conn.Write(pings.Bytes()); err != nil {
-			break
+	for over := false; !over; { // the sockets' buffers hold some of the answers
+		_, err := p.conn.Write(pings.Bytes())
+		select {
+		case <-c.done:
+			over = true
+		default:
+			over = err != nil
 		}
-	}
-	if err == nil {
-		t.Error("ten million pings were taken")
 	}
 	c.fails("ENHANCE_YOUR_CALM")
 }

@@ -2,6 +2,7 @@ package h2
 
 import (
 	"errors"
+	"io"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -12,8 +13,12 @@ func (c *conn) read() {
 	err := c.readAll()
 	mu := &c.pool.t.mu
 	mu.Lock()
-	defer mu.Unlock()
 	c.fail(err)
+	mu.Unlock()
+	if isFault(err) {
+		_, _ = io.Copy(io.Discard, c.nc) // until the peer has read why, or farewell is over
+	}
+	_ = c.nc.Close()
 }
 
 func (c *conn) readAll() error {

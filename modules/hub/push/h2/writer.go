@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"errors"
 	"runtime"
 
 	"golang.org/x/net/http2"
@@ -34,7 +35,7 @@ func (f *frames) Write(b []byte) (int, error) {
 
 // write runs as the connection's writing goroutine.
 func (c *conn) write() {
-	defer func() { _ = c.nc.Close() }()
+	defer c.hangUp()
 	for {
 		b := c.take()
 		if b == nil {
@@ -45,6 +46,25 @@ func (c *conn) write() {
 			return
 		}
 	}
+}
+
+// hangUp closes the connection; after a fault of the peer's only for writing, because
+// closing it with unread bytes would reset it and take our GOAWAY along.
+func (c *conn) hangUp() {
+	mu := &c.pool.t.mu
+	mu.Lock()
+	fault := isFault(c.err)
+	mu.Unlock()
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && fault && half.CloseWrite() == nil {
+		return // the reading goroutine does the rest
+	}
+	_ = c.nc.Close()
+}
+
+// isFault reports whether err is a fault of the peer's, which it is told of.
+func isFault(err error) bool {
+	_, ok := errors.AsType[http2.ConnectionError](err)
+	return ok
 }
 
 // take waits for frames and returns all of them; nil at the end.
