@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	busyPause  = 100 * time.Millisecond // another process has the partition
+	busyPause  = 500 * time.Millisecond // another process is at the partition: it goes on there, we look after it
 	awayPause  = time.Second            // the database does not answer
 	recheck    = 30 * time.Second       // every partition is looked at this often, whatever was announced
 	maxBackoff = time.Minute
@@ -246,7 +246,7 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 	l.hold = false
 	switch {
 	case ctx.Err() != nil: // rolled back; that is no failure of the facts
-	case b.err == nil && b.busy:
+	case b.err == nil && (b.busy || b.elsewhere):
 		l.pause(busyPause)
 	case b.err == nil:
 		l.singly = max(l.singly-len(b.facts), 0)
@@ -274,7 +274,9 @@ type batch struct {
 	facts []Fact
 	limit int
 	busy  bool // another process has the cursor
-	err   error
+
+	elsewhere bool // another process has moved it, and left nothing
+	err       error
 }
 
 // batch handles up to limit facts and moves the cursor, in one transaction.
@@ -297,6 +299,7 @@ func (r *reader) batch(ctx context.Context, p int16, l *lane, limit int) (b batc
 			}
 		}
 		if b.facts, b.end, err = r.s.tail.next(tx, b.at, l.from(b.at.position), r.Types, b.limit); err != nil || len(b.facts) == 0 {
+			b.elsewhere = l.known && l.at.before(b.at.position)
 			return err
 		}
 		if err := r.handle(ctx, tx, b.facts); err != nil {
