@@ -21,7 +21,7 @@ processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | first |
 \`make faults\` writes this page. It breaks the true program, in processes of its own, in the middle of a send, a sale, an
 ingest or registrations: processes are killed with SIGKILL, stopped, starved and cut off from what they need. *Acknowledged* are the
 operations that a client had an answer to; each was looked for afterwards, by its id. *Doubled* is what was done more than once, beside
-what is allowed: messages that a push service may have had when the process died, and nothing else.
+what is allowed: messages that a push service may have had when the process died, or that it did not answer in time, and nothing else.
 *Recovery* is the time from the end of the fault (from the kill, where a process dies) until the first operation after it was
 acknowledged, the longest if there were several; the start of the process and of PostgreSQL's own recovery is part of it. Where a push
 service was away, it is the time until all that waited for it was delivered.
