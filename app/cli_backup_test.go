@@ -60,6 +60,7 @@ func oldRows(t *testing.T, url string) {
 	defer d.Close()
 	for _, sql := range []string{
 		`INSERT INTO hub.app (id, name, locale, zone, currency, created_at, updated_at) VALUES ('festival', 'River', 'en', 'Europe/London', 'GBP', now(), now())`,
+		`INSERT INTO hub.credential (app_id, service, sealed, shown, pace, version, updated_at) VALUES ('festival', 'apns', '\x00', '{}', 0, 1, '2026-01-02')`,
 		`INSERT INTO stream.log (day, partition, type, key, source, source_id, time, received_at, data) SELECT '2030-01-01', n % 16, 't', 'k', 's', n::text, now(), now(), '{}' FROM generate_series(1, 200) n`,
 		`INSERT INTO identity.person (id, role, created_at) VALUES ('` + id.New().String() + `', 'customer', now())`,
 	} {
@@ -71,7 +72,8 @@ func oldRows(t *testing.T, url string) {
 
 func oldRowsAreThere(t *testing.T, url string) {
 	t.Helper()
-	for sql, want := range map[string]int{`SELECT count(*) FROM hub.app`: 1, `SELECT count(*) FROM stream.log`: 200, `SELECT count(*) FROM identity.person WHERE role = 'customer'`: 1} {
+	for sql, want := range map[string]int{`SELECT count(*) FROM hub.app`: 1, `SELECT count(*) FROM stream.log`: 200, `SELECT count(*) FROM identity.person WHERE role = 'customer'`: 1,
+		`SELECT count(*) FROM hub.credential WHERE stored_at = updated_at`: 1} {
 		if n := count(t, url, sql); n != want {
 			t.Errorf("%s: %d, want %d", sql, n, want)
 		}
