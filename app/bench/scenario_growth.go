@@ -17,7 +17,7 @@ import (
 const (
 	fleetEvents  = 200_000
 	fleetMost    = 3
-	fleetRepeats = 9000 // most repeated messages after a kill: hub.in_flight, and two batches of hub.flush_size for each of four runs (ADR 0003)
+	fleetRepeats = 20_000 // most repeated messages after a kill: four chunks, each of which is one transaction (ADR 0003)
 )
 
 // growth is scenario R: fan-out and ingest through 1, 2 and 3 processes behind a

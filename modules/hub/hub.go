@@ -23,7 +23,7 @@ import (
 // Config is the hub's part of config.yaml.
 type Config struct {
 	ChunkSize     int           `koanf:"chunk_size"`     // installations a chunk
-	FlushSize     int           `koanf:"flush_size"`     // outcomes a transaction
+	FlushSize     int           `koanf:"flush_size"`     // outcomes a transaction, at most; a chunk has one of its own, and a second
 	InFlight      int           `koanf:"in_flight"`      // unanswered requests a push service, at most; as many as the round trip calls for
 	SendTimeout   time.Duration `koanf:"send_timeout"`   // for one answer
 	Expiry        time.Duration `koanf:"expiry"`         // of a notification that states none
@@ -50,7 +50,7 @@ type Services struct {
 // Defaults suit one machine with two cores.
 func Defaults() Config {
 	return Config{
-		ChunkSize: 5000, FlushSize: 1000, InFlight: 4000, SendTimeout: 10 * time.Second,
+		ChunkSize: 5000, FlushSize: 5000, InFlight: 4000, SendTimeout: 10 * time.Second,
 		Expiry: 24 * time.Hour, RetentionDays: 90, Services: Services{Connections: 4, APNsTransport: wire.Own, FCMTransport: wire.Own, WebPushTransport: wire.Own},
 	}
 }
@@ -64,7 +64,7 @@ func (c Config) Validate() error {
 		}
 	}
 	within("chunk_size", c.ChunkSize, 100, 50_000)
-	within("flush_size", c.FlushSize, 1, c.ChunkSize)
+	within("flush_size", c.FlushSize, 1, 50_000)
 	within("in_flight", c.InFlight, 1, 20_000)
 	within("retention_days", c.RetentionDays, 1, 3650)
 	within("services.connections", c.Services.Connections, 1, 64)

@@ -252,6 +252,33 @@ func TestAWrongEnvironmentRetiresNobody(t *testing.T) {
 	}
 }
 
+// A chunk that goes well is recorded in one transaction; one whose service is slow,
+// every second, so that a crash repeats little.
+func TestOutcomesAreRecordedByChunkOrSecond(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.FlushSize = 5000 })
+	flushes := func(n Notification) (most int) {
+		r.must(r.db.Pool().QueryRow(t.Context(), `SELECT max(c.flushes) FROM hub.chunk c JOIN hub.notification n ON n.no = c.notification_no WHERE n.id = $1`, n.ID).Scan(&most))
+		return most
+	}
+	for i := range 50 {
+		r.phone(push.APNs, i, "")
+	}
+	quick := r.send(hello)
+	r.work()
+	if got := flushes(quick); got != 1 {
+		t.Errorf("a chunk of 50 took %d transactions, want 1", got)
+	}
+	r.phone(push.APNs, 50, "dead0001") // answers after pushtest.Slow, which is more than flushEvery
+	slow := r.send(hello)
+	r.work()
+	if got := flushes(slow); got != 2 {
+		t.Errorf("a chunk with one slow answer took %d transactions, want 2: the others and then it", got)
+	}
+	if rep := r.report(slow.ID); rep.Outcomes[stateDelivered] != 51 {
+		t.Errorf("%+v", rep.Outcomes)
+	}
+}
+
 func TestAServiceThatIsDownHoldsItsChunks(t *testing.T) {
 	r := newRig(t)
 	for i := range 60 {

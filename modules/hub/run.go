@@ -101,7 +101,7 @@ func (r *run) sendAll(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	workers := min(r.workers(), len(r.recipients))
-	outcomes := make(chan outcome, r.s.cfg.FlushSize)
+	outcomes := make(chan outcome, min(r.s.cfg.FlushSize, len(r.recipients)))
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() { r.work(ctx, outcomes) })
@@ -145,23 +145,40 @@ func (r *run) work(ctx context.Context, outcomes chan<- outcome) {
 	}
 }
 
-// collect records outcomes in transactions of FlushSize.
+// flushEvery is how long an outcome waits for others before it is recorded: what a
+// crash repeats of a slow service's messages is what came within it.
+const flushEvery = time.Second
+
+// collect records outcomes: FlushSize at once, which at full speed is the whole chunk,
+// and what there is every second.
 func (r *run) collect(ctx context.Context, outcomes <-chan outcome) error {
-	batch := make([]outcome, 0, r.s.cfg.FlushSize)
-	for o := range outcomes {
-		batch = append(batch, o)
-		if len(batch) < cap(batch) {
+	batch := make([]outcome, 0, min(r.s.cfg.FlushSize, len(r.recipients)))
+	late := time.NewTicker(flushEvery)
+	defer late.Stop()
+	for open := true; open; {
+		select {
+		case o, more := <-outcomes:
+			if open = more; open {
+				batch = append(batch, o)
+			}
+			if open && len(batch) < cap(batch) {
+				continue
+			}
+		case <-late.C:
+			if refusals(batch)*2 > len(batch) {
+				continue // to be judged with what follows: see spareWhenSuspicious
+			}
+		}
+		if len(batch) == 0 {
 			continue
 		}
 		if err := r.flush(ctx, batch); err != nil {
 			return err
 		}
 		batch = batch[:0]
+		late.Reset(flushEvery)
 	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return r.flush(ctx, batch)
+	return nil
 }
 
 // flushPatience is how long a run holds outcomes while the database is away. It
@@ -201,13 +218,7 @@ const suspicious = 100
 // spareWhenSuspicious keeps a batch of refusals that our own configuration most
 // likely caused from retiring everybody: it pauses the credential instead.
 func (r *run) spareWhenSuspicious(batch []outcome) {
-	refused := 0
-	for i := range batch {
-		if ourFault(&batch[i]) {
-			refused++
-		}
-	}
-	if refused < suspicious || refused*2 < len(batch) {
+	if refused := refusals(batch); refused < suspicious || refused*2 < len(batch) {
 		return
 	}
 	for i := range batch {
@@ -216,6 +227,16 @@ func (r *run) spareWhenSuspicious(batch []outcome) {
 			o.state, o.due = "", o.at.Add(time.Minute)
 		}
 	}
+}
+
+// refusals counts those that our own configuration may have caused.
+func refusals(batch []outcome) (n int) {
+	for i := range batch {
+		if ourFault(&batch[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 func ourFault(o *outcome) bool {
