@@ -114,6 +114,7 @@ func (w *walker) walk() {
 		w.takePictures(paths)
 		return
 	}
+	w.speakGerman(paths)
 	for batch := range slices.Chunk(paths, 12) {
 		b := w.browser()
 		for _, path := range batch {
@@ -210,13 +211,17 @@ func (w *walker) routeOf(path string) string {
 	return best
 }
 
-func (w *walker) get(path string) (status int, kind, body string) {
+func (w *walker) get(path string) (status int, kind, body string) { return w.getIn(*tongue, path) }
+
+// getIn is get in a language.
+func (w *walker) getIn(lang, path string) (status int, kind, body string) {
 	w.Helper()
 	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, w.u.URL()+path, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
 	req.AddCookie(&http.Cookie{Name: w.u.people.SessionCookie(), Value: w.secret})
+	req.AddCookie(&http.Cookie{Name: web.LanguageCookie, Value: lang})
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {

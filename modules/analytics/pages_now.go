@@ -62,7 +62,7 @@ func (a Alarm) tell(name string) web.Text {
 		name += ", " + a.Category
 	}
 	if a.Direction == "up" {
-		return web.T("%s rose: %s (%s)", name, a.what(), a.Detector)
+		return web.T("%s rose: %s (%s)", name, web.Told(a.what()), a.Detector)
 	}
-	return web.T("%s fell: %s (%s)", name, a.what(), a.Detector)
+	return web.T("%s fell: %s (%s)", name, web.Told(a.what()), a.Detector)
 }

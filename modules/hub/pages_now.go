@@ -39,7 +39,7 @@ func (s *Service) Glance(ctx context.Context, site string) (g web.Glance, err er
 		{Name: web.T("Installations"), Value: web.T("%v", web.Number(active)), Note: web.T("phones and browsers that can be reached"), Link: "/reach"},
 	}
 	for _, n := range recent {
-		g.News = append(g.News, web.News{At: n.CreatedAt, What: web.T("Notification to %s: %s", audienceWords(n.Draft), subjectOf(n)), Link: "/notifications/" + n.ID.String()})
+		g.News = append(g.News, web.News{At: n.CreatedAt, What: web.T("Notification to %s: %s", web.Told(audienceWords(n.Draft)), subjectOf(n)), Link: "/notifications/" + n.ID.String()})
 	}
 	g.Alerts = alertsOf(credentials)
 	g.Steps = checklist(site, apps, credentials, any, len(recent) > 0)

@@ -104,6 +104,14 @@ type frame struct {
 	Data      any    // schema.org
 }
 
+// Spoken is the language of the page, whatever the dashboard's is.
+func (f frame) Spoken() string {
+	if f.Tongue == nil {
+		return ""
+	}
+	return f.Tongue.Lang
+}
+
 // tongueLink leads to this page in another language.
 type tongueLink struct {
 	Lang, Name, URL, Full string

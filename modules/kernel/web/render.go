@@ -57,12 +57,12 @@ func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	if err != nil {
 		return nil, fault.E(op, fault.Internal, "cannot list the templates", err)
 	}
-	spoken, err := readWords(files)
+	tongues, err := readWords(files)
 	if err != nil {
 		return nil, err
 	}
 	r := &Renderer{sets: map[string]map[string]page{}, words: map[string]*tongue{}}
-	for _, w := range append([]*tongue{{lang: english}}, spoken...) {
+	for _, w := range append([]*tongue{{lang: english}}, tongues...) {
 		tag, err := language.Parse(w.lang)
 		if err != nil {
 			return nil, fault.E(op, fault.Internal, "words/"+w.lang+" is not named for a language", err)
@@ -154,6 +154,9 @@ func (r *Renderer) Languages() []string {
 	return out
 }
 
+// A speaker is a page that says which language it is in, whatever the request asks for.
+type speaker interface{ Spoken() string }
+
 // Has reports whether there is such a page.
 func (r *Renderer) Has(name string) bool { return r.sets[english][name] != nil }
 
@@ -163,6 +166,9 @@ func (r *Renderer) Render(w io.Writer, name string, data any, c echo.Context) er
 	const op = "web.Render"
 	name, block, partial := strings.Cut(name, "#")
 	lang := r.Language(c)
+	if own, ok := data.(speaker); ok && r.sets[own.Spoken()] != nil {
+		lang = own.Spoken()
+	}
 	made := r.sets[lang][name]
 	if made == nil {
 		return fault.E(op, fault.Internal, "no page "+name, nil)

@@ -80,6 +80,12 @@ func (w *tongue) sentence(s string) string {
 			return fmt.Sprintf(t.said, filled...)
 		}
 	}
+	if parts := strings.Split(s, ", "); len(parts) > 1 { // a list, such as what sets a segment apart
+		for i, part := range parts {
+			parts[i] = w.retell(part)
+		}
+		return strings.Join(parts, ", ")
+	}
 	return w.dates(s)
 }
 

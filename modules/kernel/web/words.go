@@ -18,7 +18,7 @@ import (
 // language of who looks.
 type Text struct {
 	English string
-	Blanks  []any // a Text or Number among them is said in the same language
+	Blanks  []any // a Text, Number or Told among them is said in the same language
 }
 
 // T makes a Text.
@@ -42,11 +42,16 @@ func (t Text) in(w *tongue) string {
 			b = inner.in(w)
 		case Number:
 			b = inner.in(w)
+		case Told:
+			b = w.retell(string(inner))
 		}
 		filled[i] = b
 	}
 	return fmt.Sprintf(said, filled...)
 }
+
+// Told is a blank that Go put together in English: what it says is retold.
+type Told string
 
 // Number is a whole number with its digits in groups: 1,234 or 1.234.
 type Number int64
