@@ -54,7 +54,6 @@ type Config struct {
 
 	MaxConns   int // connections to a host; 0: 4
 	MaxStreams int // requests in flight on a connection, if the peer allows as many; 0: 1,000
-	Rate       int // requests a second a host's connections should carry; 0: 100,000
 	MaxBody    int // of an answer, in bytes; more is refused; 0: 64 KiB
 	MaxHeader  int // of an answer, in bytes as RFC 9113, 6.5.2 counts them; 0: 16 KiB
 
@@ -80,7 +79,6 @@ func (cfg Config) withDefaults() Config {
 	}
 	cfg.MaxConns = cmp.Or(cfg.MaxConns, 4)
 	cfg.MaxStreams = cmp.Or(cfg.MaxStreams, 1000)
-	cfg.Rate = cmp.Or(cfg.Rate, 100_000)
 	cfg.MaxBody = cmp.Or(cfg.MaxBody, 64<<10)
 	cfg.MaxHeader = cmp.Or(cfg.MaxHeader, 16<<10)
 	cfg.PingAfter = cmp.Or(cfg.PingAfter, 15*time.Second)

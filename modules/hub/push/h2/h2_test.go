@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -405,39 +406,67 @@ func TestIdle(t *testing.T) {
 	r.until(func() bool { return len(r.pools) == 0 })
 }
 
-// Connections grow with the round trip, one at a time, up to the limit.
+// A connection is added when requests wait and those that are there carry nearly what
+// the round trip allows, up to the limit; not when they only wait for a processor.
 func TestGrowth(t *testing.T) {
-	now := clock.At(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
-	r := newRig(t, Config{MaxConns: 2, Rate: 100, Clock: now})
-	if got := r.Depth(); got != 0 {
-		t.Errorf("%d requests in flight are wanted on a way nobody knows", got)
+	const trip = 50 * time.Millisecond
+	for name, c := range map[string]struct {
+		answer time.Duration // how long answers take once the way is known
+		grows  bool
+	}{"a long way": {trip, true}, "a slow processor": {3 * trip, false}} {
+		t.Run(name, func(t *testing.T) {
+			now := clock.At(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
+			r := newRig(t, Config{MaxConns: 2, Clock: now})
+			if got := r.Depth(); got != 0 {
+				t.Errorf("%d requests should be in flight on a way nobody knows", got)
+			}
+			first := (*peer)(nil)
+			for i := range 9 { // 20 a second, or 7
+				call := r.send("/1", "")
+				took := c.answer
+				if first == nil {
+					first, took = r.accept(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1}), trip
+				}
+				first.want(fmt.Sprintf("%d GET /1 end=true", 1+2*i))
+				if i == 0 { // the first ping, over a clock that stands still, is answered before it moves
+					first.must(first.WritePing(false, [8]byte{}))
+					first.want("ping ack=true " + string(make([]byte, 8)))
+				}
+				now.Advance(took)
+				first.ok(uint32(1+2*i), "")
+				call.want(200, "")
+			}
+			busy := r.send("/2", "")
+			first.want("19 GET /2 end=true")
+			line := r.send("/3", "")
+			p := r.pools[r.ln.Addr().String()]
+			if !c.grows {
+				r.waiting(1)
+				r.until(func() bool { return !p.dialing && len(p.conns) == 1 && p.wanted() == 1 })
+				first.ok(19, "")
+				busy.want(200, "")
+				first.want("21 GET /3 end=true")
+				first.ok(21, "")
+				line.want(200, "")
+				return
+			}
+			second := r.accept(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
+			second.want("1 GET /3 end=true")
+			if got := r.Depth(); got != 2 {
+				t.Errorf("%d requests should be in flight, want twice 20/s × 50 ms", got)
+			}
+			more := r.send("/4", "")
+			r.waiting(1)
+			r.until(func() bool { return !p.dialing && len(p.conns) == 2 })
+			second.ok(1, "")
+			line.want(200, "")
+			second.want("3 GET /4 end=true")
+			second.ok(3, "")
+			more.want(200, "")
+			first.ok(19, "")
+			busy.want(200, "")
+		})
 	}
-	r.send("/1", "")
-	p := r.connection()
-	r.send("/2", "")
-	p.must(p.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1}))
-	p.want("ping ack=false usher\x00\x00\x00", "1 GET /1 end=true")
-	r.waiting(1)
-	r.until(func() bool {
-		p := r.pools[r.ln.Addr().String()]
-		return !p.dialing && len(p.conns) == 1 && p.wanted() == 1
-	})
-	now.Advance(50 * time.Millisecond)
-	p.must(p.WritePing(true, [8]byte{})) // a long way: 100/s × 50 ms ÷ 1 stream are 5 connections
-	r.until(func() bool { return r.pools[r.ln.Addr().String()].trip == 50*time.Millisecond })
-	if got := r.Depth(); got != 5 {
-		t.Errorf("%d requests in flight are wanted, want 100/s × 50 ms", got)
-	}
-	third := r.send("/3", "")
-	second := r.accept(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
-	second.want("1 GET /2 end=true")
-	r.waiting(1)
-	r.until(func() bool { p := r.pools[r.ln.Addr().String()]; return !p.dialing && len(p.conns) == 2 })
-	second.ok(1, "")
-	second.want("3 GET /3 end=true")
-	second.ok(3, "")
-	third.want(200, "")
-	p.ok(1, "")
 }
 
 // A host that cannot be reached fails what waits for it, each time.

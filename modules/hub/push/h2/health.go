@@ -92,10 +92,13 @@ func (c *conn) time(st *stream) {
 	}
 }
 
-// arrived ends the measurement if st is the one. The caller holds mu.
+// arrived counts an answer, and ends the measurement if it is st's. The caller holds mu.
 func (c *conn) arrived(st *stream) {
+	c.pool.answers++
 	if c.timed == st {
 		c.timed = nil
-		c.pool.measured(c.pool.t.cfg.Clock.Now().Sub(c.timedAt))
+		now := c.pool.t.cfg.Clock.Now()
+		c.pool.measured(now.Sub(c.timedAt))
+		c.pool.counted(now)
 	}
 }

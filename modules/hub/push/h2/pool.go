@@ -24,6 +24,10 @@ type pool struct {
 	// trip is the round trip of an unloaded request: how long the quickest answers
 	// take, from its frames' being written to its end.
 	trip time.Duration
+	// rate is how many answers came a second, lately.
+	rate    float64
+	answers int       // since
+	since   time.Time // zero: nothing is counted yet
 }
 
 // maxTries is how often a request is sent whose peers refuse it unseen.
@@ -98,42 +102,56 @@ func (p *pool) grow() {
 	p.t.running.Go(p.dial)
 }
 
-// wanted is how many connections carry Config.Rate: by Little's law as many
-// requests are in flight as arrive in a round trip, and a connection holds so many
-// streams. Over a short way one suffices: what waits there waits for a processor.
+// wanted is how many connections there should be while requests wait. By Little's law
+// streams ÷ round trip is the most that so many streams carry; only when that is nearly
+// reached does another connection carry more. Else what is waited for is a processor,
+// ours or the peer's.
 func (p *pool) wanted() int {
 	streams := 0
 	for _, c := range p.conns {
 		streams += c.limit
 	}
-	if len(p.conns) == 0 {
-		return 1
+	n := len(p.conns)
+	if n == 0 || streams > 0 && p.trip > 0 && p.rate >= nearly*float64(streams)/p.trip.Seconds() {
+		n++
 	}
-	if streams == 0 {
-		return len(p.conns) // the peer wants no requests at all just now
-	}
-	perConn := float64(streams) / float64(len(p.conns))
-	n := math.Ceil(float64(p.t.cfg.Rate) * p.trip.Seconds() / perConn)
-	return max(1, min(int(n), p.t.cfg.MaxConns))
+	return min(n, p.t.cfg.MaxConns)
 }
 
-// Depth is how many requests must be in flight for Config.Rate to be reached, as far
-// as round trips have been measured: Little's law again. 0: nothing is known yet.
+const (
+	nearly     = 0.8
+	rateWindow = 200 * time.Millisecond
+)
+
+// Depth is how many requests should be in flight so that the way to the host is full
+// and there is room to become faster: twice those that are. 0: nothing is known yet.
 func (t *Transport) Depth() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	depth := 0.0
 	for _, p := range t.pools {
-		depth = max(depth, float64(t.cfg.Rate)*p.trip.Seconds())
+		depth = max(depth, 2*p.rate*p.trip.Seconds())
 	}
 	return int(math.Ceil(min(depth, float64(t.cfg.MaxConns*t.cfg.MaxStreams))))
+}
+
+// counted brings the rate up to date.
+func (p *pool) counted(now time.Time) {
+	d := now.Sub(p.since)
+	if !p.since.IsZero() && 0 <= d && d < rateWindow {
+		return
+	}
+	if !p.since.IsZero() && d > 0 {
+		p.rate = float64(p.answers) / d.Seconds()
+	}
+	p.since, p.answers = now, 0
 }
 
 // measured takes a sample of the round trip: the least counts, and rises slowly
 // when the way has become longer.
 func (p *pool) measured(d time.Duration) {
 	switch {
-	case d < 0: // the machine's clock was set back
+	case d <= 0: // the clock was set back, or stands still
 	case p.trip == 0 || d < p.trip:
 		p.trip = d
 	default:
@@ -237,11 +255,14 @@ func (p *pool) remove(c *conn) {
 	p.forget()
 }
 
-// retreat keeps further requests off a connection.
+// retreat keeps further requests off a connection; those in the line go elsewhere.
 func (p *pool) retreat(c *conn) {
 	if i := slices.Index(p.conns, c); i >= 0 {
 		p.conns = slices.Delete(p.conns, i, i+1)
 		p.leaving = append(p.leaving, c)
+	}
+	if len(p.waiting) > 0 {
+		p.grow()
 	}
 }
 
