@@ -125,11 +125,11 @@ func TestAConfirmationIsSentAgainToItsBuyerAlone(t *testing.T) {
 	h, site, o := boughtTickets(t, 1)
 	there := "/o/" + h.OrderToken(o.ID)
 	shows(t, visit(site, there, nil), 200, "keine E-Mail")
-	shows(t, visit(site, there+"/resend", url.Values{}), 422, "no mail server is set up")
+	shows(t, visit(site, there+"/resend", url.Values{}), 422, "es ist kein Mailserver eingerichtet")
 	box := h.mails()
 	h.tellPost(ordersPlaced(o))
 	shows(t, visit(site, there, nil), 200, "ana@example.org", "Noch einmal senden")
-	shows(t, visit(site, there+"/resend", url.Values{"email": {"eve@example.org"}}), 422, "a moment ago")
+	shows(t, visit(site, there+"/resend", url.Values{"email": {"eve@example.org"}}), 422, "es wurde gerade erst verschickt")
 	h.exec(`UPDATE sales.letter SET made_at = made_at - interval '2 minutes'`)
 	if rec := visit(site, there+"/resend", url.Values{"email": {"eve@example.org"}}); rec.Code != http.StatusSeeOther {
 		t.Fatal(rec.Code, rec.Body)

@@ -149,7 +149,7 @@ func TestTicketHandedOnBelongsToItsHolder(t *testing.T) {
 func TestHandingOnRefusesWhatMakesNoSense(t *testing.T) {
 	h, site, o := boughtTickets(t, 2)
 	there := "/o/" + h.OrderToken(o.ID)
-	shows(t, visit(site, there+"/tickets/1/transfer", url.Values{"version": {"1"}, "name": {" "}, "email": {"Ben <ben@example.org>"}}), 422, "is missing", "is no e-mail address", "Ben &lt;ben@example.org&gt;")
+	shows(t, visit(site, there+"/tickets/1/transfer", url.Values{"version": {"1"}, "name": {" "}, "email": {"Ben <ben@example.org>"}}), 422, "fehlt, ist zu lang oder hat einen Zeilenumbruch", "ist keine E-Mail-Adresse", "Ben &lt;ben@example.org&gt;")
 	shows(t, visit(site, there+"/tickets/3/transfer", url.Values{"version": {"1"}}), 404)
 	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 2`, o.ID)
 	if _, err := h.handTo(o, 2, 1, "Ben"); !fault.Is(err, fault.Conflict) {

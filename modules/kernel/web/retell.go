@@ -73,21 +73,43 @@ func (w *tongue) sentence(s string) string {
 			continue
 		}
 		if found := t.shape.FindStringSubmatch(s); found != nil {
-			filled := make([]any, len(found)-1)
-			for i, blank := range found[1:] {
-				filled[i] = w.retell(blank)
+			if filled, ok := w.fillings(found[1:]); ok {
+				return fmt.Sprintf(t.said, anys(filled)...)
 			}
-			return fmt.Sprintf(t.said, filled...)
 		}
 	}
 	if parts := strings.Split(s, ", "); len(parts) > 1 { // a list, such as what sets a segment apart
-		for i, part := range parts {
-			parts[i] = w.retell(part)
+		if filled, ok := w.fillings(parts); ok {
+			return strings.Join(filled, ", ")
 		}
-		return strings.Join(parts, ", ")
+		return s
 	}
 	return w.dates(s)
 }
+
+// fillings retells what stands in the blanks. It is not ok when one of them is English
+// prose that nobody has translated: half a sentence in each language is worse than one.
+func (w *tongue) fillings(blanks []string) (filled []string, ok bool) {
+	for _, blank := range blanks {
+		said := w.retell(blank)
+		if _, known := w.texts[blank]; said == blank && !known && prose.MatchString(blank) {
+			return nil, false
+		}
+		filled = append(filled, said)
+	}
+	return filled, true
+}
+
+func anys(texts []string) []any {
+	all := make([]any, len(texts))
+	for i, text := range texts {
+		all[i] = text
+	}
+	return all
+}
+
+// prose knows English by its small words.
+var prose = regexp.MustCompile(`\b(the|an?|of|to|is|are|was|has|have|or|with|for|by|who|which|that|not|will|be|its?|than|as)\b`)
 
 // sentencesOf parts a text where a full stop is followed by a capital or a figure.
 func sentencesOf(s string) (all []string) {

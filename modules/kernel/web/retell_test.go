@@ -11,18 +11,25 @@ func TestSentencesAreRetold(t *testing.T) {
 		"%v %% off":                             "%v %% billiger",
 		"%v Mar":                                "%v. März",
 		"Sun":                                   "So",
+		"is %v":                                 "ist %v",
+		"%v of %v":                              "%v von %v",
 		"stays until %v; an admin may use it again": "bleibt bis %v; ein Administrator darf es wieder nehmen",
 	}
 	german := &tongue{lang: "de", texts: texts, told: toldOf(texts)}
 	for english, want := range map[string]string{
 		"The price stays: it is a concession.":                                                      "Der Preis bleibt: es ist eine Ermäßigung.",
 		"Over 3 days, demand was 4.1 % above. 7 of 9 tickets can be bought at 12.50 EUR. So it is.": "Über 3 Tage lag die Nachfrage 4.1 % darüber. Für 12.50 EUR kann man 7 von 9 Karten kaufen. So it is.",
-		"20 % off":   "20 % billiger",
-		"1 Mar 2027": "1. März 2027",
-		"Sun 7 Mar":  "So 7. März",
-		"Sunday":     "Sunday",
-		"March 2027": "March 2027",
-		"":           "",
+		"is 0":     "ist 0",
+		"3 of 4":   "3 von 4",
+		"20 % off": "20 % billiger",
+		// Half a sentence in each language is worse than one.
+		"is missing, too long, or has a line break": "is missing, too long, or has a line break",
+		"the name of who will come":                 "the name of who will come",
+		"1 Mar 2027":                                "1. März 2027",
+		"Sun 7 Mar":                                 "So 7. März",
+		"Sunday":                                    "Sunday",
+		"March 2027":                                "March 2027",
+		"":                                          "",
 		"stays until 4 Mar 2027; an admin may use it again": "bleibt bis 4. März 2027; ein Administrator darf es wieder nehmen",
 	} {
 		if got := german.retell(english); got != want {
