@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/usherhq/usher/modules/hub"
 	"github.com/usherhq/usher/modules/hub/push"
@@ -57,7 +58,7 @@ func (b *bench) withoutFCM(ctx context.Context, mode pushtest.Mode) (rate float6
 		return 0, err
 	}
 	if !s.report.Finished() {
-		if err := b.call(ctx, http.MethodPost, "/v1/notifications/"+s.report.Notification.ID.String()+"/cancel", nil, nil); err != nil {
+		if err := b.call(ctx, http.MethodPost, "/v1/notifications/"+s.report.Notification.ID.String()+"/cancel", nil, nil); err != nil && !strings.Contains(err.Error(), "has been sent already") {
 			return 0, err
 		}
 	}
