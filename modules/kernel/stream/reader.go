@@ -43,35 +43,6 @@ type reader struct {
 	reset bool                // forget floors
 }
 
-// lane is what a reader remembers of a partition. It is never needed for
-// correctness: the cursor in PostgreSQL decides.
-type lane struct {
-	due    time.Time // when to look; zero: when announced
-	hold   bool      // due is a pause that an announcement does not cut short
-	gather time.Time // what is announced before waits until then
-	singly int       // facts to handle one at a time, after a batch failed
-	news   time.Time // of the last announcement
-
-	known bool     // at and seen are
-	at    position // of the cursor: only a replay sets it back
-	seen  position // nothing for this listener is between at and here
-}
-
-// learn takes note of a cursor, up to where nothing is left behind it, and whether it was moved there.
-func (l *lane) learn(at, end position, moved bool) {
-	if l.known, l.at, l.seen = true, at, end; moved {
-		l.at = end
-	}
-}
-
-// from is where to read on when the cursor is at a place.
-func (l *lane) from(at position) position {
-	if l.known && !at.before(l.at) && at.before(l.seen) {
-		return l.seen
-	}
-	return at
-}
-
 func newReader(s *Stream, l Listener) *reader {
 	return &reader{Listener: l, s: s, bell: make(chan struct{}, 1)}
 }
@@ -222,17 +193,6 @@ func (r *reader) look(ctx context.Context, partitions []int16) error {
 		asks[i] = ask{p, r.lanes[p].seen, r.lanes[p].news}
 	}
 	return r.s.tail.fill(ctx, r.s.store, asks)
-}
-
-// pause makes the lane due after d; news does not make it sooner.
-func (l *lane) pause(d time.Duration) { l.due, l.hold = time.Now().Add(d), true }
-
-// rest makes the lane wait for news, unless more is known to lie behind a place.
-func (l *lane) rest(none position) {
-	l.seen, l.hold, l.due = none, false, time.Time{}
-	if none.id != 0 {
-		l.due = time.Now()
-	}
 }
 
 // step handles one batch of a partition and says when to look again.

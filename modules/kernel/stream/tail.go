@@ -191,7 +191,7 @@ func (p *piece) has(at position, types []string) bool {
 // next gives the facts of these types behind a place at or behind a locked cursor, and
 // the place up to which they are all. They are shared: nobody may change their data.
 func (t *tail) next(tx *db.Tx, c cursor, from position, types []string, limit int) (facts []Fact, end position, err error) {
-	if facts, end, covered := t.parts[c.partition].next(&t.mu, from, types, limit); covered {
+	if facts, end, covered := t.kept(c.partition, from, types, limit); covered {
 		return facts, end, nil
 	}
 	c.position = from
@@ -199,9 +199,11 @@ func (t *tail) next(tx *db.Tx, c cursor, from position, types []string, limit in
 	return facts, endOf(facts, limit, c.horizon), err
 }
 
-func (s *stretch) next(mu *sync.Mutex, at position, types []string, limit int) (facts []Fact, end position, covered bool) {
-	mu.Lock()
-	defer mu.Unlock()
+// kept is next as far as the tail covers the place.
+func (t *tail) kept(p int16, at position, types []string, limit int) (facts []Fact, end position, covered bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &t.parts[p]
 	pieces, covered := s.behind(at, time.Now())
 	if !covered {
 		return nil, position{}, false

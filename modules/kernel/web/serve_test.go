@@ -65,6 +65,9 @@ func TestRender(t *testing.T) {
 	if _, err := web.NewRenderer(fstest.MapFS{"templates/layout.html": {Data: []byte("{{")}}, nil); err == nil {
 		t.Error("a broken layout was taken")
 	}
+	if _, err := web.NewRenderer(fstest.MapFS{"templates/layout.html": {Data: []byte("whole")}, "templates/hub/now.html": {Data: []byte("{{")}}, nil); err == nil {
+		t.Error("a broken page was taken, for a visitor to find")
+	}
 }
 
 func TestAssets(t *testing.T) {
