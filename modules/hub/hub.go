@@ -102,11 +102,13 @@ type Service struct {
 	seal  *seal.Key
 	lanes *lanes
 	inlet *inlet // group commit of installations
+
+	audiences turnstile
 }
 
 // New makes the hub. Call Close when no request or job can reach it any more.
 func New(cfg Config, d *db.DB, key *seal.Key, maker SenderMaker, log *slog.Logger) *Service {
-	s := &Service{cfg: cfg, db: d, seal: key, log: log.With("module", "hub")}
+	s := &Service{cfg: cfg, db: d, seal: key, log: log.With("module", "hub"), audiences: newTurnstile(d)}
 	s.lanes = newLanes(cfg, maker, s.log)
 	s.inlet = newInlet(s)
 	return s

@@ -37,9 +37,9 @@ const (
 	stateCancelled = "cancelled"
 )
 
-// Prepare validates a draft and renders samples of it, before the transaction
-// that sends it: a request that held one connection and waited for another could
-// bring the pool to a standstill. Errors: fault.Invalid naming each field,
+// Prepare validates a draft, renders samples of it and evaluates its audience, before
+// the transaction that sends it: a request that held one connection and waited for
+// another could bring the pool to a standstill. Errors: fault.Invalid naming each field,
 // fault.NotFound for an unknown app, fault.TooLarge when a rendered message
 // exceeds a push service's limit.
 func (s *Service) Prepare(ctx context.Context, d Draft) (Prepared, error) {
@@ -47,8 +47,10 @@ func (s *Service) Prepare(ctx context.Context, d Draft) (Prepared, error) {
 	if err != nil {
 		return p, err
 	}
-	_, err = s.samples(ctx, p)
-	return p, err
+	if _, err = s.samples(ctx, p); err != nil {
+		return p, err
+	}
+	return p, s.divide(ctx, &p)
 }
 
 // Send accepts a prepared notification within tx: it is stored, split into chunks
@@ -65,17 +67,17 @@ func (s *Service) sendAs(tx *db.Tx, as id.ID, p Prepared, by string) (Notificati
 		ID: as, App: p.letter.app.ID, State: stateSending, Draft: p.letter.draft, SendAt: tx.Now(),
 		ExpiresAt: *p.letter.draft.ExpiresAt, CreatedBy: by, CreatedAt: tx.Now(), bodies: p.bodies,
 	}
-	if at, later := startOf(&n.Draft, tx.Now()); later {
-		n.State, n.SendAt = stateScheduled, at
+	if !p.later.IsZero() {
+		n.State, n.SendAt = stateScheduled, p.later
 		if err := insertNotification(ctx, tx, &n); err != nil {
 			return Notification{}, err
 		}
-		return n, tx.Enqueue(releaseJob(n.ID, at))
+		return n, tx.Enqueue(releaseJob(n.ID, p.later))
 	}
 	if err := insertNotification(ctx, tx, &n); err != nil {
 		return Notification{}, err
 	}
-	return n, s.split(ctx, tx, &n, p.letter.app.Zone)
+	return n, split(ctx, tx, &n, p.waves)
 }
 
 // startOf is when the first delivery is due, if that is still to come.
@@ -94,11 +96,13 @@ func startOf(d *Draft, now time.Time) (time.Time, bool) {
 	return at, at.After(now)
 }
 
-// Prepared is a validated draft with what it needs to be rendered.
+// Prepared is a validated draft with what it needs to be rendered and split.
 type Prepared struct {
 	letter *letter
 	expr   *tagexpr.Expr
 	bodies map[push.Service]map[string]string
+	later  time.Time // when its audience will be evaluated; zero: it has been
+	waves  []wave
 }
 
 // prepare validates a draft and compiles it against its app and template.
@@ -132,7 +136,7 @@ func (s *Service) prepare(ctx context.Context, d Draft) (Prepared, error) {
 // again does nothing.
 func (s *Service) release(ctx context.Context, notification id.ID) error {
 	n, err := s.Notification(ctx, notification)
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && n.State != stateScheduled {
 		return nil
 	}
 	if err != nil {
@@ -142,12 +146,20 @@ func (s *Service) release(ctx context.Context, notification id.ID) error {
 	if err != nil {
 		return err
 	}
+	expr, err := tagexpr.Parse(n.Draft.Tags)
+	if err != nil {
+		return err
+	}
+	waves, err := s.evaluate(ctx, &n, expr, app.Zone)
+	if err != nil {
+		return err
+	}
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
 		n, err := lockNotification(ctx, tx, notification)
 		if err != nil || n.State != stateScheduled {
 			return err
 		}
-		return s.split(ctx, tx, &n, app.Zone)
+		return split(ctx, tx, &n, waves)
 	})
 }
 
@@ -171,74 +183,4 @@ func (s *Service) Cancel(ctx context.Context, notification id.ID) (Notification,
 		return s.cancel(ctx, tx, &n)
 	})
 	return n, err
-}
-
-// split divides the notification into chunks with a job each, as it stands in
-// tx. With recipient-local time every group of zones gets chunks of its own;
-// appZone is that of installations that state none.
-func (s *Service) split(ctx context.Context, tx *db.Tx, n *Notification, appZone string) error {
-	expr, err := tagexpr.Parse(n.Draft.Tags)
-	if err != nil {
-		return err
-	}
-	waves, err := waves(ctx, tx, n, appZone)
-	if err != nil {
-		return err
-	}
-	var made []madeChunk
-	for _, w := range waves {
-		var some []madeChunk
-		if n.Draft.Targets != nil {
-			some, err = insertTargetChunks(ctx, tx, n, w.due)
-		} else {
-			some, err = s.insertChunks(ctx, tx, n, expr, w)
-		}
-		if err != nil {
-			return err
-		}
-		made = append(made, some...)
-	}
-	jobs := make([]db.Job, len(made))
-	for i, c := range made {
-		jobs[i] = deliverJob(c.service, c.no, c.due)
-		n.Audience += int64(c.total)
-	}
-	if err := startNotification(ctx, tx, n, len(made)); err != nil || len(jobs) == 0 {
-		return err
-	}
-	return tx.Enqueue(jobs...)
-}
-
-// A wave is the part of a notification that is due at one instant.
-type wave struct {
-	due   time.Time
-	zones []string // nil: any
-}
-
-// waves groups the app's time zones by the instant at which their clocks show
-// the draft's local time; without one there is a single wave, now.
-func waves(ctx context.Context, tx *db.Tx, n *Notification, appZone string) ([]wave, error) {
-	if n.Draft.LocalTime == "" {
-		return []wave{{due: tx.Now()}}, nil
-	}
-	names, err := zonesInUse(ctx, tx, n)
-	if err != nil {
-		return nil, err
-	}
-	var out []wave
-	at := map[time.Time]int{}
-	for _, name := range names {
-		due, err := localInstant(n.Draft.LocalTime, zoneOf(orElse(name, appZone)))
-		if err != nil {
-			return nil, err
-		}
-		i, ok := at[due]
-		if !ok {
-			i = len(out)
-			at[due] = i
-			out = append(out, wave{due: due})
-		}
-		out[i].zones = append(out[i].zones, name)
-	}
-	return out, nil
 }

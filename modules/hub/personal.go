@@ -26,6 +26,9 @@ func (s *Service) Personal(ctx context.Context, app, template string, shared map
 	if d.Personal = len(d.own); d.Personal == 0 {
 		return func(*db.Tx) error { return nil }, nil
 	}
+	if err := s.divide(ctx, &p); err != nil {
+		return nil, err
+	}
 	return func(tx *db.Tx) error { _, err := s.Send(tx, p, "template "+template); return err }, nil
 }
 

@@ -92,22 +92,37 @@ func TestLocalTime(t *testing.T) {
 	if n.State != stateScheduled {
 		t.Fatalf("state %s", n.State)
 	}
+	r.sixOClock(n, tokyo.Handle, berlin.Handle)
+}
+
+func TestLocalTimeOfADirectSend(t *testing.T) {
+	r := newRig(t)
+	berlin, tokyo := r.services.Handle(push.APNs, 1, ""), r.services.Handle(push.APNs, 2, "")
+	d := hello
+	d.Targets = []Target{{Kind: berlin.Kind, Handle: berlin.Value}, {Kind: tokyo.Kind, Handle: tokyo.Value, Zone: "Asia/Tokyo"}}
+	d.LocalTime = "2026-07-11T18:00"
+	r.sixOClock(r.send(d), tokyo.Value, berlin.Value)
+}
+
+// sixOClock checks that what is for six o'clock comes at six on each phone's clock, once.
+func (r *rig) sixOClock(n Notification, tokyo, berlin string) {
+	r.t.Helper()
 	at := func(when string) {
 		target, _ := time.Parse(time.RFC3339, when)
 		r.clock.Advance(target.Sub(r.clock.Now()))
 		r.work()
 	}
 	at("2026-07-11T08:59:00Z")
-	if len(r.got(tokyo.Handle)) != 0 {
-		t.Fatal("too early in Tokyo")
+	if len(r.got(tokyo)) != 0 {
+		r.t.Fatal("too early in Tokyo")
 	}
 	at("2026-07-11T09:00:00Z")
-	if len(r.got(tokyo.Handle)) != 1 || len(r.got(berlin.Handle)) != 0 {
-		t.Fatal("18:00 in Tokyo reaches Tokyo alone")
+	if len(r.got(tokyo)) != 1 || len(r.got(berlin)) != 0 {
+		r.t.Fatal("18:00 in Tokyo reaches Tokyo alone")
 	}
 	at("2026-07-11T16:00:00Z")
-	if len(r.got(berlin.Handle)) != 1 || r.report(n.ID).Notification.State != stateDone {
-		t.Fatal("18:00 in Berlin completes it")
+	if len(r.got(berlin)) != 1 || len(r.got(tokyo)) != 1 || r.report(n.ID).Notification.State != stateDone {
+		r.t.Fatal("18:00 in Berlin completes it")
 	}
 }
 

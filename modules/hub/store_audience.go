@@ -59,6 +59,11 @@ func (s *Service) countAudience(ctx context.Context, p Prepared) (map[push.Servi
 }
 
 func (s *Service) countMatching(ctx context.Context, p Prepared, expr *tagexpr.Expr) (map[push.Service]int64, error) {
+	leave, err := s.audiences.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	where, args := p.letter.draft.audience(expr, 3)
 	rows, err := s.db.Pool().Query(ctx, `
 		SELECT i.service, count(*) FROM hub.installation i
@@ -77,6 +82,11 @@ func (s *Service) countMatching(ctx context.Context, p Prepared, expr *tagexpr.E
 // sampleRecipients shows each the first installations of every service in the audience.
 func (s *Service) sampleRecipients(ctx context.Context, p Prepared, each func(rc *recipient, installation string)) error {
 	const op = "hub.sampleRecipients"
+	leave, err := s.audiences.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	where, args := p.letter.draft.audience(p.expr, 4)
 	for _, service := range servicesOf(&p.letter.draft) {
 		if !delivers(push.Service(service)) {

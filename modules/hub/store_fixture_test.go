@@ -1,8 +1,10 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -53,5 +55,59 @@ func readInHeapOrder(t *testing.T, tx *db.Tx) {
 	t.Helper()
 	if _, err := tx.Conn().Exec(t.Context(), `SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off`); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// slowTag makes each question for a tag wait until it is released.
+type slowTag struct {
+	t    *testing.T
+	conn *pgx.Conn // none of the pool's
+}
+
+// newSlowTag gives the database an operator that PostgreSQL prefers to its own, whose
+// operands are of any type.
+func newSlowTag(t *testing.T, d *db.DB, tag string) slowTag {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), d.Pool().Config().ConnString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	_, err = conn.Exec(t.Context(), `
+		CREATE FUNCTION public.contains_slowly(text[], text[]) RETURNS boolean LANGUAGE plpgsql AS $$
+		BEGIN
+			IF $2 = '{`+tag+`}' THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;
+			RETURN $1 OPERATOR(pg_catalog.@>) $2;
+		END $$;
+		CREATE OPERATOR public.@> (LEFTARG = text[], RIGHTARG = text[], FUNCTION = public.contains_slowly);
+		SELECT pg_advisory_lock(7)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slowTag{t, conn}
+}
+
+// awaitWaiting waits until at least n questions wait, and returns how many transactions
+// are open then that have written: readers of the stream wait for such.
+func (s slowTag) awaitWaiting(n int) (wrote int) {
+	s.t.Helper()
+	for {
+		var waiting int
+		err := s.conn.QueryRow(s.t.Context(), `SELECT count(*) FILTER (WHERE wait_event = 'advisory'), count(backend_xid)
+			FROM pg_stat_activity WHERE datname = current_database()`).Scan(&waiting, &wrote)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if waiting >= n {
+			return wrote
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (s slowTag) release() {
+	s.t.Helper()
+	if _, err := s.conn.Exec(s.t.Context(), `SELECT pg_advisory_unlock(7)`); err != nil {
+		s.t.Fatal(err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -116,38 +116,53 @@ type madeChunk struct {
 	no      int64
 	service push.Service
 	total   int
-	due     time.Time
 }
 
-// insertChunks cuts a wave's audience into ranges of ChunkSize, each of one push
+// spans cuts the audience in some zones into ranges of ChunkSize, each of one push
 // service, the services taking turns so that none waits for the others.
-func (s *Service) insertChunks(ctx context.Context, tx *db.Tx, n *Notification, expr *tagexpr.Expr, w wave) ([]madeChunk, error) {
-	where, args := n.Draft.audience(expr, 8)
-	services, few := servicesOf(&n.Draft), ""
+func (s *Service) spans(ctx context.Context, n *Notification, expr *tagexpr.Expr, zones []string) ([]span, error) {
+	where, args := n.Draft.audience(expr, 6)
+	few := ""
 	if n.Draft.Test {
 		// The first ones by number: a chunk is a range, and nobody else may lie in it.
 		few = fmt.Sprintf("ORDER BY i.no LIMIT %d", testDevices)
 	}
-	all := append([]any{n.no, n.App, services, s.cfg.ChunkSize, w.due, w.zones, tx.Now()}, args...)
-	rows, err := tx.Conn().Query(ctx, `
+	rows, err := s.db.Pool().Query(ctx, `
 		WITH audience AS (
 			SELECT i.service, i.no FROM hub.installation i
-			WHERE i.app_id = $2 AND i.service = ANY($3) AND i.created_at <= $7
-			AND ($6::text[] IS NULL OR i.zone = ANY($6)) AND `+where+` `+few+`),
-		numbered AS (SELECT service, no, (row_number() OVER (PARTITION BY service ORDER BY no) - 1) / $4 AS part FROM audience)
+			WHERE i.app_id = $1 AND i.service = ANY($2) AND i.created_at <= $5
+			AND ($4::text[] IS NULL OR i.zone = ANY($4)) AND `+where+` `+few+`),
+		numbered AS (SELECT service, no, (row_number() OVER (PARTITION BY service ORDER BY no) - 1) / $3 AS part FROM audience)
+		SELECT service, min(no), max(no), count(*) FROM numbered GROUP BY part, service ORDER BY part, service`,
+		append([]any{n.App, servicesOf(&n.Draft), s.cfg.ChunkSize, zones, s.db.Now()}, args...)...)
+	if err != nil {
+		return nil, db.Classify("hub.spans", err)
+	}
+	spans, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (span, error) {
+		var p span
+		return p, r.Scan((*string)(&p.service), &p.from, &p.to, &p.total)
+	})
+	return spans, db.Classify("hub.spans", err)
+}
+
+// insertChunks makes a chunk of each span of a wave.
+func insertChunks(ctx context.Context, tx *db.Tx, n *Notification, w wave) ([]madeChunk, error) {
+	var services []string
+	var from, to, totals []int64
+	for _, p := range w.spans {
+		services, from, to, totals = append(services, string(p.service)), append(from, p.from), append(to, p.to), append(totals, int64(p.total))
+	}
+	rows, err := tx.Conn().Query(ctx, `
 		INSERT INTO hub.chunk (notification_no, service, no_from, no_to, zones, total, due_at)
-		SELECT $1, service, min(no), max(no), $6, count(*), $5 FROM numbered GROUP BY part, service ORDER BY part, service
-		RETURNING no, service, total, due_at`, all...)
+		SELECT $1, p.service, p.no_from, p.no_to, $2, p.total, $3
+		FROM unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[]) WITH ORDINALITY AS p (service, no_from, no_to, total, at) ORDER BY p.at
+		RETURNING no, service, total`, n.no, w.zones, w.due, services, from, to, totals)
 	if err != nil {
 		return nil, db.Classify("hub.insertChunks", err)
 	}
-	return collectChunks(rows)
-}
-
-func collectChunks(rows pgx.Rows) ([]madeChunk, error) {
 	made, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (madeChunk, error) {
 		var c madeChunk
-		return c, r.Scan(&c.no, (*string)(&c.service), &c.total, &c.due)
+		return c, r.Scan(&c.no, (*string)(&c.service), &c.total)
 	})
 	return made, db.Classify("hub.insertChunks", err)
 }
@@ -165,10 +180,14 @@ func servicesOf(d *Draft) []string {
 	return out
 }
 
-// insertTargetChunks makes one chunk a push service out of a direct send's handles.
-func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, due time.Time) ([]madeChunk, error) {
+// insertTargetChunks makes one chunk a push service out of a direct send's handles in
+// the wave's zones.
+func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, w wave) ([]madeChunk, error) {
 	by := map[push.Service][]aimed{}
 	for i, t := range n.Draft.Targets {
+		if w.zones != nil && !slices.Contains(w.zones, t.Zone) {
+			continue
+		}
 		service := serviceOfKind(t.Kind)
 		by[service] = append(by[service], aimed{t, i})
 	}
@@ -181,11 +200,11 @@ func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, due tim
 		if err != nil {
 			return nil, fault.E("hub.insertTargetChunks", fault.Internal, "cannot write the targets", err)
 		}
-		c := madeChunk{service: service, total: len(by[service]), due: due}
+		c := madeChunk{service: service, total: len(by[service])}
 		err = tx.Conn().QueryRow(ctx, `
 			INSERT INTO hub.chunk (notification_no, service, no_from, no_to, targets, total, due_at)
 			VALUES ($1, $2, $3, -1, $4, $5, $6) RETURNING no`,
-			n.no, string(service), -len(n.Draft.Targets), targets, c.total, due).Scan(&c.no)
+			n.no, string(service), -len(n.Draft.Targets), targets, c.total, w.due).Scan(&c.no)
 		if err != nil {
 			return nil, db.Classify("hub.insertTargetChunks", err)
 		}
@@ -196,8 +215,8 @@ func insertTargetChunks(ctx context.Context, tx *db.Tx, n *Notification, due tim
 
 // zonesInUse lists the time zones of those a notification may go to; "" stands for
 // those that follow the app.
-func zonesInUse(ctx context.Context, tx *db.Tx, n *Notification) ([]string, error) {
-	rows, err := tx.Conn().Query(ctx, `SELECT DISTINCT i.zone FROM hub.installation i WHERE i.app_id = $1 AND `+n.Draft.rows(), n.App)
+func (s *Service) zonesInUse(ctx context.Context, n *Notification) ([]string, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT DISTINCT i.zone FROM hub.installation i WHERE i.app_id = $1 AND `+n.Draft.rows(), n.App)
 	if err != nil {
 		return nil, db.Classify("hub.zonesInUse", err)
 	}
