@@ -2,8 +2,11 @@ package hub
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/usherhq/usher/modules/hub/push"
 )
 
 // A breaker keeps a push service that is down or hanging from being asked over
@@ -18,6 +21,7 @@ type breaker struct {
 	openFor  time.Duration // 0: closed
 	reopenAt time.Time
 	probes   int // left in the half-open state
+	losses   losses
 }
 
 const (
@@ -49,12 +53,17 @@ func (b *breaker) admit(now time.Time) (ok bool, comeBack time.Time) {
 	return true, time.Time{}
 }
 
-// record counts an answer: failed means the service, not the message, was at
-// fault. A repeat that fails again does not count against a closed breaker: runs of
-// nothing but the unlucky would make a healthy service look ill.
-func (b *breaker) record(now time.Time, failed, repeat bool) {
+// record counts an answer. A failure is the service's fault, not the message's: a repeat
+// that fails again does not count against a closed breaker, as runs of nothing but the
+// unlucky would make a healthy service look ill, and a lost connection is one failure,
+// however many messages it took along.
+func (b *breaker) record(now time.Time, o *push.Outcome, repeat bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if o.Lost != nil && !b.losses.note(o.Lost) {
+		return
+	}
+	failed := o.Verdict == push.Retry
 	if b.openFor > 0 {
 		b.recordOpen(now, failed)
 		return
@@ -105,4 +114,21 @@ func (b *breaker) state() (string, time.Time) {
 		return "closed", time.Time{}
 	}
 	return "open", b.reopenAt
+}
+
+// losses remembers the connections lost last: several may be lost at once, and their
+// messages come in any order.
+type losses struct {
+	last [16]error
+	at   int
+}
+
+// note reports whether a loss is new.
+func (l *losses) note(lost error) bool {
+	if slices.Contains(l.last[:], lost) {
+		return false
+	}
+	l.last[l.at] = lost
+	l.at = (l.at + 1) % len(l.last)
+	return true
 }

@@ -66,7 +66,7 @@ func (l *lane) depth() int {
 }
 
 func (l *lane) learn(now time.Time, o push.Outcome, repeat bool) {
-	l.breaker.record(now, o.Verdict == push.Retry, repeat)
+	l.breaker.record(now, &o, repeat)
 	if o.Verdict == push.Throttled && !o.DeviceOnly {
 		l.pace.throttle(now, o.RetryAfter)
 	} else if o.Verdict == push.Delivered {

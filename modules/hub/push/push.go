@@ -97,6 +97,7 @@ type Outcome struct {
 	ProviderID string        // the service's id of the message, if it gave one
 	DeviceOnly bool          // for Throttled: only this device is limited, not the app
 	Err        error         // transport error, for the operator
+	Lost       error         // the loss of a connection that had answered; those it took along share the value
 }
 
 // Sender sends messages for one app on one push service. Safe for concurrent use.

@@ -67,10 +67,11 @@ type conn struct {
 	blocked []*stream // whose bodies wait for a window
 	owed    int64     // what the peer has sent of the connection's window and we have not given back
 
-	last  uint32 // no stream above it is looked at; the peer's GOAWAY lowers it
-	away  error  // that GOAWAY
-	ended bool
-	err   error // why; nil: nothing was wrong
+	last   uint32 // no stream above it is looked at; the peer's GOAWAY lowers it
+	away   error  // that GOAWAY
+	useful bool   // a request was answered
+	ended  bool
+	err    error // why; nil: nothing was wrong
 
 	health
 }
@@ -229,6 +230,9 @@ func (c *conn) fail(err error) {
 	c.out = c.out[:0] // nobody must see what will be sent elsewhere
 	if ce, ok := errors.AsType[http2.ConnectionError](err); ok {
 		_ = c.fr.WriteGoAway(0, http2.ErrCode(ce), nil)
+	}
+	if c.useful {
+		err = &LostError{err}
 	}
 	unseen := func(st *stream) bool { return st.batch == c.batch }
 	rest := c.streams

@@ -44,6 +44,15 @@ var (
 	ErrBodyTooLong = errors.New("h2: the answer's body is too long; its rest was refused")
 )
 
+// LostError says that a connection which had answered requests has ended. Those it
+// took with it all get the same one, so that their callers can count it once.
+type LostError struct{ Err error }
+
+func (e *LostError) Error() string { return e.Err.Error() }
+
+// Unwrap is why it ended.
+func (e *LostError) Unwrap() error { return e.Err }
+
 // MaxRequest is the longest body of a request, in bytes.
 const MaxRequest = 4 << 20
 
@@ -115,7 +124,7 @@ func New(cfg Config) *Transport {
 //
 // Errors: of the request's form; the context's cause; ErrClosed; ErrNoHTTP2;
 // http2.StreamError when the peer, or we because of its faults, reset the stream;
-// http2.GoAwayError; else the connection's. An answer whose header came but whose
+// http2.GoAwayError; else the connection's, within a LostError if it had answered. An answer whose header came but whose
 // body did not come whole is no error here: reading the body gives it.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	st := streams.Get().(*stream)

@@ -94,6 +94,7 @@ func (c *conn) time(st *stream) {
 
 // arrived counts an answer, and ends the measurement if it is st's. The caller holds mu.
 func (c *conn) arrived(st *stream) {
+	c.useful = true
 	c.pool.answers++
 	if c.timed == st {
 		c.timed = nil

@@ -79,6 +79,9 @@ func Unanswered(ctx context.Context, err error) push.Outcome {
 	case errors.Is(err, ErrClosed):
 		o.Reason = "closed"
 	}
+	if lost, ok := errors.AsType[*h2.LostError](err); ok {
+		o.Lost = lost
+	}
 	return o
 }
 
