@@ -214,3 +214,43 @@ func (s *stretch) send(n int) {
 	}
 	wg.Wait()
 }
+
+// What a connection took along goes out again at once; who is taken along again waits.
+func TestAMessageOfALostConnectionIsSentAgainAtOnce(t *testing.T) {
+	r := newRig(t)
+	unlucky := r.phone(push.APNs, 0, "")
+	for i := range 30 {
+		r.phone(push.APNs, i+1, "")
+	}
+	maker := r.lanes.maker
+	r.lanes.maker = func(ctx context.Context, service push.Service, secret []byte, cfg Services) (push.Sender, error) {
+		sender, err := maker(ctx, service, secret, cfg)
+		return &lossy{Sender: sender, lost: errors.New("cut"), unlucky: unlucky.Handle, tries: map[string]int{}}, err
+	}
+	n := r.send(hello)
+	r.work()
+	if rep := r.report(n.ID); rep.Outcomes[stateDelivered] != 30 || rep.Retried != 30 || rep.Waiting != 1 || rep.Requests != 62 {
+		t.Errorf("%d delivered, %d of them in a second attempt, %d wait, %d requests; want 30, 30, 1, 62", rep.Outcomes[stateDelivered], rep.Retried, rep.Waiting, rep.Requests)
+	}
+}
+
+// lossy is a sender whose connection takes each message along once, that of the unlucky always.
+type lossy struct {
+	push.Sender
+	lost    error
+	unlucky string
+
+	mu    sync.Mutex
+	tries map[string]int // by handle
+}
+
+func (s *lossy) Send(ctx context.Context, m *push.Message) push.Outcome {
+	s.mu.Lock()
+	s.tries[m.Handle.Value]++
+	first := s.tries[m.Handle.Value] == 1
+	s.mu.Unlock()
+	if first || m.Handle.Value == s.unlucky {
+		return push.Outcome{Verdict: push.Retry, Reason: "unreachable", Lost: s.lost}
+	}
+	return s.Sender.Send(ctx, m)
+}

@@ -103,7 +103,7 @@ type outcome struct {
 	status   int
 	reason   string
 	attempts int
-	asked    bool // the push service got a request
+	asked    int // requests that the push service got
 	due      time.Time
 	locale   string
 	goneAt   time.Time // retire only a handle that is not newer

@@ -60,9 +60,7 @@ func sortBatch(batch []outcome, t tally, why causes) sorted {
 	var b sorted
 	for i := range batch {
 		o := &batch[i]
-		if o.asked {
-			b.requests++
-		}
+		b.requests += o.asked
 		if o.state == "" {
 			b.waiting = append(b.waiting, o)
 			continue
