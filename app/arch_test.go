@@ -28,6 +28,7 @@ var clockExemptions = []exemption{
 	{"modules/kernel/queue", "", "how long a running job has left, by the monotonic clock"},
 	{"modules/kernel/stream", "", "when to look next, by the monotonic clock; facts carry the database's time"},
 	{"modules/kernel/web", "", "deadlines of connections; no row holds it"},
+	{"modules/kernel/wicket", "", "deadlines of connections and the header Date; no row holds them"},
 	{"modules/hub/push", "", "elapsed time and deadlines of connections; no row holds it"},
 }
 

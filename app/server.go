@@ -16,6 +16,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/wicket"
 )
 
 // Site is everything a Server serves.
@@ -40,6 +41,7 @@ type Check struct {
 type Server struct {
 	http     *http.Server
 	listener net.Listener
+	wicket   *wicket.Wicket // nil under TLS
 	cfg      HTTP
 	closing  chan struct{}
 	log      *slog.Logger
@@ -61,6 +63,7 @@ func NewServer(cfg Config, site Site, log *slog.Logger) (*Server, error) {
 		return nil, fault.E("app.Server", fault.Conflict, "cannot listen on "+cfg.HTTP.Listen, err).
 			WithFix("stop what uses the port, or choose another with --listen")
 	}
+	base := web.WithClosing(context.Background(), s.closing)
 	s.http = &http.Server{
 		Handler:           e,
 		TLSConfig:         secure,
@@ -70,7 +73,10 @@ func NewServer(cfg Config, site Site, log *slog.Logger) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // handshakes that fail, bad requests
-		BaseContext:       func(net.Listener) context.Context { return web.WithClosing(context.Background(), s.closing) },
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+	if secure == nil {
+		s.wicket = wicket.Listen(s.listener, wicket.Config{Paths: rushed(site.Routes), Handler: e, Context: base, First: s.http.ReadHeaderTimeout, Idle: s.http.IdleTimeout, Write: s.http.WriteTimeout})
 	}
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.closing) }))
 	return s, nil
@@ -93,7 +99,7 @@ func (s *Server) Run(ctx context.Context) error {
 			failed <- s.http.ServeTLS(s.listener, "", "") // the certificate is TLSConfig's
 			return
 		}
-		failed <- s.http.Serve(s.listener)
+		failed <- s.http.Serve(s.wicket)
 	}()
 	select {
 	case err := <-failed:
@@ -102,11 +108,25 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace*3/4)
 	defer cancel()
-	if err := s.http.Shutdown(last); err != nil {
+	err := s.http.Shutdown(last)
+	if s.wicket != nil {
+		err = errors.Join(err, s.wicket.Shutdown(last))
+	}
+	if err != nil {
 		s.log.Warn("requests were cut off", "error", err)
 		return s.http.Close()
 	}
 	return nil
+}
+
+// rushed are the paths whose ordinary requests the wicket reads.
+func rushed(routes []web.Route) (paths []string) {
+	for _, r := range routes {
+		if r.Rush {
+			paths = append(paths, r.Path)
+		}
+	}
+	return paths
 }
 
 // newEcho mounts everything, in the order a request passes it.

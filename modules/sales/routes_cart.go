@@ -17,11 +17,11 @@ import (
 
 func (s *Service) tillRoutes() []web.Route {
 	return []web.Route{
-		{Method: "POST", Path: "/v1/carts", Right: web.Public, Handler: s.postCart,
+		{Method: "POST", Path: "/v1/carts", Right: web.Public, Rush: true, Handler: s.postCart,
 			Doc: web.Doc{Says: "Holds tickets in a cart, at the price quoted, for some minutes.", Takes: choice{}, Gives: cartAnswer{}, Status: 201, Repeatable: true}},
 		{Method: "DELETE", Path: "/v1/carts/:id", Right: web.Public, Handler: s.deleteCart,
 			Doc: web.Doc{Says: "Gives a cart's tickets back.", Query: []string{"quote: the cart's quote"}}},
-		{Method: "POST", Path: "/v1/orders", Right: web.Send, Handler: s.postOrder,
+		{Method: "POST", Path: "/v1/orders", Right: web.Send, Rush: true, Handler: s.postOrder,
 			Doc: web.Doc{Says: "Sells tickets: a cart's, or chosen ones, paid elsewhere.", Takes: choice{}, Gives: sold{}, Status: 201, Repeatable: true}},
 		{Method: "PUT", Path: "/v1/rooms/:event", Right: web.Manage, Handler: s.putRoom,
 			Doc: web.Doc{Says: "Sets how an event's waiting room works.", Takes: roomChange{}}},

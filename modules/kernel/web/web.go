@@ -47,6 +47,7 @@ type Route struct {
 	Limit   int64         // bytes of body; 0: DefaultLimit
 	Shop    bool          // buyers call it: the limiter's wider measure
 	Timeout time.Duration // deadline of the request's context; 0: DefaultTimeout, < 0: none (live streams)
+	Rush    bool          // many come at once: kernel/wicket may read its ordinary requests
 	Doc     Doc           // what callers are told of it; every JSON route has one
 }
 
