@@ -54,8 +54,10 @@ type conn struct {
 	work    sync.Cond
 	idle    bool // the writer waits for work
 
-	enc   *hpack.Encoder
-	block bytes.Buffer
+	enc     *hpack.Encoder
+	block   bytes.Buffer
+	table   uint64 // changes of the encoder's table, so far
+	printed print
 
 	streams map[uint32]*stream
 	nextID  uint32

@@ -44,6 +44,7 @@ func (c *conn) setting(s http2.Setting) error {
 	switch s.ID {
 	case http2.SettingHeaderTableSize:
 		c.enc.SetMaxDynamicTableSize(s.Val)
+		c.table++ // what was encoded before may not be said again
 	case http2.SettingEnablePush:
 		if s.Val != 0 {
 			return http2.ConnectionError(errProtocol)

@@ -82,11 +82,22 @@ const userAgent = "usher"
 
 // prepare reads and checks a request, closes its body, and encodes what does not
 // depend on the connection.
-func (st *stream) prepare(req *http.Request) error {
-	r := &st.request
+func (r *request) prepare(req *http.Request) error {
 	if err := r.readBody(req); err != nil {
 		return err
 	}
+	if err := r.drawUp(req); err != nil {
+		return err
+	}
+	r.path = r.literal(r.path[:0], fieldPath, req.URL.RequestURI())
+	if len(r.body) > 0 || r.method == "POST" || r.method == "PUT" || r.method == "PATCH" {
+		r.literals = r.literal(r.literals, fieldLength, strconv.Itoa(len(r.body)))
+	}
+	return nil
+}
+
+// drawUp encodes all of a request but its path and what speaks of its body.
+func (r *request) drawUp(req *http.Request) error {
 	if err := checkForm(req); err != nil {
 		return err
 	}
@@ -103,12 +114,7 @@ func (st *stream) prepare(req *http.Request) error {
 		r.method = http.MethodGet
 	}
 	r.head = r.method == http.MethodHead
-	r.listSize = len(":method:scheme:authority:pathhttps") + len(r.method) + len(r.authority) + 4*fieldOverhead
-	uri := req.URL.RequestURI()
-	r.path = r.literal(r.path[:0], fieldPath, uri)
-	if len(r.body) > 0 || r.method == "POST" || r.method == "PUT" || r.method == "PATCH" {
-		r.literals = r.literal(r.literals, fieldLength, strconv.Itoa(len(r.body)))
-	}
+	r.listSize = len(":method:scheme:authorityhttps") + len(r.method) + len(r.authority) + 3*fieldOverhead
 	if _, said := req.Header["User-Agent"]; !said {
 		r.add(fieldOf("User-Agent"), userAgent)
 	}
@@ -193,18 +199,34 @@ func appendInt(dst []byte, n uint, i uint64) []byte {
 // through the table come first, so that a change of its size does: RFC 7541, 4.2.
 // The caller holds mu.
 func (c *conn) encode(r *request) {
+	if c.reprint(r) {
+		return
+	}
+	table := c.table
 	c.field(":method", r.method)
 	c.field(":scheme", "https")
 	c.field(":authority", r.authority)
+	pseudo := c.block.Len()
 	c.block.Write(r.path)
-	for _, f := range r.constant {
-		_ = c.enc.WriteField(f)
+	fields := c.block.Len()
+	for i := range r.constant {
+		c.field(r.constant[i].Name, r.constant[i].Value)
+	}
+	if r.form != nil && c.table == table {
+		b := c.block.Bytes()
+		c.keepPrint(r.form, b[:pseudo], b[fields:])
 	}
 	c.block.Write(r.literals)
 }
 
+// field writes a field that goes through the table, and counts the table's changes: all
+// but an indexed field (RFC 7541, 6.1) is one, or may be.
 func (c *conn) field(name, value string) {
+	at := c.block.Len()
 	_ = c.enc.WriteField(hpack.HeaderField{Name: name, Value: value})
+	if c.block.Bytes()[at]&0x80 == 0 {
+		c.table++
+	}
 }
 
 // readBody reads a request's body whole and closes it.

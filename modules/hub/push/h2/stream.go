@@ -31,6 +31,9 @@ var streams = sync.Pool{New: func() any { return &stream{done: make(chan struct{
 // release gives the stream back for another request. The caller's answer keeps
 // nothing of it.
 func (st *stream) release() {
+	if st.form != nil { // whose parts are not ours to use again
+		st.constant, st.body = nil, nil
+	}
 	clear(st.fields)
 	clear(st.constant)
 	*st = stream{
@@ -76,7 +79,8 @@ func (st *stream) cancel(err error) {
 
 // request is what is sent: the fields that repeat and those that do not, apart.
 type request struct {
-	head      bool // HEAD: an answer has no body whatever its length says
+	form      *Form // that was filled in; nil: a request of its own
+	head      bool  // HEAD: an answer has no body whatever its length says
 	method    string
 	authority string
 	constant  []hpack.HeaderField // worth a place in the header table
