@@ -46,6 +46,7 @@ type Sender struct {
 	clients []*apns2.Client
 	links   []wire.Link
 	turn    atomic.Uint32
+	forms   *forms // nil: the transport takes none, and apns2 sends each message itself
 	gate    *wire.Gate
 	signer  *signer
 }
@@ -70,6 +71,10 @@ func New(cfg Config) (*Sender, error) {
 		signer: &signer{clock: cfg.Clock, token: &token.Token{AuthKey: key, KeyID: cfg.KeyID, TeamID: cfg.TeamID}},
 	}
 	s.gate = wire.NewGate(connections * cmp.Or(cfg.MaxStreams, 1000))
+	if own, ok := s.links[0].(wire.FormLink); ok {
+		s.forms = &forms{link: own, host: endpoint}
+		return s, nil
+	}
 	for _, link := range s.links {
 		c := apns2.NewTokenClient(s.signer.token)
 		c.Host = endpoint
@@ -112,14 +117,21 @@ func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
 	defer s.gate.Leave()
 	n := s.notification(m)
 	used := s.signer.bearer()
-	o := s.push(ctx, &n)
+	o := s.push(ctx, &n, used)
 	if o.Reason == apns2.ReasonExpiredProviderToken && s.signer.renew(used) {
-		o = s.push(ctx, &n)
+		o = s.push(ctx, &n, s.signer.bearer())
 	}
 	return o
 }
 
-func (s *Sender) push(ctx context.Context, n *apns2.Notification) push.Outcome {
+func (s *Sender) push(ctx context.Context, n *apns2.Notification, bearer string) push.Outcome {
+	if s.forms != nil {
+		o, err := s.forms.push(ctx, n, bearer)
+		if err != nil {
+			return wire.Unanswered(ctx, err)
+		}
+		return o
+	}
 	client := s.clients[int(s.turn.Add(1)%uint32(len(s.clients)))]
 	r, err := client.PushWithContext(ctx, n)
 	if err != nil {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
@@ -39,6 +40,12 @@ func Depth(links []Link) int {
 type Link interface {
 	http.RoundTripper
 	Close()
+}
+
+// FormLink is a Link that takes requests as forms; see h2.Form.
+type FormLink interface {
+	Link
+	Send(ctx context.Context, f *h2.Form, filling h2.Filling) (h2.Answer, error)
 }
 
 // Links makes the ways to one service, to be used in turn: n of one connection

@@ -1,0 +1,98 @@
+package apns
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/sideshow/apns2"
+	"github.com/sideshow/apns2/token"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/h2"
+	"github.com/usherhq/usher/modules/hub/push/wire"
+)
+
+// kind is what decides about a message's header, but for its id and its collapse key.
+type kind struct {
+	topic    string
+	pushType apns2.EPushType
+	priority int
+	expires  int64 // unix seconds
+	bearer   string
+}
+
+// forms has apns2 draw up the request of a kind of message once, and fills it in for
+// each message: whatever apns2 says in a header is said, and said only once.
+type forms struct {
+	link wire.FormLink
+	host string
+	last atomic.Pointer[drawn] // of the notification that is going out
+}
+
+type drawn struct {
+	kind kind
+	form *h2.Form
+}
+
+// push sends one message. Errors: as h2.Transport's.
+func (f *forms) push(ctx context.Context, n *apns2.Notification, bearer string) (push.Outcome, error) {
+	form, err := f.of(n, bearer)
+	if err != nil {
+		return push.Outcome{}, err
+	}
+	a, err := f.link.Send(ctx, form, h2.Filling{
+		Path: "/3/device/" + n.DeviceToken, Blanks: []string{n.ApnsID, n.CollapseID}, Body: n.Payload.([]byte),
+	})
+	if err != nil {
+		return push.Outcome{}, err
+	}
+	r := apns2.Response{}
+	if len(a.Body) > 0 {
+		_ = json.Unmarshal(tidy(a.Body[:min(len(a.Body), maxAnswer)]), &r) // tidy leaves nothing that does not parse
+	}
+	return Classify(a.Status, r.Reason, r.Timestamp.Time, a.Field("apns-id")), nil
+}
+
+// of finds the form of a message, or has it drawn up.
+func (f *forms) of(n *apns2.Notification, bearer string) (*h2.Form, error) {
+	k := kind{n.Topic, n.PushType, n.Priority, n.Expiration.Unix(), bearer}
+	if d := f.last.Load(); d != nil && d.kind == k {
+		return d.form, nil
+	}
+	req, err := drawUp(n, f.host, bearer)
+	if err != nil {
+		return nil, err
+	}
+	form, err := h2.NewForm(req, "Apns-Id", "Apns-Collapse-Id")
+	if err == nil {
+		f.last.Store(&drawn{k, form})
+	}
+	return form, err
+}
+
+// neverOld keeps apns2 from renewing a bearer by itself: the signer does.
+const neverOld = 1 << 60
+
+// drawUp returns the request that apns2 would send, and sends nothing.
+func drawUp(n *apns2.Notification, host, bearer string) (*http.Request, error) {
+	var kept keeper
+	c := apns2.Client{
+		Host: host, HTTPClient: wire.Client(&kept),
+		Token: &token.Token{Bearer: bearer, IssuedAt: neverOld},
+	}
+	if _, err := c.Push(n); err != nil {
+		return nil, err
+	}
+	return kept.req, nil
+}
+
+// keeper keeps a request instead of sending it.
+type keeper struct{ req *http.Request }
+
+// RoundTrip answers at once.
+func (k *keeper) RoundTrip(req *http.Request) (*http.Response, error) {
+	k.req = req
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}, Request: req}, nil
+}
