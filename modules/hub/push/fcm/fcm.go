@@ -41,6 +41,7 @@ type Sender struct {
 	clients []*messaging.Client
 	links   []wire.Link
 	turn    atomic.Uint32
+	forms   *forms // nil: the transport takes none, and the SDK sends each message itself
 	gate    *wire.Gate
 	bearers *bearers
 	clock   clock.Clock
@@ -77,6 +78,11 @@ func New(ctx context.Context, cfg Config) (*Sender, error) {
 		}
 		s.links, s.clients = append(s.links, link), append(s.clients, client)
 	}
+	if link, ok := s.links[1].(wire.FormLink); ok {
+		if s.forms, err = newForms(ctx, link, account.project, endpoint); err != nil {
+			return nil, fault.E(op, fault.Internal, "the Firebase client does not draw up a request", err)
+		}
+	}
 	return s, nil
 }
 
@@ -101,27 +107,41 @@ func (s *Sender) Service() push.Service { return push.FCM }
 // tokens and of bad messages alike, a dry run with a message that is surely
 // good decides which it was.
 func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
+	if s.forms != nil {
+		buf := bodies.Get().(*[]byte)
+		defer bodies.Put(buf)
+		body, ok := plain((*buf)[:0], m, s.clock.Now())
+		if *buf = body; ok {
+			return s.send(ctx, m, func() (push.Outcome, string) { return s.pushPlain(ctx, body) })
+		}
+	}
 	msg, err := compose(m, s.clock.Now())
 	if err != nil {
 		return push.Outcome{Verdict: push.Failed, Reason: invalidArgument, Err: err}
 	}
+	return s.send(ctx, m, func() (push.Outcome, string) { return s.push(ctx, msg, (*messaging.Client).Send) })
+}
+
+// send makes a request and what follows from its answer.
+func (s *Sender) send(ctx context.Context, m *push.Message, request func() (push.Outcome, string)) push.Outcome {
 	if err := s.gate.Enter(ctx); err != nil {
 		return wire.Unanswered(ctx, err)
 	}
 	defer s.gate.Leave()
-	o, used := s.push(ctx, msg, (*messaging.Client).Send)
+	o, used := request()
 	if o.Status == http.StatusUnauthorized && o.Reason != thirdPartyAuth && s.bearers.discard(used) {
-		o, _ = s.push(ctx, msg, (*messaging.Client).Send)
+		o, _ = request()
 	}
-	if o.Verdict == push.Gone && o.Reason == invalidArgument && !s.tokenIsBad(ctx, msg) {
+	if o.Verdict == push.Gone && o.Reason == invalidArgument && !s.tokenIsBad(ctx, m.Handle) {
 		o.Verdict = push.Failed
 	}
 	return o
 }
 
 // tokenIsBad asks FCM whether it refuses the handle whatever the message.
-func (s *Sender) tokenIsBad(ctx context.Context, msg *messaging.Message) bool {
-	probe := &messaging.Message{Token: msg.Token, Fid: msg.Fid}
+func (s *Sender) tokenIsBad(ctx context.Context, h push.Handle) bool {
+	probe := &messaging.Message{}
+	address(probe, h)
 	o, _ := s.push(ctx, probe, (*messaging.Client).SendDryRun)
 	return o.Verdict == push.Gone
 }

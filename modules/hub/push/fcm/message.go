@@ -27,10 +27,8 @@ func compose(m *push.Message, now time.Time) (*messaging.Message, error) {
 	if err := json.Unmarshal(unwrap(m.Payload), msg); err != nil {
 		return nil, fmt.Errorf("fcm: message: %w", err)
 	}
-	msg.Token, msg.Fid, msg.Topic, msg.Condition = m.Handle.Value, "", "", ""
-	if m.Handle.Kind == "fcm_fid" {
-		msg.Token, msg.Fid = "", m.Handle.Value
-	}
+	msg.Topic, msg.Condition = "", ""
+	address(msg, m.Handle)
 	if msg.Android == nil {
 		msg.Android = &messaging.AndroidConfig{}
 	}
@@ -42,8 +40,8 @@ func compose(m *push.Message, now time.Time) (*messaging.Message, error) {
 		a.CollapseKey = m.Collapse
 	}
 	if !m.Expires.IsZero() {
-		ttl := max(0, min(m.Expires.Sub(now), maxTTL))
-		a.TTL = &ttl
+		left := ttl(m.Expires, now)
+		a.TTL = &left
 	}
 	if msg.Notification != nil && a.Notification == nil {
 		a.Notification = &messaging.AndroidNotification{}
@@ -55,6 +53,18 @@ func compose(m *push.Message, now time.Time) (*messaging.Message, error) {
 		}
 	}
 	return msg, nil
+}
+
+// address makes h the message's only target.
+func address(msg *messaging.Message, h push.Handle) {
+	if msg.Token, msg.Fid = h.Value, ""; h.Kind == "fcm_fid" {
+		msg.Token, msg.Fid = "", h.Value
+	}
+}
+
+// ttl is how long FCM may keep a message, in whole seconds.
+func ttl(expires, now time.Time) time.Duration {
+	return max(0, min(expires.Sub(now), maxTTL)).Truncate(time.Second)
 }
 
 // Validate checks an FCM v1 "message" object, without a target and with or without

@@ -1,0 +1,114 @@
+package fcm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"firebase.google.com/go/v4/messaging"
+
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/h2"
+	"github.com/usherhq/usher/modules/hub/push/wire"
+)
+
+// forms has the SDK draw up one request, and fills in each plain message's body and the
+// bearer of the hour.
+type forms struct {
+	link wire.FormLink
+	req  *http.Request // as the SDK made it
+	path string
+	last atomic.Pointer[signed]
+}
+
+// signed is the form with a bearer.
+type signed struct {
+	bearer string
+	form   *h2.Form
+}
+
+// newForms has the request drawn up; nothing is sent.
+func newForms(ctx context.Context, link wire.FormLink, project, endpoint string) (*forms, error) {
+	var kept keeper
+	client, err := newClient(ctx, project, endpoint, wire.Client(&kept))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := client.Send(ctx, &messaging.Message{Token: "anybody"}); err != nil {
+		return nil, err
+	}
+	return &forms{link: link, req: kept.req, path: kept.req.URL.RequestURI()}, nil
+}
+
+// of is the form signed with a bearer.
+func (f *forms) of(bearer string) (*h2.Form, error) {
+	if s := f.last.Load(); s != nil && s.bearer == bearer {
+		return s.form, nil
+	}
+	req := *f.req
+	req.Header = req.Header.Clone()
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	form, err := h2.NewForm(&req)
+	if err == nil {
+		f.last.Store(&signed{bearer, form})
+	}
+	return form, err
+}
+
+// pushPlain sends a body and returns its outcome and the bearer it carried.
+func (s *Sender) pushPlain(ctx context.Context, body []byte) (push.Outcome, string) {
+	bearer, err := s.bearers.get(ctx)
+	if err != nil {
+		return unanswered(ctx, err), ""
+	}
+	form, err := s.forms.of(bearer)
+	if err != nil {
+		return wire.Unanswered(ctx, err), bearer
+	}
+	a, err := s.forms.link.Send(ctx, form, h2.Filling{Path: s.forms.path, Body: body})
+	if err != nil {
+		return wire.Unanswered(ctx, err), bearer
+	}
+	if a.Status/100 == 2 {
+		return push.Outcome{Verdict: push.Delivered, Status: a.Status, ProviderID: nameOf(a.Body)}, bearer
+	}
+	return Classify(a.Status, a.Header(), a.Body, s.clock.Now()), bearer
+}
+
+// nameOf is the message's id in FCM's answer, {"name":"…"}.
+func nameOf(body []byte) string {
+	s := scanner{rest: body}
+	name := ""
+	if s.object(func(member []byte) bool {
+		text, ok := s.text()
+		if ok && string(member) == "name" {
+			name = string(text)
+		}
+		return ok
+	}) {
+		return name
+	}
+	var a struct{ Name string }
+	_ = json.Unmarshal(body, &a) // an id that cannot be read is not worth a message
+	return a.Name
+}
+
+// bodies are buffers of plain requests.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// keeper keeps a request instead of sending it.
+type keeper struct{ req *http.Request }
+
+// RoundTrip answers at once.
+func (k *keeper) RoundTrip(req *http.Request) (*http.Response, error) {
+	closeBody(req)
+	k.req = req
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{}, Request: req,
+		Body: io.NopCloser(bytes.NewReader([]byte(`{"name":"none"}`))),
+	}, nil
+}
