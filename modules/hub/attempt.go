@@ -28,15 +28,15 @@ func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, 
 		o.state, o.reason = stateFailed, renderReason(err)
 		return o, buf, nil
 	}
-	answer, err := r.lane.send(ctx, r.now, m, rc.attempts > 0)
+	answer, at, err := r.lane.send(ctx, now, r.now, m, rc.attempts > 0)
 	if answer.Lost != nil { // the service is well: another connection takes it at once
 		rc.attempts++
-		answer, err = r.lane.send(ctx, r.now, m, true)
+		answer, at, err = r.lane.send(ctx, at, r.now, m, true)
 	}
 	if err != nil {
 		return o, buf, err
 	}
-	o.at, o.asked, o.attempts = r.now(), rc.attempts+1-o.attempts, rc.attempts+1
+	o.at, o.asked, o.attempts = at, rc.attempts+1-o.attempts, rc.attempts+1
 	r.judge(answer, &o)
 	return o, buf, nil
 }

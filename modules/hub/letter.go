@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -18,6 +19,7 @@ type letter struct {
 	app      App
 	quiet    quietSpan // of installations that state none
 	draft    Draft
+	native   map[push.Service][]byte
 	props    *template.Props
 	personal map[int64]*template.Props                      // by installation number
 	bodies   map[push.Service]map[string]*template.Template // by locale or "default"
@@ -45,7 +47,7 @@ const maxOwn = 4096
 // newLetter compiles a draft. bodies holds the named server-side template by
 // service and locale; it is nil for native sends and installations' own templates.
 func newLetter(app App, d Draft, bodies map[push.Service]map[string]string) (*letter, error) {
-	l := &letter{app: app, quiet: app.quietSpan(), draft: d, readers: map[readerKey]*reader{}, own: map[string]*ownForm{}}
+	l := &letter{app: app, quiet: app.quietSpan(), draft: d, native: nativeTexts(d.Native), readers: map[readerKey]*reader{}, own: map[string]*ownForm{}}
 	var err error
 	if l.props, err = template.NewProps(d.Properties); err != nil {
 		return nil, err
@@ -180,9 +182,9 @@ func ownTemplate(templates []byte, name string) (Template, bool) {
 // template fits, fault.TooLarge when the result exceeds the service's limit.
 func (l *letter) render(dst []byte, rc *recipient, r *reader) ([]byte, error) {
 	start := len(dst)
-	if native, ok := l.draft.Native[rc.service]; ok {
-		dst = append(dst, nativeText(rc.service, native)...)
-	} else if l.draft.Native != nil {
+	if native, ok := l.native[rc.service]; ok {
+		dst = append(dst, native...)
+	} else if l.native != nil {
 		return dst, fault.E("hub.render", fault.Invalid, "the notification has no native body for "+string(rc.service), nil)
 	} else {
 		t, err := l.body(rc, r)
@@ -197,14 +199,29 @@ func (l *letter) render(dst []byte, rc *recipient, r *reader) ([]byte, error) {
 	return dst, nil
 }
 
-// nativeText is a native body as it goes out: JSON as it is, and where a service takes any
-// text, that of a JSON string.
+// nativeText is a native body as it goes out: JSON without the spaces between its tokens,
+// which the database makes, and where a service takes any text, that of a JSON string.
 func nativeText(service push.Service, body json.RawMessage) []byte {
 	var text string
-	if service == push.APNs || service == push.FCM || json.Unmarshal(body, &text) != nil {
-		return body
+	if service != push.APNs && service != push.FCM && json.Unmarshal(body, &text) == nil {
+		return []byte(text)
 	}
-	return []byte(text)
+	var compact bytes.Buffer
+	if json.Compact(&compact, body) != nil {
+		return body // it was checked when it was accepted
+	}
+	return compact.Bytes()
+}
+
+func nativeTexts(bodies map[push.Service]json.RawMessage) map[push.Service][]byte {
+	if bodies == nil {
+		return nil
+	}
+	out := make(map[push.Service][]byte, len(bodies))
+	for service, body := range bodies {
+		out[service] = nativeText(service, body)
+	}
+	return out
 }
 
 func tooLarge(service push.Service, locale string, size int) *fault.Error {

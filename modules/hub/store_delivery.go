@@ -30,7 +30,7 @@ func (s *Service) record(ctx context.Context, r *run, batch []outcome) (cancelle
 		if err != nil {
 			return err
 		}
-		if err := copyDeliveries(ctx, tx, r, b.final); err != nil {
+		if err := copyOutcomes(ctx, tx, r, b.final); err != nil {
 			return err
 		}
 		if err := keepWaiting(ctx, tx, r, b); err != nil {
@@ -103,26 +103,50 @@ func fence(ctx context.Context, tx *db.Tx, r *run, t tally, why causes, requests
 	return false, db.Classify("hub.fence", err)
 }
 
-var deliveryColumns = []string{"day", "chunk_no", "notification_no", "installation_no", "at", "status", "attempts", "state", "reason"}
+// likeness is what outcomes of one row have in common.
+type likeness struct {
+	status, attempts int16
+	state, reason    string
+}
 
-func copyDeliveries(ctx context.Context, tx *db.Tx, r *run, final []*outcome) error {
+// alike are the outcomes of one row: whose, and when each was known.
+type alike struct {
+	nos []int64
+	ats []time.Time
+}
+
+// sortAlike puts outcomes together that differ only in whose they are and when.
+func sortAlike(final []*outcome) map[likeness]*alike {
+	rows := map[likeness]*alike{}
+	var last likeness
+	var row *alike
+	for _, o := range final {
+		l := likeness{int16(o.status), int16(o.attempts), o.state, o.reason}
+		if row == nil || l != last {
+			if row = rows[l]; row == nil {
+				row = &alike{}
+				rows[l] = row
+			}
+			last = l
+		}
+		row.nos, row.ats = append(row.nos, o.rc.no), append(row.ats, o.at)
+	}
+	return rows
+}
+
+var outcomeColumns = []string{"day", "chunk_no", "notification_no", "status", "attempts", "state", "reason", "installation_nos", "ats"}
+
+func copyOutcomes(ctx context.Context, tx *db.Tx, r *run, final []*outcome) error {
 	if len(final) == 0 {
 		return nil
 	}
-	row := make([]any, len(deliveryColumns))
 	day := tx.Now().Truncate(24 * time.Hour)
-	i := 0
-	_, err := tx.Conn().CopyFrom(ctx, pgx.Identifier{"hub", "delivery"}, deliveryColumns, pgx.CopyFromFunc(func() ([]any, error) {
-		if i == len(final) {
-			return nil, nil
-		}
-		o := final[i]
-		i++
-		row[0], row[1], row[2], row[3], row[4] = day, r.chunk.No, r.chunk.NotificationNo, o.rc.no, o.at
-		row[5], row[6], row[7], row[8] = int16(o.status), int16(o.attempts), o.state, o.reason
-		return row, nil
-	}))
-	return db.Classify("hub.copyDeliveries", err)
+	var rows [][]any
+	for l, a := range sortAlike(final) {
+		rows = append(rows, []any{day, r.chunk.No, r.chunk.NotificationNo, l.status, l.attempts, l.state, l.reason, a.nos, a.ats})
+	}
+	_, err := tx.Conn().CopyFrom(ctx, pgx.Identifier{"hub", "outcome"}, outcomeColumns, pgx.CopyFromRows(rows))
+	return db.Classify("hub.copyOutcomes", err)
 }
 
 // keepWaiting moves deliveries into and out of hub.waiting.

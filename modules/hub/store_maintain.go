@@ -13,7 +13,7 @@ import (
 // daysAhead is how many days of partitions stand ready.
 const daysAhead = 3
 
-// Maintain makes the coming days' partitions of hub.delivery, drops those past
+// Maintain makes the coming days' partitions of hub.outcome, drops those past
 // retention, forgets old reservations, retires lapsed installations and gives their
 // handles to the registrations that are left. It is safe to run twice and at once.
 func (s *Service) Maintain(ctx context.Context) error {
@@ -70,28 +70,28 @@ const dayLayout = "20060102"
 // makeDay makes a day's partition, taking over what the default one holds of it.
 func (s *Service) makeDay(ctx context.Context, at time.Time) error {
 	day := at.UTC().Truncate(24 * time.Hour)
-	name := pgx.Identifier{"hub", "delivery_" + day.Format(dayLayout)}.Sanitize()
+	name := pgx.Identifier{"hub", "outcome_" + day.Format(dayLayout)}.Sanitize()
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
 		const op = "hub.makeDay"
 		var there bool
-		err := tx.Conn().QueryRow(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('hub.delivery partitions', 0))::text = '' AND to_regclass($1) IS NOT NULL`, name).Scan(&there)
+		err := tx.Conn().QueryRow(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('hub.outcome partitions', 0))::text = '' AND to_regclass($1) IS NOT NULL`, name).Scan(&there)
 		if err != nil || there {
 			return db.Classify(op, err)
 		}
 		from, to := day.Format(time.DateOnly), day.AddDate(0, 0, 1).Format(time.DateOnly)
 		_, err = tx.Conn().Exec(ctx, fmt.Sprintf(`
-			CREATE TABLE %[1]s (LIKE hub.delivery INCLUDING DEFAULTS);
-			WITH moved AS (DELETE FROM hub.delivery_other WHERE day >= '%[2]s' AND day < '%[3]s' RETURNING *) INSERT INTO %[1]s SELECT * FROM moved;
-			ALTER TABLE hub.delivery ATTACH PARTITION %[1]s FOR VALUES FROM ('%[2]s') TO ('%[3]s')`, name, from, to))
+			CREATE TABLE %[1]s (LIKE hub.outcome INCLUDING STORAGE);
+			WITH moved AS (DELETE FROM hub.outcome_other WHERE day >= '%[2]s' AND day < '%[3]s' RETURNING *) INSERT INTO %[1]s SELECT * FROM moved;
+			ALTER TABLE hub.outcome ATTACH PARTITION %[1]s FOR VALUES FROM ('%[2]s') TO ('%[3]s')`, name, from, to))
 		return db.Classify(op, err)
 	})
 }
 
-// dropDays drops the partitions of days before the first one to keep.
+// dropDays drops the days before the first one to keep.
 func (s *Service) dropDays(ctx context.Context, keep time.Time) error {
 	const op = "hub.dropDays"
 	rows, err := s.db.Pool().Query(ctx, `SELECT c.relname FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
-		WHERE h.inhparent = 'hub.delivery'::regclass AND c.relname ~ '^delivery_[0-9]{8}$' AND c.relname < $1`, "delivery_"+keep.UTC().Format(dayLayout))
+		WHERE h.inhparent = 'hub.outcome'::regclass AND c.relname ~ '^outcome_[0-9]{8}$' AND c.relname < $1`, "outcome_"+keep.UTC().Format(dayLayout))
 	if err != nil {
 		return db.Classify(op, err)
 	}
@@ -104,5 +104,6 @@ func (s *Service) dropDays(ctx context.Context, keep time.Time) error {
 			return db.Classify(op, err)
 		}
 	}
-	return nil
+	_, err = s.db.Pool().Exec(ctx, `DELETE FROM hub.outcome_other WHERE day < $1`, keep)
+	return db.Classify(op, err)
 }
