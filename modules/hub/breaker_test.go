@@ -202,7 +202,7 @@ func (s *stretch) send(n int) {
 		m := &push.Message{ID: deliveryID(1, int64(i)), Payload: []byte(`{"aps":{"alert":"x"}}`),
 			Handle: push.Handle{Kind: h.Kind, Value: h.Value, P256dh: h.P256dh, Auth: h.Auth}}
 		wg.Go(func() {
-			o, err := s.lane.send(context.Background(), func() time.Time { return rigStart }, m, false)
+			o, _, err := s.lane.send(context.Background(), rigStart, func() time.Time { return rigStart }, m, false)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if _, closed := closedUntil(err); closed {
