@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -17,6 +18,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
+	known    sync.Map // of counted to prometheus.Observer
 }
 
 // NewMetrics gathers HTTP, the Go runtime, the process and the given collectors:
@@ -36,9 +38,20 @@ func NewMetrics(of ...prometheus.Collector) *Metrics {
 	return m
 }
 
+// counted is what requests are counted by.
+type counted struct {
+	method, route string
+	status        int
+}
+
 // Request counts one answered request.
 func (m *Metrics) Request(a web.Access) {
-	m.requests.WithLabelValues(a.Method, a.Route, strconv.Itoa(a.Status)).Observe(a.Took.Seconds())
+	by := counted{a.Method, a.Route, a.Status}
+	found, ok := m.known.Load(by)
+	if !ok { // there are few, and prometheus would put the labels together each time
+		found, _ = m.known.LoadOrStore(by, m.requests.WithLabelValues(a.Method, a.Route, strconv.Itoa(a.Status)))
+	}
+	found.(prometheus.Observer).Observe(a.Took.Seconds())
 }
 
 // Handler answers in Prometheus's and OpenMetrics' formats.

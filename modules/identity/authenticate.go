@@ -61,21 +61,34 @@ func (s *Service) bearer(ctx context.Context, secret string) (Asking, error) {
 	return Asking{Caller: callerOf(p, "token:"+p.ID), Rights: rightsOfToken}, err
 }
 
+// machine is a key of the configuration, ready to be compared.
+type machine struct {
+	hash []byte
+	Asking
+}
+
+func machinesOf(all []Machine) []machine {
+	out := make([]machine, len(all))
+	for i, m := range all {
+		out[i] = machine{hashOf(m.Secret), Asking{Caller: web.Caller{Name: "key:" + m.Name}}}
+		for _, r := range m.Rights {
+			out[i].Rights = append(out[i].Rights, rightsOfKey[r]...)
+		}
+	}
+	return out
+}
+
 // machine finds a key of the configuration. Hashes have one length and every key
 // is compared, so the time it takes tells nothing.
 func (s *Service) machine(secret string) (Asking, bool) {
 	sum, found := hashOf(secret), -1
-	for i, m := range s.cfg.Machines {
-		if subtle.ConstantTimeCompare(sum, hashOf(m.Secret)) == 1 {
+	for i := range s.machines {
+		if subtle.ConstantTimeCompare(sum, s.machines[i].hash) == 1 {
 			found = i
 		}
 	}
 	if found < 0 {
 		return Asking{}, false
 	}
-	a := Asking{Caller: web.Caller{Name: "key:" + s.cfg.Machines[found].Name}}
-	for _, r := range s.cfg.Machines[found].Rights {
-		a.Rights = append(a.Rights, rightsOfKey[r]...)
-	}
-	return a, true
+	return s.machines[found].Asking, true
 }

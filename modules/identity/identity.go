@@ -42,6 +42,7 @@ type Service struct {
 	site      Site
 	log       *slog.Logger
 	providers *providers
+	machines  []machine
 }
 
 // Site is where people reach us.
@@ -53,5 +54,5 @@ type Site struct {
 // New makes identity.
 func New(cfg Config, d *db.DB, key *seal.Key, site Site, log *slog.Logger) *Service {
 	return &Service{cfg: cfg, db: d, seal: key, site: site, log: log.With("module", "identity"),
-		providers: newProviders(cfg.Providers, d, newProviderClient())}
+		providers: newProviders(cfg.Providers, d, newProviderClient()), machines: machinesOf(cfg.Machines)}
 }

@@ -84,7 +84,7 @@ type ticketView struct {
 func (s *Service) orderAsked(c echo.Context) (Order, []Ticket, error) {
 	ctx := c.Request().Context()
 	token := c.Param("token")
-	if order, ok := openID(s.orderKey, token); ok {
+	if order, ok := s.orders.open(token); ok {
 		return s.OrderTickets(ctx, order)
 	}
 	order, err := id.Parse(token)

@@ -197,10 +197,29 @@ func appendText(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
+// asItIs reports whether JSON is compact and safe as it is.
+func asItIs(raw []byte) bool {
+	inText := false
+	for _, c := range raw {
+		switch {
+		case c >= utf8.RuneSelf || c == '<' || c == '>' || c == '&' || c == '\\':
+			return false
+		case c == '"':
+			inText = !inText
+		case c <= ' ' && !inText:
+			return false
+		}
+	}
+	return true
+}
+
 // appendRaw writes JSON as encoding/json passes it on: compact, safe within HTML.
 func appendRaw(b []byte, raw json.RawMessage) ([]byte, error) {
 	if raw == nil {
 		return append(b, `null`...), nil
+	}
+	if asItIs(raw) && gjson.ValidBytes(raw) {
+		return append(b, raw...), nil
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, raw); err != nil {

@@ -18,7 +18,7 @@ var (
 	someID    = rapid.Custom(func(r *rapid.T) id.ID { return id.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(r, "id")) })
 	someText  = rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "FRIENDS", "a\"b", `a\b`, "<b>&", "\u2028", "ü", "\x7f"}))
 	someSeats = rapid.OneOf(rapid.Just[[]id.ID](nil), rapid.SliceOfN(someID, 0, 2))
-	someBuyer = rapid.SampledFrom([]string{`{"email":"ana@example.org"}`, `{ "name" : "Müller <b>", "n": [1, {}] }`, `{"a":"\u2028\ud83d\ude00"}`, `{}`})
+	someBuyer = rapid.SampledFrom([]string{`{"email":"ana@example.org"}`, `{ "name" : "Müller <b>", "n": [1, {}] }`, `{"a":"\u2028\ud83d\ude00"}`, `{}`, `{"name":"Ana Maria","tags":["a b",1.50]}`})
 	someQty   = rapid.IntRange(-2, 2000)
 )
 

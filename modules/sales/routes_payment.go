@@ -139,7 +139,16 @@ func (s *Service) origin(c echo.Context) string {
 	if s.cfg.Origin != "" {
 		return s.cfg.Origin
 	}
+	if r := c.Request(); r.TLS == nil && !forwarded(r.Header) {
+		return "http://" + r.Host
+	}
 	return c.Scheme() + "://" + c.Request().Host
+}
+
+// forwarded reports whether a proxy may have said how it was reached. Asking c.Scheme
+// instead costs a buyer's rush more than pricing his tickets.
+func forwarded(h http.Header) bool {
+	return h["X-Forwarded-Proto"] != nil || h["X-Forwarded-Protocol"] != nil || h["X-Forwarded-Ssl"] != nil || h["X-Url-Scheme"] != nil
 }
 
 // methods are the ways to pay for an event.

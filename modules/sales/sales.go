@@ -80,10 +80,11 @@ type Service struct {
 	pays               *pay.Providers
 	payKey, invoiceKey []byte // of the links to payments and invoices
 
-	codes               *admission.Signer
-	keyring             admission.Keyring // whose codes are good at the door
-	orderKey, holderKey []byte            // of the links to orders, and to tickets that were handed on
-	cartKey             []byte            // of the links to carts
+	codes     *admission.Signer
+	keyring   admission.Keyring // whose codes are good at the door
+	orders    *idSigner         // of the links to orders
+	holderKey []byte            // of the links to tickets that were handed on
+	cartKey   []byte            // of the links to carts
 
 	browsers   Browsers
 	browserKey []byte // of the names that visitors' browsers keep
@@ -97,7 +98,7 @@ func New(cfg Config, d *db.DB, key *seal.Key, browsers Browsers, log *slog.Logge
 		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
 		shelves: newShelves(), offerKey: key.Derive("sales/offer-link"),
 		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link"),
-		codes: codes, keyring: admission.NewKeyring(codes.Public()), orderKey: key.Derive("sales/order-link"), holderKey: key.Derive("sales/ticket-link"),
+		codes: codes, keyring: admission.NewKeyring(codes.Public()), orders: newIDSigner(key.Derive("sales/order-link")), holderKey: key.Derive("sales/ticket-link"),
 		cartKey: key.Derive("sales/cart-link"), browsers: browsers, browserKey: key.Derive("sales/browser")}
 }
 

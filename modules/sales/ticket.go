@@ -39,7 +39,7 @@ func (s *Service) Code(t *Ticket) string {
 }
 
 // OrderToken is the secret part of the link by which a buyer reaches his order.
-func (s *Service) OrderToken(order id.ID) string { return signedID(s.orderKey, order) }
+func (s *Service) OrderToken(order id.ID) string { return s.orders.sign(order) }
 
 // ticketKey makes the links of each version of each ticket independent of all others.
 func (s *Service) ticketKey(n, version int) []byte {

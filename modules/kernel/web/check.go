@@ -48,6 +48,9 @@ func Check(op string, v any, nameTag string) error {
 }
 
 func checkTags(v any, nameTag string) error {
+	if !ruled(reflect.TypeOf(v)) {
+		return nil
+	}
 	switch reflect.Indirect(reflect.ValueOf(v)).Kind() {
 	case reflect.Struct:
 		return validatorFor(nameTag).Struct(v)
@@ -55,6 +58,42 @@ func checkTags(v any, nameTag string) error {
 		return validatorFor(nameTag).Var(v, "dive")
 	}
 	return nil
+}
+
+// ruledTypes keeps what ruled has found out.
+var ruledTypes sync.Map
+
+// ruled reports whether a value of the type may have fields with rules. Where there are
+// none, the validator would walk over all of them for nothing.
+func ruled(t reflect.Type) bool {
+	if known, ok := ruledTypes.Load(t); ok {
+		return known.(bool)
+	}
+	found := rules(t, map[reflect.Type]bool{})
+	ruledTypes.Store(t, found)
+	return found
+}
+
+func rules(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if t == nil || seen[t] {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return rules(t.Elem(), seen)
+	case reflect.Map:
+		return rules(t.Key(), seen) || rules(t.Elem(), seen)
+	case reflect.Interface:
+		return true // who knows what is in it
+	case reflect.Struct:
+		for f := range t.Fields() {
+			if _, has := f.Tag.Lookup("validate"); has || rules(f.Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fieldPath drops the type's own name, which callers do not know.
