@@ -50,7 +50,7 @@ func (u *Usher) parts(cfg Config) []Component {
 	if cfg.plays(roleStream) {
 		parts = append(parts, Component{"windows", u.windows})
 	}
-	parts = append(parts, Component{"http", u.server.Run})
+	parts = append(parts, Component{"memory", restMemory}, Component{"http", u.server.Run})
 	if u.azure != nil {
 		parts = append(parts, Component{"azure", u.azure.Run})
 	}

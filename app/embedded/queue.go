@@ -9,6 +9,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+	lua "github.com/yuin/gopher-lua"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
@@ -30,6 +31,10 @@ type Queue struct {
 	quit  chan struct{}
 	done  chan struct{}
 }
+
+// A script gets an interpreter of its own, and Asynq has some run all the time: those
+// need a few dozen places, not Lua's 5,120 and 256 calls.
+func init() { lua.RegistrySize, lua.CallStackSize = 1024, 64 }
 
 // StartQueue makes an empty queue store.
 func StartQueue() (*Queue, error) {
@@ -107,6 +112,9 @@ func (o ConnOpt) MakeRedisClient() any {
 		Dialer:       o.queue.dial,
 		ReadTimeout:  slowest,
 		WriteTimeout: slowest,
+		// Asynq's commands are short, its connections many.
+		ReadBufferSize:  4 << 10,
+		WriteBufferSize: 4 << 10,
 		// What the store does not know need not be asked on each connection.
 		Protocol:                 2,
 		DisableIdentity:          true,

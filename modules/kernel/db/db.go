@@ -45,7 +45,8 @@ func Open(ctx context.Context, cfg Config, clk clock.Clock) (*DB, error) {
 			WithFix("postgres://user:password@host:5432/usher")
 	}
 	pc.MaxConns = cfg.MaxConns
-	pc.MaxConnIdleTime = 5 * time.Minute
+	// A server process keeps megabytes of plans and catalogues: what a burst has opened goes soon.
+	pc.MaxConnIdleTime, pc.HealthCheckPeriod = time.Minute, 20*time.Second
 	rt := pc.ConnConfig.RuntimeParams
 	rt["timezone"] = "UTC"
 	if rt["application_name"] == "" {

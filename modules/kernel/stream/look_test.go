@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -86,5 +87,28 @@ func TestReplayWithResetsStateAtomically(t *testing.T) {
 	h.await("all facts", func() bool { return h.number(`SELECT count(*) FROM effect`) >= facts })
 	if n, distinct := h.number(`SELECT count(*) FROM effect`), h.number(`SELECT count(DISTINCT n) FROM effect`); n != facts || distinct != facts {
 		t.Errorf("%d effects of %d facts after replays, want %d of each", n, distinct, facts)
+	}
+}
+
+// Readers want to know where they are at the same instants, at the start and twice a
+// minute: that must not make the pool open a connection for each of them, to idle after.
+func TestReadersAskOneAfterTheOther(t *testing.T) {
+	h := newHouse(t)
+	var listeners []Listener
+	for i := range 40 {
+		listeners = append(listeners, Listener{Name: fmt.Sprintf("reader-%d", i), Handle: note("reader")})
+	}
+	s := h.stream(listeners...)
+	var all sync.WaitGroup
+	for _, r := range s.readers {
+		all.Go(func() {
+			if err := r.look(t.Context(), allPartitions); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := h.db.Pool().Stat().TotalConns(); n > 3 {
+		t.Errorf("%d connections for readers that have nothing to do", n)
 	}
 }

@@ -180,7 +180,9 @@ func (r *reader) look(ctx context.Context, partitions []int16) error {
 		}
 	}
 	if len(unknown) > 0 {
+		r.s.asking.Lock()
 		all, err := r.s.store.cursors(ctx, r.Name, unknown)
+		r.s.asking.Unlock()
 		if err != nil {
 			return err
 		}

@@ -42,6 +42,7 @@ func (s store) listen(ctx context.Context, heard func(from string, told tidings)
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return db.Classify(op, err)
 	}
+	heard("", tellUnread) // nobody heard what was told until now
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -123,6 +124,9 @@ type Stream struct {
 	remote  chan tidings // what other processes tell
 	readers []*reader
 	tail    tail
+	// asking is held by the reader that asks where its cursors are. All want to know at the
+	// same instants, and each would have the pool open a connection for that.
+	asking sync.Mutex
 }
 
 // New prepares a Stream over d. Nothing runs before Run.
