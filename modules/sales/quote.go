@@ -2,7 +2,6 @@ package sales
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -49,51 +48,51 @@ const quoteKey = "1"
 const maxQuote = 64 << 10
 
 // signer signs quotes.
-type signer struct{ key []byte } // of quoteKey
+type signer struct{ macs *macs } // of quoteKey
+
+func newSigner(key []byte) signer { return signer{newMACs(key)} }
 
 func (s signer) sign(q Quote) string {
-	w := quoted{Key: quoteKey, Cart: q.Cart, Event: q.Event, Currency: q.Currency, Expires: q.Expires.Unix()}
-	for _, l := range q.Lines {
-		w.Lines = append(w.Lines, quotedLine{l.Category, l.Qty, l.UnitMinor, l.Seats, l.Also})
-	}
-	body, err := json.Marshal(w)
-	if err != nil {
-		panic("sales: a quote is always JSON: " + err.Error())
-	}
-	return base64.RawURLEncoding.EncodeToString(body) + "." + base64.RawURLEncoding.EncodeToString(s.mac(body))
-}
-
-func (s signer) mac(body []byte) []byte {
-	h := hmac.New(sha256.New, s.key)
-	h.Write(body)
-	return h.Sum(nil)
+	body := q.appendJSON(make([]byte, 0, 256))
+	text := make([]byte, 0, 512)
+	text = append(base64.RawURLEncoding.AppendEncode(text, body), '.')
+	return string(base64.RawURLEncoding.AppendEncode(text, s.macs.append(nil, body)))
 }
 
 // open reads a quote that sign made; whether it has expired is for the database
 // to say. Errors: fault.Invalid.
 func (s signer) open(token string) (Quote, error) {
-	bad := fault.BadField("sales.Quote", "quote", "was not made here", "send the quote of the cart as it was received")
 	text, signature, ok := strings.Cut(token, ".")
 	if !ok || len(token) > maxQuote {
-		return Quote{}, bad
+		return Quote{}, badQuote()
 	}
 	body, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return Quote{}, bad
+		return Quote{}, badQuote()
 	}
 	mac, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil || !hmac.Equal(mac, s.mac(body)) {
-		return Quote{}, bad
+	if err != nil || !hmac.Equal(mac, s.macs.append(nil, body)) {
+		return Quote{}, badQuote()
 	}
 	var w quoted
-	if json.Unmarshal(body, &w) != nil || w.Key != quoteKey {
-		return Quote{}, bad
+	if !w.readJSON(body) {
+		w = quoted{}
+		if json.Unmarshal(body, &w) != nil {
+			return Quote{}, badQuote()
+		}
+	}
+	if w.Key != quoteKey {
+		return Quote{}, badQuote()
 	}
 	q := Quote{Cart: w.Cart, Event: w.Event, Currency: w.Currency, Expires: time.Unix(w.Expires, 0).UTC()}
 	for _, l := range w.Lines {
 		q.Lines = append(q.Lines, Line{l.Category, l.Qty, l.Unit, l.Seats, l.Also})
 	}
 	return q, nil
+}
+
+func badQuote() error {
+	return fault.BadField("sales.Quote", "quote", "was not made here", "send the quote of the cart as it was received")
 }
 
 // Total is what the quote's lines cost together, in minor units.

@@ -26,7 +26,7 @@ func drawQuote(t *rapid.T) Quote {
 }
 
 func TestAQuoteReadsAsItWasSigned(t *testing.T) {
-	s := signer{[]byte("a key of thirty-two bytes, or so")}
+	s := newSigner([]byte("a key of thirty-two bytes, or so"))
 	rapid.Check(t, func(t *rapid.T) {
 		q := drawQuote(t)
 		got, err := s.open(s.sign(q))
@@ -37,7 +37,7 @@ func TestAQuoteReadsAsItWasSigned(t *testing.T) {
 }
 
 func TestAQuoteThatWasTouchedIsRefused(t *testing.T) {
-	s, other := signer{[]byte("ours")}, signer{[]byte("theirs")}
+	s, other := newSigner([]byte("ours")), newSigner([]byte("theirs"))
 	rapid.Check(t, func(t *rapid.T) {
 		q := drawQuote(t)
 		token := []byte(s.sign(q))
@@ -61,7 +61,7 @@ func TestAQuoteThatWasTouchedIsRefused(t *testing.T) {
 }
 
 func FuzzQuote(f *testing.F) {
-	s := signer{[]byte("ours")}
+	s := newSigner([]byte("ours"))
 	f.Add(s.sign(Quote{Cart: id.New(), Event: id.New(), Currency: "EUR"}))
 	f.Add("e30.AA")
 	f.Fuzz(func(t *testing.T, token string) {

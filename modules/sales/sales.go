@@ -95,7 +95,7 @@ func New(cfg Config, d *db.DB, key *seal.Key, browsers Browsers, log *slog.Logge
 	log = log.With("module", "sales")
 	codes := admission.NewSigner(key.Derive("sales/ticket-key"))
 	return &Service{cfg: cfg, db: d, log: log, till: newTill(d, log),
-		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: signer{key.Derive("sales/quote")},
+		hall: newHall(store{d}, key.Derive("sales/room"), cfg.RoomRate), quotes: newSigner(key.Derive("sales/quote")),
 		shelves: newShelves(), offerKey: key.Derive("sales/offer-link"),
 		pays: pay.New(cfg.Payment), payKey: key.Derive("sales/payment-link"), invoiceKey: key.Derive("sales/invoice-link"),
 		codes: codes, keyring: admission.NewKeyring(codes.Public()), orders: newIDSigner(key.Derive("sales/order-link")), holderKey: key.Derive("sales/ticket-link"),

@@ -4,8 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"hash"
-	"sync"
 
 	"github.com/usherhq/usher/modules/kernel/id"
 )
@@ -33,25 +31,18 @@ func unsignedID(token string) (v id.ID, ok bool) {
 	return id.ID(b[:16]), true
 }
 
-// idSigner makes signedIDs with one key, many a second: preparing a key for HMAC is
-// most of the work, and is done once.
+// idSigner makes signedIDs with one key, many a second.
 type idSigner struct {
 	key  []byte
-	idle sync.Pool // of hash.Hash
+	macs *macs
 }
 
-func newIDSigner(key []byte) *idSigner {
-	return &idSigner{key: key, idle: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
-}
+func newIDSigner(key []byte) *idSigner { return &idSigner{key, newMACs(key)} }
 
 // sign is signedID.
 func (s *idSigner) sign(v id.ID) string {
-	m := s.idle.Get().(hash.Hash)
-	defer s.idle.Put(m)
-	m.Reset()
-	m.Write(v[:])
 	var b [16 + sha256.Size]byte
-	return base64.RawURLEncoding.EncodeToString(m.Sum(append(b[:0], v[:]...))[:32])
+	return base64.RawURLEncoding.EncodeToString(s.macs.append(append(b[:0], v[:]...), v[:])[:32])
 }
 
 // open is openID.
