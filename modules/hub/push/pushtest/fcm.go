@@ -134,19 +134,56 @@ func (p *fcm) fail(a *h2.Answer, status int, details string) {
 
 // fcmRequest is as much of a send request as the simulation looks at.
 type fcmRequest struct {
-	ValidateOnly bool `json:"validate_only"`
-	Message      struct {
-		Token        string          `json:"token"`
-		Fid          string          `json:"fid"`
-		Data         json.RawMessage `json:"data"`
-		Notification json.RawMessage `json:"notification"`
-		Android      struct {
-			CollapseKey  string `json:"collapse_key"`
-			Notification struct {
-				Tag string `json:"tag"`
-			} `json:"notification"`
-		} `json:"android"`
-	} `json:"message"`
+	validateOnly bool
+	handle       string // token or fid
+	tag          string // of the Android notification
+	collapse     string
+	size         int  // of data and notification
+	malformed    bool // no JSON, or a member of another type
+}
+
+func readFCM(body []byte) (r fcmRequest) {
+	take := func(value []byte, into *string) {
+		s, ok := text(value)
+		*into, r.malformed = s, r.malformed || !ok
+	}
+	open := func(value []byte, each func(name string, value []byte)) {
+		r.malformed = !members(value, each) || r.malformed
+	}
+	if !json.Valid(body) {
+		return fcmRequest{malformed: true}
+	}
+	android := func(name string, value []byte) {
+		switch name {
+		case "collapse_key":
+			take(value, &r.collapse)
+		case "notification":
+			open(value, func(name string, value []byte) {
+				if name == "tag" {
+					take(value, &r.tag)
+				}
+			})
+		}
+	}
+	message := func(name string, value []byte) {
+		switch name {
+		case "token", "fid":
+			take(value, &r.handle)
+		case "data", "notification":
+			r.size += len(value)
+		case "android":
+			open(value, android)
+		}
+	}
+	open(body, func(name string, value []byte) {
+		switch name {
+		case "validate_only":
+			r.validateOnly = string(value) == "true"
+		case "message":
+			open(value, message)
+		}
+	})
+	return r
 }
 
 func (p *fcm) check(r *h2.Request, a *h2.Answer, in *incoming) bool {
@@ -160,17 +197,13 @@ func (p *fcm) check(r *h2.Request, a *h2.Answer, in *incoming) bool {
 		p.refuse(a, 403, "PERMISSION_DENIED")
 		return false
 	}
-	var req fcmRequest
-	err := json.Unmarshal(r.Body, &req)
-	m := &req.Message
-	in.handle = cmp.Or(m.Token, m.Fid)
-	in.id = cmp.Or(m.Android.Notification.Tag, m.Android.CollapseKey)
-	in.dryRun = req.ValidateOnly
+	req := readFCM(r.Body)
+	in.handle, in.id, in.dryRun = req.handle, cmp.Or(req.tag, req.collapse), req.validateOnly
 	switch {
-	case err != nil, in.handle == "":
+	case req.malformed, in.handle == "":
 		p.refuseField(a, 400, "INVALID_ARGUMENT")
 		return false
-	case r.Size > MaxRequest, len(m.Data)+len(m.Notification) > push.FCM.MaxPayload():
+	case r.Size > MaxRequest, req.size > push.FCM.MaxPayload():
 		p.refuse(a, 400, "INVALID_ARGUMENT")
 		return false
 	}
