@@ -72,12 +72,14 @@ func (l *lane) enter(ctx context.Context) error {
 	}
 }
 
-// depth is how many messages the way to the service holds; 0: not known.
+// depth is how many messages should be on the way to the service at once.
 func (l *lane) depth() int {
 	if d, ok := l.sender.(push.Deep); ok {
-		return d.Depth()
+		if n := d.Depth(); n > 0 {
+			return max(n, shallow)
+		}
 	}
-	return 0
+	return unmeasured
 }
 
 func (l *lane) learn(now time.Time, o push.Outcome, repeat bool) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -93,56 +92,6 @@ func (r *run) deliver(ctx context.Context) error {
 		return r.s.postponeChunk(ctx, r, closed.comeBack)
 	}
 	return r.s.finishChunk(ctx, r, true)
-}
-
-// sendAll works through the recipients with many requests in flight and records
-// the outcomes as they come.
-func (r *run) sendAll(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	workers := min(r.workers(), len(r.recipients))
-	outcomes := make(chan outcome, min(r.s.cfg.FlushSize, len(r.recipients)))
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() { r.work(ctx, outcomes) })
-	}
-	go func() { wg.Wait(); close(outcomes) }()
-	if err := r.collect(ctx, outcomes); err != nil {
-		stop()
-		for range outcomes { // let the workers end
-		}
-		return err
-	}
-	if ctx.Err() != nil {
-		return fault.E("hub.Deliver", fault.Transient, "the job was stopped", ctx.Err())
-	}
-	return nil
-}
-
-// work is one of the run's senders.
-func (r *run) work(ctx context.Context, outcomes chan<- outcome) {
-	var buf []byte
-	for ctx.Err() == nil && r.halt.Load() == nil {
-		i := int(r.next.Add(1)) - 1
-		if i >= len(r.recipients) {
-			return
-		}
-		var o outcome
-		var err error
-		o, buf, err = r.attempt(ctx, &r.recipients[i], buf)
-		if closed, ok := closedUntil(err); ok {
-			r.halt.CompareAndSwap(nil, closed)
-			return
-		}
-		if err != nil {
-			return
-		}
-		if o.reason == "cancelled" && o.state == "" {
-			r.halt.CompareAndSwap(nil, &closedError{r.now(), "the sender was closed"})
-			return // it may or may not have gone out: its turn comes again
-		}
-		outcomes <- o
-	}
 }
 
 // flushEvery is how long an outcome waits for others before it is recorded: what a
@@ -258,20 +207,3 @@ func (r *run) condemn(reason string) {
 }
 
 func (r *run) now() time.Time { return r.s.db.Now() }
-
-// laneJobs is how many chunks of one push service are worked on at once.
-const laneJobs = 4
-
-// shallow is how many requests of a lane are unanswered at once where the way is not
-// long: enough for every other service's delays, and little to repeat after a crash.
-const shallow = 1000
-
-// workers is how many requests of one run may be unanswered: a longer way has more of
-// them under way, up to the operator's limit.
-func (r *run) workers() int {
-	depth := shallow
-	if r.lane != nil {
-		depth = max(depth, r.lane.depth())
-	}
-	return max(min(depth, r.s.cfg.InFlight)/laneJobs, 1)
-}

@@ -1,0 +1,102 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+)
+
+// sendAll works through the recipients with many requests in flight and records
+// the outcomes as they come.
+func (r *run) sendAll(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c := crew{run: r, outcomes: make(chan outcome, min(r.s.cfg.FlushSize, len(r.recipients)))}
+	c.hire(ctx)
+	go func() { c.working.Wait(); close(c.outcomes) }()
+	if err := r.collect(ctx, c.outcomes); err != nil {
+		stop()
+		for range c.outcomes { // let the workers end
+		}
+		return err
+	}
+	if ctx.Err() != nil {
+		return fault.E("hub.Deliver", fault.Transient, "the job was stopped", ctx.Err())
+	}
+	return nil
+}
+
+// A crew is the senders of a run. It grows while it works: how long the way to the
+// service is shows only when answers come.
+type crew struct {
+	run      *run
+	outcomes chan outcome
+	working  sync.WaitGroup
+	hired    atomic.Int64
+}
+
+// hireEvery is after how many recipients a crew looks whether it is large enough.
+const hireEvery = 64
+
+// hire makes the crew as large as the way to the service calls for. At least one of the
+// crew must be at work, or none ever have been.
+func (c *crew) hire(ctx context.Context) {
+	wanted := int64(min(c.run.workers(), len(c.run.recipients)))
+	for n := c.hired.Load(); n < wanted; n = c.hired.Load() {
+		if c.hired.CompareAndSwap(n, n+1) {
+			c.working.Go(func() { c.run.work(ctx, c) })
+		}
+	}
+}
+
+// work is one of the run's senders.
+func (r *run) work(ctx context.Context, c *crew) {
+	var buf []byte
+	for ctx.Err() == nil && r.halt.Load() == nil {
+		i := int(r.next.Add(1)) - 1
+		if i >= len(r.recipients) {
+			return
+		}
+		if i%hireEvery == hireEvery-1 {
+			c.hire(ctx)
+		}
+		var o outcome
+		var err error
+		o, buf, err = r.attempt(ctx, &r.recipients[i], buf)
+		if closed, ok := closedUntil(err); ok {
+			r.halt.CompareAndSwap(nil, closed)
+			return
+		}
+		if err != nil {
+			return
+		}
+		if o.reason == "cancelled" && o.state == "" {
+			r.halt.CompareAndSwap(nil, &closedError{r.now(), "the sender was closed"})
+			return // it may or may not have gone out: its turn comes again
+		}
+		c.outcomes <- o
+	}
+}
+
+// laneJobs is how many chunks of one push service are worked on at once.
+const laneJobs = 4
+
+// How many requests of a lane are unanswered at once. A short way is full with few, and
+// the fewer they are the less there is to repeat after a crash and the better what they hold stays in the
+// processor's cache; a sender that does not measure its way gets enough for most ways.
+const (
+	shallow    = 400
+	unmeasured = 1000
+)
+
+// workers is how many requests of one run may be unanswered: a longer way has more of
+// them under way, up to the operator's limit.
+func (r *run) workers() int {
+	depth := unmeasured
+	if r.lane != nil {
+		depth = r.lane.depth()
+	}
+	return max(min(depth, r.s.cfg.InFlight)/laneJobs, 1)
+}
