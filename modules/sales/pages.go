@@ -8,9 +8,16 @@ import (
 
 // Pages are the promoter's and the buyers'.
 func (s *Service) Pages() []web.Route {
-	open := slices.Concat(s.portalPages(), s.ticketPages(), s.paymentPages())
-	for i := range open {
-		open[i].Shop = open[i].Right == web.Public
+	return slices.Concat(s.eventPages(), s.doorPages(), s.scanPages(), s.buyerPages())
+}
+
+// buyerPages look like the portal, whatever goes wrong with them.
+func (s *Service) buyerPages() []web.Route {
+	pages := slices.Concat(s.portalPages(), s.ticketPages(), s.paymentPages())
+	for i := range pages {
+		if p := &pages[i]; p.Right == web.Public {
+			p.Shop, p.Wrong = true, s.shopWrong
+		}
 	}
-	return slices.Concat(s.eventPages(), s.doorPages(), s.scanPages(), open)
+	return pages
 }

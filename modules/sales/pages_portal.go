@@ -1,7 +1,6 @@
 package sales
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,7 +33,10 @@ func (s *Service) portalPages() []web.Route {
 		open("GET", "/cart/:token", s.shopCart), open("POST", "/cart/:token/release", s.shopReleased), open("POST", "/cart/:token/checkout", s.shopCheckout),
 		open("GET", "/mine", s.shopMine),
 	}
-	return slices.Concat(pages, s.findPages(), s.widgetPages(), s.noticePages())
+	nothing := open("GET", "/*", func(echo.Context, *words.Tongue) error {
+		return fault.E("sales.portal", fault.NotFound, "there is nothing at this address", nil)
+	})
+	return slices.Concat(pages, s.findPages(), s.widgetPages(), s.noticePages(), []web.Route{nothing})
 }
 
 // portalHandler answers in a language.
@@ -45,16 +47,9 @@ const (
 	cartCookie = "usher_cart"
 )
 
-// portal chooses the visitor's language and shows faults in it.
+// portal chooses the visitor's language.
 func (s *Service) portal(h portalHandler) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		t := s.tongueOf(c)
-		err := h(c, t)
-		if err == nil || c.Response().Committed || !strings.Contains(c.Request().Header.Get("Accept"), "text/html") {
-			return err
-		}
-		return s.shopWrong(c, t, err)
-	}
+	return func(c echo.Context) error { return h(c, s.tongueOf(c)) }
 }
 
 // tongueOf is what the address asks for, and from then on remembered; else what was
@@ -158,24 +153,20 @@ type wrongPage struct {
 	Heading, Text, Reference string
 }
 
-// shopWrong shows a fault in words of the portal; what it was stays in the log.
-func (s *Service) shopWrong(c echo.Context, t *words.Tongue, err error) error {
-	status, key := web.Status(err), "wrong.other"
-	switch {
-	case status == http.StatusNotFound || status == http.StatusBadRequest:
+// shopWrong shows what went wrong in words of the portal, whoever refused.
+func (s *Service) shopWrong(c echo.Context, problem web.Problem) error {
+	t, key := s.tongueOf(c), "wrong.other"
+	switch problem.Status {
+	case http.StatusNotFound, http.StatusBadRequest:
 		key = "wrong.not_found"
-	case status == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		key = "wrong.limited"
-	case status == http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		key = "wrong.transient"
 	}
 	p := wrongPage{frame: s.frame(c, t, t.Say(key)), Heading: t.Say(key), Text: t.Say(key + ".fix")}
-	if p.Unlisted = true; status >= 500 {
-		p.Reference = web.RequestID(c.Request().Context())
-		s.log.Error("a page of the portal failed", "request_id", p.Reference, "route", c.Path(), "error", err)
+	if p.Unlisted = true; problem.Status >= 500 {
+		p.Reference = problem.RequestID
 	}
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.RetryAfter > 0 {
-		c.Response().Header().Set("Retry-After", "1")
-	}
-	return c.Render(status, "portal/wrong", p)
+	return c.Render(problem.Status, "portal/wrong", p)
 }

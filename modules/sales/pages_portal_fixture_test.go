@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,7 +18,7 @@ import (
 // shopSite is the portal as the house serves it.
 func shopSite(h *house) *echo.Echo {
 	h.t.Helper()
-	return newSite(h.t, nil, slices.Concat(h.portalPages(), h.ticketPages(), h.paymentPages()))
+	return newSite(h.t, nil, h.buyerPages())
 }
 
 // guest is somebody with a browser that keeps cookies and runs no scripts.

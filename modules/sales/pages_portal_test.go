@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // atDoor is a checkout that is paid when people come.
@@ -273,7 +275,24 @@ func TestLanguageIsKeptAndTimesAreTheVenues(t *testing.T) {
 	shows(t, g.ask("/shop", nil), 200, `<html lang="de">`, "ab 51,50 €")
 	shows(t, g.ask("/shop/events/none", nil), 404, "Hier ist nichts", `<html lang="de">`)
 	shows(t, g.ask("/shop/cart/none", nil), 404, "Hier ist nichts")
+	shows(t, g.ask("/shop/nowhere/at/all", nil), 404, "Hier ist nichts", `<html lang="de">`)
 	shows(t, g.ask("/shop?q=insel&lang=en", nil), 200, "1 event found", "Jazz Night")
 	shows(t, g.ask("/shop?q=opera", nil), 200, "No event fits", "Nothing found")
 	shows(t, g.ask("/shop/calendar?month="+e.StartsAt.Format("2006-01"), nil), 200, "1 event this month", "Jazz Night")
+}
+
+// The house refuses before a page of the portal is reached: the page it shows is the
+// portal's all the same, in the language that was chosen there.
+func TestWhatTheHouseRefusesIsSaidByThePortal(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	site := newSite(t, nil, nil)
+	m := web.Mounter{Echo: site, Guard: everyone{}, Limiter: web.NewLimiter(web.LimitConfig{Callers: 100, Shop: web.Rate{PerSecond: 0.01, Burst: 2}}, clock.System{})}
+	m.Pages(h.buyerPages()...)
+	g := newGuest(t, site)
+	shows(t, g.ask("/shop/events/"+e.Slug+"?lang=de", nil), 200, `<html lang="de">`)
+	g.ask("/shop", nil)
+	for _, page := range []string{"/shop", "/o/none", "/pay/none"} {
+		shows(t, g.ask(page, nil), http.StatusTooManyRequests, `<html lang="de">`, "Bitte langsamer", "Warten Sie einen Moment", "/shop/calendar")
+	}
 }

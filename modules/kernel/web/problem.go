@@ -121,7 +121,7 @@ func ProblemOf(err error, requestID string) Problem {
 type ErrorPage func(c echo.Context, p Problem) error
 
 // ErrorHandler is the one place where an error becomes an answer: problem+json,
-// or page (when not nil) for a browser on a page route. Causes go to log, with the request id.
+// or page (when not nil), or the route's own, for a browser on a page route. Causes go to log, with the request id.
 func ErrorHandler(log *slog.Logger, page ErrorPage) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		ctx := c.Request().Context()
@@ -136,7 +136,11 @@ func ErrorHandler(log *slog.Logger, page ErrorPage) echo.HTTPErrorHandler {
 		}
 		setErrorHeaders(c, err, p)
 		if page != nil && wantsPage(c) {
-			perr := page(c, p)
+			show := page
+			if own, _ := c.Get(wrongKey).(ErrorPage); own != nil {
+				show = own
+			}
+			perr := show(c, p)
 			if perr == nil || c.Response().Committed {
 				return
 			}

@@ -48,6 +48,7 @@ type Route struct {
 	Shop    bool          // buyers call it: the limiter's wider measure
 	Timeout time.Duration // deadline of the request's context; 0: DefaultTimeout, < 0: none (live streams)
 	Rush    bool          // many come at once: kernel/wicket may read its ordinary requests
+	Wrong   ErrorPage     // a page's: shows what went wrong as that place does; nil: as the house does
 	Doc     Doc           // what callers are told of it; every JSON route has one
 }
 
@@ -72,12 +73,17 @@ func (m Mounter) Routes(routes ...Route) { m.mount(routes, m.shield) }
 func (m Mounter) Pages(routes ...Route) {
 	m.mount(routes, func(r Route) echo.HandlerFunc {
 		next := m.shield(r)
-		return func(c echo.Context) error { c.Set(pageKey, true); return next(c) }
+		return func(c echo.Context) error {
+			c.Set(pageKey, true)
+			c.Set(wrongKey, r.Wrong)
+			return next(c)
+		}
 	})
 }
 
 const (
 	pageKey  = "usher.page"
+	wrongKey = "usher.wrong"
 	guardKey = "usher.guard"
 )
 
