@@ -34,10 +34,14 @@ func (l *lane) from(at position) position {
 // pause makes the lane due after d; news does not make it sooner.
 func (l *lane) pause(d time.Duration) { l.due, l.hold = time.Now().Add(d), true }
 
-// rest makes the lane wait for news, unless more is known to lie behind a place.
+// rest makes the lane wait for news, unless more is known to lie behind a place. Where
+// facts for others are many, it lets them gather: a look for each would find nothing.
 func (l *lane) rest(none position) {
 	l.seen, l.hold, l.due = none, false, time.Time{}
+	now := time.Now()
 	if none.id != 0 {
-		l.due = time.Now()
+		l.due = now
+		return
 	}
+	l.gather = later(l.gather, now.Add(gather))
 }
