@@ -85,7 +85,7 @@ func TestJourneyOrderToPrice(t *testing.T) {
 	buyer.fill("E-mail", "ana@example.org")
 	buyer.tick("At the door")
 	buyer.press("Buy for €60.00")
-	buyer.sees("Ticket 1", "60.00 EUR")
+	buyer.sees("Ticket 1", "€60.00")
 	v.press("Prices")
 	v.within("Latest moves").sees(d.Reason, fmt.Sprintf("%d.%02d", d.NewMinor/100, d.NewMinor%100))
 	var kept, dearer sales.Order

@@ -166,7 +166,7 @@ func TestHandingOnTransfersAndRefundsAreWrittenOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.delivered(); err != nil || len(box.got) != 2 || !strings.Contains(box.got[1].Text, pay.Reference(p.Payment.ID)) || !strings.Contains(box.got[1].Text, "DE02 1203") || !strings.Contains(box.got[1].Text, "52.00 EUR") {
+	if err := h.delivered(); err != nil || len(box.got) != 2 || !strings.Contains(box.got[1].Text, pay.Reference(p.Payment.ID)) || !strings.Contains(box.got[1].Text, "DE02 1203") || !strings.Contains(box.got[1].Text, "€52.00") {
 		t.Fatalf("%+v, %v", box.got, err)
 	}
 	h.in(func(tx *db.Tx) error {

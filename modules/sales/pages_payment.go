@@ -9,9 +9,9 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
-	"github.com/usherhq/usher/modules/kernel/money"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/sales/pay"
+	"github.com/usherhq/usher/modules/sales/words"
 )
 
 // paymentPages are where a buyer waits for his payment, and invoices to print.
@@ -41,7 +41,7 @@ type billLineView struct {
 type taxView struct{ Rate, Net, Tax string }
 
 func (b *Bill) view() billView {
-	amount := func(minor int64) string { return money.Money{Minor: minor, Currency: b.Currency}.String() }
+	amount := func(minor int64) string { return words.In("en").Money(minor, b.Currency) }
 	v := billView{Total: amount(b.GrossMinor)}
 	for _, l := range b.Lines {
 		v.Lines = append(v.Lines, billLineView{Title: l.Title, Unit: amount(l.UnitMinor), Gross: amount(l.GrossMinor), Rate: permilleText(l.TaxPermille) + " %", Qty: grouped(l.Qty), Fee: l.Kind == billFee})

@@ -79,7 +79,7 @@ func TestACartIsPaidAndRefundedOverHTTP(t *testing.T) {
 	if err != nil || len(found) != 2 {
 		t.Fatal(found, err)
 	}
-	shows(t, visit(site, "/invoice/"+h.InvoiceToken(found[0].ID), nil), http.StatusOK, "Invoice "+found[0].Name(), "19 %", "43.70 EUR", "ATU123")
+	shows(t, visit(site, "/invoice/"+h.InvoiceToken(found[0].ID), nil), http.StatusOK, "Invoice "+found[0].Name(), "19 %", "€43.70", "ATU123")
 	shows(t, visit(site, "/invoices/"+found[1].ID.String(), nil), http.StatusOK, "Credit note", "invoice "+found[0].Name())
 	transfer := h.cart(e, two)
 	in["quote"], in["method"], in["buyer"] = h.quotes.sign(transfer), "transfer", ana

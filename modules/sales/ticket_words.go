@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usherhq/usher/modules/sales/words"
 	"golang.org/x/text/language"
 )
 
@@ -20,7 +21,6 @@ type ticketWords struct {
 
 	days, months [12]string
 	form         func(w *ticketWords, t time.Time) string
-	comma        bool
 }
 
 var ticketTongues = []ticketWords{
@@ -41,7 +41,7 @@ var ticketTongues = []ticketWords{
 		Sandbox: "Dies ist ein Test: Mit diesen Tickets kommt niemand hinein.", Cancelled: "Diese Veranstaltung wurde abgesagt.", Void: "Dieses Ticket ist ungültig.",
 		CodeOf: "QR-Code von Ticket", ShowIt: "Zeigen Sie diesen Code am Einlass.", HandedTo: "Weitergegeben an", HandedNow: "Es wurde weitergegeben. Der bisherige Code gilt nicht mehr.",
 		HolderLink: "Der eigene Link dazu, zum Weiterschicken", HandOn: "Weitergeben", HandOnWhy: "Wer es bekommt, erhält einen eigenen Link, und der Code auf dieser Seite gilt nicht mehr.",
-		Name: "Name", Email: "E-Mail", Refused: "Das wurde nicht angenommen.", comma: true,
+		Name: "Name", Email: "E-Mail", Refused: "Das wurde nicht angenommen.",
 		Mailed: "Der Link zu dieser Seite geht per E-Mail an", Resend: "Noch einmal senden", Resent: "Er wurde noch einmal gesendet.", NoMail: "Von hier wird keine E-Mail gesendet: Bewahren Sie die Adresse dieser Seite auf.",
 		days:   [12]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 		months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
@@ -74,11 +74,7 @@ func (w *ticketWords) moment(m moment) template.HTML {
 	return template.HTML(`<time datetime="` + m.at.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(w.form(w, m.local())) + `</time>`) //nolint:gosec // words of ours and digits
 }
 
-// amount is "12.50 EUR", and with the comma where one writes so.
+// amount is written as the shop writes it.
 func (w *ticketWords) amount(minor int64, currency string) string {
-	text := priceText(minor, currency)
-	if w.comma {
-		text = strings.ReplaceAll(text, ".", ",")
-	}
-	return text + " " + currency
+	return words.In(w.Lang).Money(minor, currency)
 }
