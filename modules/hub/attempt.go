@@ -11,22 +11,23 @@ import (
 // attempt brings one delivery as far as it goes now: left out by a rule, or
 // rendered, sent and judged. The error is a *closedError or ctx's; there is no
 // outcome then, and the recipient's turn comes again.
-func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, []byte, error) {
+func (r *run) attempt(ctx context.Context, rc *recipient, t *tray) (outcome, error) {
 	now := r.now()
 	rd := r.letter.reader(rc)
 	o := outcome{rc: rc, at: now, attempts: rc.attempts, locale: rd.locale}
 	if r.leaveOut(rc, rd, now, &o) {
-		return o, buf, nil
+		return o, nil
 	}
-	buf, err := r.letter.render(buf[:0], rc, rd)
-	if err != nil {
+	var err error
+	if t.payload, err = r.letter.render(t.payload[:0], rc, rd); err != nil {
 		o.state, o.reason = stateFailed, renderReason(err)
-		return o, buf, nil
+		return o, nil
 	}
-	m := r.message(rc, buf)
+	m := &t.message
+	*m = r.message(rc, t.payload)
 	if err := r.letter.address(m, rc, rd, now); err != nil {
 		o.state, o.reason = stateFailed, renderReason(err)
-		return o, buf, nil
+		return o, nil
 	}
 	answer, at, err := r.lane.send(ctx, now, r.now, m, rc.attempts > 0)
 	if answer.Lost != nil { // the service is well: another connection takes it at once
@@ -34,11 +35,11 @@ func (r *run) attempt(ctx context.Context, rc *recipient, buf []byte) (outcome, 
 		answer, at, err = r.lane.send(ctx, at, r.now, m, true)
 	}
 	if err != nil {
-		return o, buf, err
+		return o, err
 	}
 	o.at, o.asked, o.attempts = at, rc.attempts+1-o.attempts, rc.attempts+1
 	r.judge(answer, &o)
-	return o, buf, nil
+	return o, nil
 }
 
 // reasonUnsupported is what a delivery to a platform that is only stored comes to.
@@ -89,9 +90,9 @@ func (r *run) hush(rc *recipient, rd *reader, now time.Time, o *outcome) bool {
 	return true
 }
 
-func (r *run) message(rc *recipient, payload []byte) *push.Message {
+func (r *run) message(rc *recipient, payload []byte) push.Message {
 	d := &r.letter.draft
-	return &push.Message{
+	return push.Message{
 		ID:     deliveryID(r.chunk.NotificationNo, rc.no),
 		Handle: rc.handle, Payload: payload, Expires: r.chunk.ExpiresAt, Priority: d.Priority,
 		Collapse: d.Collapse, Topic: rc.topic, PushType: d.PushType,

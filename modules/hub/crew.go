@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -13,13 +14,13 @@ import (
 func (r *run) sendAll(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	c := crew{run: r, outcomes: make(chan outcome, min(r.s.cfg.FlushSize, len(r.recipients)))}
+	c := crew{run: r, outcomes: newBasket(min(r.s.cfg.FlushSize, len(r.recipients)))}
 	c.hire(ctx)
-	go func() { c.working.Wait(); close(c.outcomes) }()
+	go func() { c.working.Wait(); c.outcomes.close() }()
 	if err := r.collect(ctx, c.outcomes); err != nil {
 		stop()
-		for range c.outcomes { // let the workers end
-		}
+		c.outcomes.close() // let the workers end
+		c.working.Wait()
 		return err
 	}
 	if ctx.Err() != nil {
@@ -32,7 +33,7 @@ func (r *run) sendAll(ctx context.Context) error {
 // service is shows only when answers come.
 type crew struct {
 	run      *run
-	outcomes chan outcome
+	outcomes *basket
 	working  sync.WaitGroup
 	hired    atomic.Int64
 }
@@ -53,7 +54,7 @@ func (c *crew) hire(ctx context.Context) {
 
 // work is one of the run's senders.
 func (r *run) work(ctx context.Context, c *crew) {
-	var buf []byte
+	var t tray
 	for ctx.Err() == nil && r.halt.Load() == nil {
 		i := int(r.next.Add(1)) - 1
 		if i >= len(r.recipients) {
@@ -62,9 +63,7 @@ func (r *run) work(ctx context.Context, c *crew) {
 		if i%hireEvery == hireEvery-1 {
 			c.hire(ctx)
 		}
-		var o outcome
-		var err error
-		o, buf, err = r.attempt(ctx, &r.recipients[i], buf)
+		o, err := r.attempt(ctx, &r.recipients[i], &t)
 		if closed, ok := closedUntil(err); ok {
 			r.halt.CompareAndSwap(nil, closed)
 			return
@@ -76,8 +75,16 @@ func (r *run) work(ctx context.Context, c *crew) {
 			r.halt.CompareAndSwap(nil, &closedError{r.now(), "the sender was closed"})
 			return // it may or may not have gone out: its turn comes again
 		}
-		c.outcomes <- o
+		if !c.outcomes.put(&o) {
+			return
+		}
 	}
+}
+
+// tray is what a sender uses again for each message.
+type tray struct {
+	message push.Message
+	payload []byte
 }
 
 // laneJobs is how many chunks of one push service are worked on at once.

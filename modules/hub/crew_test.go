@@ -9,23 +9,24 @@ import (
 	"github.com/usherhq/usher/modules/hub/push"
 )
 
-// longWay answers the first messages at once. Then it says how long the way is, and
-// answers nothing until many are on it.
+// longWay answers the first messages at once, and with them says how long the way is. Then
+// it answers nothing until many are on it.
 type longWay struct {
 	asked, flying atomic.Int64
 	full          chan struct{}
 }
 
 const (
-	answeredAtOnce = 64
-	manyOnTheWay   = 200
+	knownAfter     = 20
+	answeredAtOnce = 2 * hireEvery // of these 100 at most are still being written when the last is taken on
+	manyOnTheWay   = 150
 )
 
 func (*longWay) Service() push.Service { return push.APNs }
 func (*longWay) Close() error          { return nil }
 
 func (l *longWay) Depth() int {
-	if l.asked.Load() < answeredAtOnce {
+	if l.asked.Load() < knownAfter {
 		return 1
 	}
 	return 4000

@@ -100,31 +100,26 @@ const flushEvery = time.Second
 
 // collect records outcomes: FlushSize at once, which at full speed is the whole chunk,
 // and what there is every second.
-func (r *run) collect(ctx context.Context, outcomes <-chan outcome) error {
-	batch := make([]outcome, 0, min(r.s.cfg.FlushSize, len(r.recipients)))
+func (r *run) collect(ctx context.Context, outcomes *basket) error {
 	late := time.NewTicker(flushEvery)
 	defer late.Stop()
-	for open := true; open; {
+	for more := true; more; {
 		select {
-		case o, more := <-outcomes:
-			if open = more; open {
-				batch = append(batch, o)
-			}
-			if open && len(batch) < cap(batch) {
-				continue
-			}
+		case <-outcomes.full:
 		case <-late.C:
-			if refusals(batch)*2 > len(batch) {
+			doubtful := false
+			outcomes.peek(func(batch []outcome) { doubtful = refusals(batch)*2 > len(batch) })
+			if doubtful {
 				continue // to be judged with what follows: see spareWhenSuspicious
 			}
 		}
-		if len(batch) == 0 {
+		var batch []outcome
+		if batch, more = outcomes.take(); len(batch) == 0 {
 			continue
 		}
 		if err := r.flush(ctx, batch); err != nil {
 			return err
 		}
-		batch = batch[:0]
 		late.Reset(flushEvery)
 	}
 	return nil

@@ -117,23 +117,25 @@ func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
 	defer s.gate.Leave()
 	n := s.notification(m)
 	used := s.signer.bearer()
-	o := s.push(ctx, &n, used)
+	o := s.push(ctx, &n, m.Payload, used)
 	if o.Reason == apns2.ReasonExpiredProviderToken && s.signer.renew(used) {
-		o = s.push(ctx, &n, s.signer.bearer())
+		o = s.push(ctx, &n, m.Payload, s.signer.bearer())
 	}
 	return o
 }
 
-func (s *Sender) push(ctx context.Context, n *apns2.Notification, bearer string) push.Outcome {
+func (s *Sender) push(ctx context.Context, n *apns2.Notification, payload []byte, bearer string) push.Outcome {
 	if s.forms != nil {
-		o, err := s.forms.push(ctx, n, bearer)
+		o, err := s.forms.push(ctx, n, payload, bearer)
 		if err != nil {
 			return wire.Unanswered(ctx, err)
 		}
 		return o
 	}
+	whole := *n // n stays off the heap where a form is filled in
+	whole.Payload = payload
 	client := s.clients[int(s.turn.Add(1)%uint32(len(s.clients)))]
-	r, err := client.PushWithContext(ctx, n)
+	r, err := client.PushWithContext(ctx, &whole)
 	if err != nil {
 		return wire.Unanswered(ctx, err)
 	}
@@ -160,7 +162,6 @@ func (s *Sender) notification(m *push.Message) apns2.Notification {
 		Topic:       cmp.Or(m.Topic, s.topic),
 		Expiration:  m.Expires,
 		Priority:    apns2.PriorityHigh,
-		Payload:     m.Payload,
 		PushType:    cmp.Or(apns2.EPushType(m.PushType), apns2.PushTypeAlert),
 		CollapseID:  m.Collapse,
 	}

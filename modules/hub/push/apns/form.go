@@ -37,13 +37,13 @@ type drawn struct {
 }
 
 // push sends one message. Errors: as h2.Transport's.
-func (f *forms) push(ctx context.Context, n *apns2.Notification, bearer string) (push.Outcome, error) {
+func (f *forms) push(ctx context.Context, n *apns2.Notification, payload []byte, bearer string) (push.Outcome, error) {
 	form, err := f.of(n, bearer)
 	if err != nil {
 		return push.Outcome{}, err
 	}
 	a, err := f.link.Send(ctx, form, h2.Filling{
-		Path: "/3/device/" + n.DeviceToken, Blanks: []string{n.ApnsID, n.CollapseID}, Body: n.Payload.([]byte),
+		Path: "/3/device/" + n.DeviceToken, Blanks: [h2.MaxBlanks]string{n.ApnsID, n.CollapseID}, Body: payload,
 	})
 	if err != nil {
 		return push.Outcome{}, err
@@ -61,7 +61,7 @@ func (f *forms) of(n *apns2.Notification, bearer string) (*h2.Form, error) {
 	if d := f.last.Load(); d != nil && d.kind == k {
 		return d.form, nil
 	}
-	req, err := drawUp(n, f.host, bearer)
+	req, err := drawUp(*n, f.host, bearer)
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +76,13 @@ func (f *forms) of(n *apns2.Notification, bearer string) (*h2.Form, error) {
 const neverOld = 1 << 60
 
 // drawUp returns the request that apns2 would send, and sends nothing.
-func drawUp(n *apns2.Notification, host, bearer string) (*http.Request, error) {
+func drawUp(n apns2.Notification, host, bearer string) (*http.Request, error) {
 	var kept keeper
 	c := apns2.Client{
 		Host: host, HTTPClient: wire.Client(&kept),
 		Token: &token.Token{Bearer: bearer, IssuedAt: neverOld},
 	}
-	if _, err := c.Push(n); err != nil {
+	if _, err := c.Push(&n); err != nil {
 		return nil, err
 	}
 	return kept.req, nil

@@ -23,11 +23,14 @@ type Form struct {
 	listSize  int
 }
 
-// NewForm takes the form of a request, with blanks for the named fields, whose values
-// in req do not count. It neither reads nor closes req's body.
+// NewForm takes the form of a request, with at most MaxBlanks blanks for the named fields,
+// whose values in req do not count. It neither reads nor closes req's body.
 //
 // Errors: as RoundTrip's for a request that cannot be sent.
 func NewForm(req *http.Request, blanks ...string) (*Form, error) {
+	if len(blanks) > MaxBlanks {
+		return nil, fmt.Errorf("h2: a form with %d blanks, at most %d are possible", len(blanks), MaxBlanks)
+	}
 	header := req.Header.Clone()
 	f := &Form{}
 	for _, name := range blanks {
@@ -46,11 +49,14 @@ func NewForm(req *http.Request, blanks ...string) (*Form, error) {
 	return f, nil
 }
 
+// MaxBlanks is how many fields a form may leave blank.
+const MaxBlanks = 4
+
 // Filling is what a Form leaves open.
 type Filling struct {
-	Path   string   // with the query, if any
-	Blanks []string // values of the form's blanks, in their order; "": the field is left out
-	Body   []byte   // read until Send returns, and not kept
+	Path   string            // with the query, if any
+	Blanks [MaxBlanks]string // values of the form's blanks, in their order; "": the field is left out
+	Body   []byte            // read until Send returns, and not kept
 }
 
 // Answer is a whole answer. It is the caller's.
@@ -94,9 +100,6 @@ func (t *Transport) Send(ctx context.Context, f *Form, filling Filling) (Answer,
 
 // fill makes the request of a form and what it leaves open.
 func (r *request) fill(f *Form, filling Filling) error {
-	if len(filling.Blanks) != len(f.blanks) {
-		return fmt.Errorf("h2: %d values for %d blanks", len(filling.Blanks), len(f.blanks))
-	}
 	if len(filling.Body) > MaxRequest {
 		return fmt.Errorf("h2: the request's body is %d bytes, at most %d are sent", len(filling.Body), MaxRequest)
 	}
@@ -107,9 +110,9 @@ func (r *request) fill(f *Form, filling Filling) error {
 	r.constant, r.body = f.constant, filling.Body
 	r.path = r.literal(r.path[:0], fieldPath, filling.Path)
 	r.literals = append(r.literals, f.literals...)
-	var digits [20]byte
-	r.literals = r.literal(r.literals, fieldLength, string(strconv.AppendInt(digits[:0], int64(len(filling.Body)), 10)))
-	for i, value := range filling.Blanks {
+	r.literals = r.literal(r.literals, fieldLength, strconv.Itoa(len(filling.Body)))
+	for i := range f.blanks {
+		value := filling.Blanks[i]
 		if value == "" {
 			continue
 		}

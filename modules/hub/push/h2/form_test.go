@@ -66,7 +66,7 @@ func TestFormsAreRequests(t *testing.T) {
 					":method POST", ":scheme https", ":authority push.example", ":path /3/device/" + id, "apns-topic " + topic,
 					"authorization bearer 1", "content-length 2", "user-agent usher", "apns-id " + id,
 				}
-				blanks := []string{id, ""}
+				blanks := [MaxBlanks]string{id}
 				if rapid.Bool().Draw(t, "collapse") {
 					blanks[1] = "c" + id
 					want = append(want, "apns-collapse-id c"+id)
@@ -132,7 +132,7 @@ func TestSend(t *testing.T) {
 	ends := make(chan end, 1)
 	send := func(id, body string) {
 		go func() {
-			a, err := r.Send(t.Context(), form, Filling{"/3/device/" + id, []string{id}, []byte(body)})
+			a, err := r.Send(t.Context(), form, Filling{"/3/device/" + id, [MaxBlanks]string{id}, []byte(body)})
 			ends <- end{a, err}
 		}()
 	}
@@ -167,13 +167,11 @@ func TestBadFillings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, filling := range map[string]Filling{
-		"no value":           {Path: "/"},
-		"two values":         {Path: "/", Blanks: []string{"1", "2"}},
-		"a line end":         {Path: "/", Blanks: []string{"1\r\nx: y"}},
-		"no path":            {Blanks: []string{"1"}},
-		"a path with spaces": {Path: "/a\nb", Blanks: []string{"1"}},
-		"a relative path":    {Path: "a", Blanks: []string{"1"}},
-		"too long":           {Path: "/", Blanks: []string{"1"}, Body: make([]byte, MaxRequest+1)},
+		"a line end":         {Path: "/", Blanks: [MaxBlanks]string{"1\r\nx: y"}},
+		"no path":            {Blanks: [MaxBlanks]string{"1"}},
+		"a path with spaces": {Path: "/a\nb", Blanks: [MaxBlanks]string{"1"}},
+		"a relative path":    {Path: "a", Blanks: [MaxBlanks]string{"1"}},
+		"too long":           {Path: "/", Blanks: [MaxBlanks]string{"1"}, Body: make([]byte, MaxRequest+1)},
 	} {
 		if _, err := tr.Send(t.Context(), form, filling); err == nil {
 			t.Errorf("%s: sent", name)
@@ -182,10 +180,13 @@ func TestBadFillings(t *testing.T) {
 	if _, err := NewForm(&http.Request{Method: "POST"}); err == nil {
 		t.Error("a request without a URL has a form")
 	}
+	if _, err := NewForm(draw("https://push.example/", ""), "A", "B", "C", "D", "E"); err == nil {
+		t.Error("a form may have any number of blanks")
+	}
 	if err := tr.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.Send(t.Context(), form, Filling{Path: "/", Blanks: []string{"1"}}); !errors.Is(err, ErrClosed) {
+	if _, err := tr.Send(t.Context(), form, Filling{Path: "/", Blanks: [MaxBlanks]string{"1"}}); !errors.Is(err, ErrClosed) {
 		t.Errorf("%v, want ErrClosed", err)
 	}
 }
