@@ -73,7 +73,7 @@ func TestBuyerSeesHisTicketsInHisLanguage(t *testing.T) {
 	h, site, o := boughtTickets(t, 2)
 	there := "/o/" + h.OrderToken(o.ID)
 	first, second := h.ticket(o.ID, 1), h.ticket(o.ID, 2)
-	shows(t, visit(site, there, nil), 200, "Ihre Tickets", "Ticket 2 von 2", "25,00 €", " Uhr", pictureOf(t, h.Code(&first)), pictureOf(t, h.Code(&second)))
+	shows(t, visit(site, there, nil), 200, "Ihre Tickets", "Ticket 2 von 2", "25,00 €", " Uhr", pictureOf(t, h.Code(&first)), pictureOf(t, h.Code(&second)))
 	shows(t, visit(site, there+"?lang=en", nil), 200, "Your tickets", "Ticket 2 of 2", "€25.00")
 }
 
