@@ -3,6 +3,7 @@ package pushtest
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 )
 
 // members tells the members of a valid JSON object, and reports whether it is one. It looks
@@ -64,7 +65,7 @@ func text(value []byte) (string, bool) {
 	if len(value) < 2 || value[0] != '"' {
 		return "", false
 	}
-	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
+	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return string(inner), true
 	}
 	var s string
