@@ -49,3 +49,27 @@ func TestCheckFindsWhatCommitsLate(t *testing.T) {
 		t.Error("the check does not rest")
 	}
 }
+
+// A check of a log that is empty rests. It must not take the first fact for what it saw then.
+func TestCheckFindsTheFirstFact(t *testing.T) {
+	h := newHouse(t)
+	s := h.stream(Listener{Name: "all", Handle: note("all")})
+	seen, err := s.store.horizon(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &checker{s: s, seen: seen}
+	h.await("a check that rests", func() bool { // no transaction of the server's own is open
+		if _, err := c.check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return c.quiet
+	})
+	h.emit(noted{"odd", "k", 1})
+	if _, err := c.check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(s.readers[0].fresh[:], true) {
+		t.Error("the first fact was not announced")
+	}
+}

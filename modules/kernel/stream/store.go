@@ -49,9 +49,9 @@ func (s store) horizon(ctx context.Context) (xid uint64, err error) {
 	return xid, db.Classify("stream.horizon", err)
 }
 
-// lastID is the id given to a fact last, committed or not. It costs microseconds.
+// lastID is the id given to a fact last, committed or not; 0: none was. It costs microseconds.
 func (s store) lastID(ctx context.Context) (last int64, err error) {
-	err = s.db.Pool().QueryRow(ctx, `SELECT last_value FROM stream.log_id_seq`).Scan(&last)
+	err = s.db.Pool().QueryRow(ctx, `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM stream.log_id_seq`).Scan(&last)
 	return last, db.Classify("stream.lastID", err)
 }
 
