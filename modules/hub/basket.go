@@ -49,6 +49,12 @@ func (b *basket) take() (outcomes []outcome, more bool) {
 		b.spare = make([]outcome, 0, b.size)
 	}
 	b.filled, b.spare = b.spare[:0], outcomes
+	if !b.closed {
+		select {
+		case <-b.full: // it spoke of what is taken now
+		default:
+		}
+	}
 	b.room.Broadcast()
 	return outcomes, !b.closed
 }

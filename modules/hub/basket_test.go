@@ -73,3 +73,22 @@ func TestAFullBasketHoldsUp(t *testing.T) {
 		}
 	})
 }
+
+// TestAnEmptyBasketIsQuiet: what was said of a full basket is not said of the next one,
+// which would be recorded half empty.
+func TestAnEmptyBasketIsQuiet(t *testing.T) {
+	b := newBasket(1)
+	b.put(&outcome{})
+	b.take()
+	select {
+	case <-b.full:
+		t.Error("a basket that was emptied asks to be taken")
+	default:
+	}
+	b.close()
+	select {
+	case <-b.full:
+	default:
+		t.Error("the end is not told")
+	}
+}

@@ -47,13 +47,14 @@ func (c *crew) hire(ctx context.Context) {
 	wanted := int64(min(c.run.workers(), len(c.run.recipients)))
 	for n := c.hired.Load(); n < wanted; n = c.hired.Load() {
 		if c.hired.CompareAndSwap(n, n+1) {
-			c.working.Go(func() { c.run.work(ctx, c) })
+			c.working.Go(func() { c.work(ctx) })
 		}
 	}
 }
 
-// work is one of the run's senders.
-func (r *run) work(ctx context.Context, c *crew) {
+// work is one of the crew.
+func (c *crew) work(ctx context.Context) {
+	r := c.run
 	var t tray
 	for ctx.Err() == nil && r.halt.Load() == nil {
 		i := int(r.next.Add(1)) - 1

@@ -57,7 +57,7 @@ type conn struct {
 	enc     *hpack.Encoder
 	block   bytes.Buffer
 	table   uint64 // changes of the encoder's table, so far
-	printed print
+	printed imprint
 
 	streams map[uint32]*stream
 	nextID  uint32

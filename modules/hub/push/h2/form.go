@@ -124,9 +124,9 @@ func (r *request) fill(f *Form, filling Filling) error {
 	return nil
 }
 
-// print is how a form was last encoded on a connection. As long as the header table is
+// imprint is how a form was last encoded on a connection. As long as the header table is
 // what it was then, it is encoded so again.
-type print struct {
+type imprint struct {
 	form   *Form
 	table  uint64 // changes of the table, so far
 	pseudo []byte // :method, :scheme and :authority

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,4 +129,20 @@ func Client(transport http.RoundTripper) *http.Client {
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// Keeper keeps a request instead of sending it: what a library would send can be had
+// without its going out. It answers 200 with the body Answer.
+type Keeper struct {
+	Answer  string
+	Request *http.Request // the last one
+}
+
+// RoundTrip keeps req, whose body is closed.
+func (k *Keeper) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+	k.Request = req
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: req, Body: io.NopCloser(strings.NewReader(k.Answer))}, nil
 }
