@@ -129,7 +129,7 @@ func (b *bench) distance(ctx context.Context) error {
 	if err := b.sendTo(ctx, far); err != nil {
 		return err
 	}
-	s, err := b.send(ctx, newsTo(b.solo.app, "tenth:0 || tenth:1"), nil)
+	s, err := b.everyone(ctx, b.solo)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -72,6 +73,39 @@ func TestAnAudienceIsEvaluatedBeforeItsTransaction(t *testing.T) {
 	if got := r.got(phone.Handle); len(got) != 1 {
 		t.Errorf("the phone got %d messages", len(got))
 	}
+}
+
+// The two ways of cutting an audience cut everyone alike, in whatever order they registered and
+// whoever has left: "everyone" and a tag that all have.
+func TestEveryoneIsCutAsAnyAudience(t *testing.T) {
+	const size = 4
+	r := newRig(t, func(c *Config) { c.ChunkSize = size })
+	for i, n := range []int{2 * size, 3*size + 1, size - 1} { // whole chunks, one more, not one
+		for j := range n {
+			r.phone(push.Services[i], j, "", tagged("fan"))
+		}
+	}
+	for j := range 2 {
+		gone := r.phone(push.Services[0], 100+j, "", tagged("fan"))
+		r.phone(push.Services[1], 100+j, "", tagged("fan"))
+		r.must(r.DeleteInstallation(t.Context(), "festival", gone.ID))
+	}
+	everyone, fans := hello, hello
+	fans.Tags = "fan"
+	for _, only := range [][]push.Service{nil, push.Services[1:2]} {
+		everyone.Services, fans.Services = only, only
+		a, b := r.prepare(everyone), r.prepare(fans)
+		if len(a.waves) != 1 || !slices.Equal(a.waves[0].spans, b.waves[0].spans) || len(a.waves[0].spans) == 0 {
+			t.Errorf("%v: everyone %v, all fans %v", only, a.waves, b.waves)
+		}
+	}
+}
+
+func (r *rig) prepare(d Draft) Prepared {
+	r.t.Helper()
+	p, err := r.Prepare(r.t.Context(), d)
+	r.must(err)
+	return p
 }
 
 // runQueue works on the hub's jobs as the binary does, each lane with its own workers.

@@ -121,20 +121,15 @@ type madeChunk struct {
 // spans cuts the audience in some zones into ranges of ChunkSize, each of one push
 // service, the services taking turns so that none waits for the others.
 func (s *Service) spans(ctx context.Context, n *Notification, expr *tagexpr.Expr, zones []string) ([]span, error) {
-	where, args := n.Draft.audience(expr, 6)
-	few := ""
-	if n.Draft.Test {
-		// The first ones by number: a chunk is a range, and nobody else may lie in it.
-		few = fmt.Sprintf("ORDER BY i.no LIMIT %d", testDevices)
+	var sql string
+	var args []any
+	if d := &n.Draft; expr.Everyone() && zones == nil && d.own == nil && !d.Test {
+		sql, args = stridesSQL(d.rows()), []any{n.App, servicesOf(d), s.cfg.ChunkSize}
+	} else {
+		where, more := d.audience(expr, 6)
+		sql, args = numberedSQL(where, d.Test), append([]any{n.App, servicesOf(d), s.cfg.ChunkSize, zones, s.db.Now()}, more...)
 	}
-	rows, err := s.db.Pool().Query(ctx, `
-		WITH audience AS (
-			SELECT i.service, i.no FROM hub.installation i
-			WHERE i.app_id = $1 AND i.service = ANY($2) AND i.created_at <= $5
-			AND ($4::text[] IS NULL OR i.zone = ANY($4)) AND `+where+` `+few+`),
-		numbered AS (SELECT service, no, (row_number() OVER (PARTITION BY service ORDER BY no) - 1) / $3 AS part FROM audience)
-		SELECT service, min(no), max(no), count(*) FROM numbered GROUP BY part, service ORDER BY part, service`,
-		append([]any{n.App, servicesOf(&n.Draft), s.cfg.ChunkSize, zones, s.db.Now()}, args...)...)
+	rows, err := s.db.Pool().Query(ctx, sql, args...)
 	if err != nil {
 		return nil, db.Classify("hub.spans", err)
 	}
@@ -143,6 +138,39 @@ func (s *Service) spans(ctx context.Context, n *Notification, expr *tagexpr.Expr
 		return p, r.Scan((*string)(&p.service), &p.from, &p.to, &p.total)
 	})
 	return spans, db.Classify("hub.spans", err)
+}
+
+// stridesSQL cuts an audience that leaves nobody out: it strides along the index of those
+// who can be reached, a chunk a step, and neither sorts nor looks at a row where the index
+// alone can tell, which takes a fifth of the time that numbering a million takes.
+func stridesSQL(where string) string {
+	return `
+		WITH RECURSIVE stride (service, part, no_from, no_to, total) AS (
+			SELECT service, 0, NULL::bigint, -1::bigint, $3::bigint FROM unnest($2::text[]) AS s (service)
+			UNION ALL
+			SELECT last.service, last.part + 1, next.* FROM stride last CROSS JOIN LATERAL (
+				SELECT min(no), max(no), count(*) FROM (
+					SELECT i.no FROM hub.installation i
+					WHERE i.app_id = $1 AND i.service = last.service AND i.no > last.no_to AND ` + where + `
+					ORDER BY i.no LIMIT $3) few HAVING count(*) > 0) next
+			WHERE last.total = $3)
+		SELECT service, no_from, no_to, total FROM stride WHERE part > 0 ORDER BY part, service`
+}
+
+// numberedSQL cuts any audience.
+func numberedSQL(where string, test bool) string {
+	few := ""
+	if test {
+		// The first ones by number: a chunk is a range, and nobody else may lie in it.
+		few = fmt.Sprintf("ORDER BY i.no LIMIT %d", testDevices)
+	}
+	return `
+		WITH audience AS (
+			SELECT i.service, i.no FROM hub.installation i
+			WHERE i.app_id = $1 AND i.service = ANY($2) AND i.created_at <= $5
+			AND ($4::text[] IS NULL OR i.zone = ANY($4)) AND ` + where + ` ` + few + `),
+		numbered AS (SELECT service, no, (row_number() OVER (PARTITION BY service ORDER BY no) - 1) / $3 AS part FROM audience)
+		SELECT service, min(no), max(no), count(*) FROM numbered GROUP BY part, service ORDER BY part, service`
 }
 
 // insertChunks makes a chunk of each span of a wave.

@@ -70,7 +70,7 @@ type conn struct {
 	owed    int64     // what the peer has sent of the connection's window and we have not given back
 
 	last   uint32 // no stream above it is looked at; the peer's GOAWAY lowers it
-	away   error  // that GOAWAY
+	away   error  // that GOAWAY, or errUnneeded
 	useful bool   // a request was answered
 	ended  bool
 	err    error // why; nil: nothing was wrong
@@ -165,6 +165,16 @@ func (c *conn) drop(st *stream) {
 	}
 	c.endIfLeft()
 }
+
+// leave lets the connection end with the requests that it has. The caller holds mu.
+func (c *conn) leave() {
+	c.away = errUnneeded
+	c.pool.retreat(c)
+	c.endIfLeft()
+}
+
+// errUnneeded is why a connection takes no requests that its peer would take.
+var errUnneeded = errors.New("h2: other connections suffice")
 
 // endIfLeft closes a connection that takes no requests once it has none. The
 // caller holds mu.

@@ -17,8 +17,7 @@ type health struct {
 	unused time.Duration // without a request
 	asked  bool          // a PING is out because nothing was heard
 
-	pingAt  time.Time // zero: no PING is out
-	timed   *stream   // whose round trip is measured
+	timed   *stream // whose round trip is measured
 	timedAt time.Time
 }
 
@@ -65,10 +64,9 @@ func (c *conn) tick(d time.Duration) {
 	c.watch(next)
 }
 
-// ping asks the peer for a sign of life, and measures the round trip. The caller
-// holds mu.
+// ping asks the peer for a sign of life. It says nothing of the way of a request, which
+// may lead further than the peer that answers it. The caller holds mu.
 func (c *conn) ping() {
-	c.pingAt = c.pool.t.cfg.Clock.Now()
 	_ = c.fr.WritePing(false, [8]byte{'u', 's', 'h', 'e', 'r'})
 }
 
@@ -77,10 +75,6 @@ func (c *conn) pong() {
 	if c.asked && c.ticker.Stop() { // else the tick is on its way
 		c.asked = false
 		c.watch(c.pool.t.cfg.PingAfter)
-	}
-	if !c.pingAt.IsZero() {
-		c.pool.measured(c.pool.t.cfg.Clock.Now().Sub(c.pingAt))
-		c.pingAt = time.Time{}
 	}
 }
 

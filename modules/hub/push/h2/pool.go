@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"math"
 	"net"
 	"slices"
 	"time"
@@ -28,6 +27,7 @@ type pool struct {
 	rate    float64
 	answers int       // since
 	since   time.Time // zero: nothing is counted yet
+	trial   trial     // of the connection made last
 }
 
 // maxTries is how often a request is sent whose peers refuse it unseen.
@@ -42,6 +42,9 @@ func (p *pool) submit(st *stream) {
 	if len(p.waiting) == 0 {
 		if c := p.free(); c != nil {
 			c.open(st)
+			if len(c.streams) >= crowd && len(p.conns) < p.shared() {
+				p.dialOne()
+			}
 			return
 		}
 	}
@@ -65,15 +68,20 @@ func (p *pool) repeat(unseen []*stream, cause error) {
 	p.admit()
 }
 
-// free is the first connection with a stream to spare: the later ones become idle
-// when the first suffice.
+// free is a connection with a stream to spare: of those that share a short way the one
+// with less to do, else the first, so that the later ones become idle when it suffices.
 func (p *pool) free() *conn {
-	for _, c := range p.conns {
-		if c.hasRoom() {
-			return c
+	shared := p.shared()
+	var best *conn
+	for i, c := range p.conns {
+		if c.hasRoom() && (best == nil || i < shared && len(c.streams) < len(best.streams)) {
+			best = c
+		}
+		if best != nil && i+1 >= shared {
+			break
 		}
 	}
-	return nil
+	return best
 }
 
 // admit opens streams for those that wait, as far as there is room.
@@ -95,68 +103,18 @@ func (p *pool) admit() {
 // grow dials, one connection at a time, if requests wait and more connections
 // would carry more.
 func (p *pool) grow() {
-	if p.dialing || p.t.closed && p.t.flying == 0 || len(p.conns) >= p.wanted() || p.resting && len(p.conns) > 0 {
+	if len(p.conns) < p.wanted() {
+		p.dialOne()
+	}
+}
+
+// dialOne dials, unless it is being done or has just failed.
+func (p *pool) dialOne() {
+	if p.dialing || p.t.closed && p.t.flying == 0 || p.resting && len(p.conns) > 0 {
 		return
 	}
 	p.dialing = true
 	p.t.running.Go(p.dial)
-}
-
-// wanted is how many connections there should be while requests wait. By Little's law
-// streams ÷ round trip is the most that so many streams carry; only when that is nearly
-// reached does another connection carry more. Else what is waited for is a processor,
-// ours or the peer's.
-func (p *pool) wanted() int {
-	streams := 0
-	for _, c := range p.conns {
-		streams += c.limit
-	}
-	n := len(p.conns)
-	if n == 0 || streams > 0 && p.trip > 0 && p.rate >= nearly*float64(streams)/p.trip.Seconds() {
-		n++
-	}
-	return min(n, p.t.cfg.MaxConns)
-}
-
-const (
-	nearly     = 0.8
-	rateWindow = 200 * time.Millisecond
-)
-
-// Depth is how many requests should be in flight so that the way to the host is full
-// and there is room to become faster: twice those that are. 0: nothing is known yet.
-func (t *Transport) Depth() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	depth := 0.0
-	for _, p := range t.pools {
-		depth = max(depth, 2*p.rate*p.trip.Seconds())
-	}
-	return int(math.Ceil(min(depth, float64(t.cfg.MaxConns*t.cfg.MaxStreams))))
-}
-
-// counted brings the rate up to date.
-func (p *pool) counted(now time.Time) {
-	d := now.Sub(p.since)
-	if !p.since.IsZero() && 0 <= d && d < rateWindow {
-		return
-	}
-	if !p.since.IsZero() && d > 0 {
-		p.rate = float64(p.answers) / d.Seconds()
-	}
-	p.since, p.answers = now, 0
-}
-
-// measured takes a sample of the round trip: the least counts, and rises slowly
-// when the way has become longer.
-func (p *pool) measured(d time.Duration) {
-	switch {
-	case d <= 0: // the clock was set back, or stands still
-	case p.trip == 0 || d < p.trip:
-		p.trip = d
-	default:
-		p.trip += (d - p.trip) / 64
-	}
 }
 
 // dial makes one connection for all that wait; no single request's end cancels it.
@@ -176,6 +134,9 @@ func (p *pool) dial() {
 	}
 	if !c.ended { // it may have, since its settings
 		p.conns = append(p.conns, c)
+		if len(p.conns) > p.shared() {
+			p.trial = trial{before: p.rate, windows: trialWindows}
+		}
 	}
 	p.admit()
 	p.forget()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -87,10 +88,6 @@ func TestGrowth(t *testing.T) {
 					first, took = r.accept(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1}), trip
 				}
 				first.want(fmt.Sprintf("%d GET /1 end=true", 1+2*i))
-				if i == 0 { // the first ping, over a clock that stands still, is answered before it moves
-					first.must(first.WritePing(false, [8]byte{}))
-					first.want("ping ack=true " + string(make([]byte, 8)))
-				}
 				now.Advance(took)
 				first.ok(uint32(1+2*i), "")
 				call.want(200, "")
@@ -125,6 +122,93 @@ func TestGrowth(t *testing.T) {
 			first.ok(19, "")
 			busy.want(200, "")
 		})
+	}
+}
+
+// A connection more that carries little goes again, and no other is tried for a while.
+func TestGrowthThatBringsNothing(t *testing.T) {
+	now := clock.At(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
+	r := newRig(t, Config{MaxConns: 2, Clock: now})
+	one := http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1}
+	busy := r.send("/1", "")
+	first := r.accept(one)
+	first.want("1 GET /1 end=true")
+	p := r.pools[r.ln.Addr().String()]
+	known := func(rate float64) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		p.trip, p.rate = 50*time.Millisecond, rate
+	}
+	known(20)
+	line := r.send("/2", "")
+	second := r.accept(one)
+	second.want("1 GET /2 end=true")
+	count := func(answers int) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for range trialWindows {
+			p.since, p.answers = now.Now().Add(-time.Second), answers
+			p.counted(now.Now())
+		}
+	}
+	count(29) // half as much again would be 30
+	r.until(func() bool { return len(p.conns) == 1 && len(p.leaving) == 1 })
+	second.ok(1, "")
+	line.want(200, "")
+	second.want("goaway 0 NO_ERROR")
+
+	known(20)
+	third := r.send("/3", "")
+	r.waiting(1)
+	r.until(func() bool { return !p.dialing && len(p.conns) == 1 })
+	now.Advance(trialRest)
+	fourth := r.send("/4", "")
+	second = r.accept(one)
+	second.want("1 GET /3 end=true")
+	count(30)
+	r.until(func() bool { return len(p.conns) == 2 })
+	second.ok(1, "")
+	third.want(200, "")
+	second.want("3 GET /4 end=true")
+	second.ok(3, "")
+	fourth.want(200, "")
+	first.ok(1, "")
+	busy.want(200, "")
+}
+
+// Over a short way two connections share many requests.
+func TestSharing(t *testing.T) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		t.Skip("one processor has nobody to share with")
+	}
+	r := newRig(t, Config{MaxConns: 3})
+	opening := r.send("/", "")
+	first := r.accept()
+	first.want("1 GET / end=true")
+	first.ok(1, "")
+	opening.want(200, "")
+	p := r.pools[r.ln.Addr().String()]
+	r.mu.Lock()
+	p.trip = time.Millisecond
+	r.mu.Unlock()
+	var calls []*call
+	for i := range crowd {
+		calls = append(calls, r.send(fmt.Sprint("/", i), ""))
+	}
+	second := r.accept()
+	r.until(func() bool { return len(p.conns) == 2 })
+	calls = append(calls, r.send("/more", ""))
+	second.want("1 GET /more end=true")
+	second.ok(1, "")
+	for range crowd {
+		var id uint32
+		if _, err := fmt.Sscan(first.next(), &id); err != nil {
+			t.Fatal(err)
+		}
+		first.ok(id, "")
+	}
+	for _, c := range calls {
+		c.want(200, "")
 	}
 }
 
