@@ -1,6 +1,7 @@
 package apns
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -52,7 +53,11 @@ func (f *forms) push(ctx context.Context, n *apns2.Notification, payload []byte,
 	if len(a.Body) > 0 {
 		_ = json.Unmarshal(tidy(a.Body[:min(len(a.Body), maxAnswer)]), &r) // tidy leaves nothing that does not parse
 	}
-	return Classify(a.Status, r.Reason, r.Timestamp.Time, a.Field("apns-id")), nil
+	id := a.Field("apns-id")
+	if a.Status == http.StatusOK {
+		id = cmp.Or(id, n.ApnsID) // it would be repeated, but h2 does not read it
+	}
+	return Classify(a.Status, r.Reason, r.Timestamp.Time, id), nil
 }
 
 // of finds the form of a message, or has it drawn up.

@@ -43,8 +43,9 @@ type conn struct {
 	settled chan struct{} // closed by the peer's first settings
 	gone    chan struct{} // closed by the end
 
-	head    headBlock // that is being read
-	greeted bool      // the peer's first settings have come
+	head    headBlock   // that is being read
+	greeted bool        // the peer's first settings have come
+	wordy   atomic.Bool // a request was sent whose answer's fields matter whatever its status
 	heard   atomic.Uint64
 
 	out     []byte // frames to be written
@@ -132,6 +133,9 @@ func (c *conn) open(st *stream) {
 	id := c.nextID
 	c.nextID += 2
 	st.begin(c, id)
+	if st.form == nil && !c.wordy.Load() {
+		c.wordy.Store(true)
+	}
 	c.streams[id] = st
 	c.sendHeader(st)
 	if len(st.rest) > 0 && !c.sendBody(st) {

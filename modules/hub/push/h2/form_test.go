@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -139,15 +140,15 @@ func TestSend(t *testing.T) {
 	send("1", "{}")
 	p := r.accept()
 	p.want("1 POST /3/device/1 end=false", "1 data 2 end=true")
-	p.head(1, true, ":status: 200", "apns-id: 1")
-	if e := <-ends; e.err != nil || e.Status != 200 || e.Field("apns-id") != "1" || len(e.Body) != 0 || e.Cut != nil {
+	p.head(1, true, ":status: 200", "apns-id: 1", "server: it")
+	if e := <-ends; e.err != nil || e.Status != 200 || len(e.Fields) != 0 || len(e.Body) != 0 || e.Cut != nil {
 		t.Fatalf("%+v", e)
 	}
 	send("2", "")
 	p.want("3 POST /3/device/2 end=true")
-	p.head(3, false, ":status: 410", "content-type: application/json")
+	p.head(3, false, ":status: 410", "content-type: application/json", "server: it") // by its place in the table
 	p.must(p.WriteData(3, true, []byte(`{"reason":"Unregistered"}`)))
-	if e := <-ends; e.err != nil || e.Status != 410 || string(e.Body) != `{"reason":"Unregistered"}` || e.Header().Get("Content-Type") != "application/json" {
+	if e := <-ends; e.err != nil || e.Status != 410 || string(e.Body) != `{"reason":"Unregistered"}` || e.Header().Get("Content-Type") != "application/json" || e.Field("server") != "it" {
 		t.Fatalf("%+v", e)
 	}
 	send("3", "{}")
@@ -155,6 +156,56 @@ func TestSend(t *testing.T) {
 	p.must(p.WriteRSTStream(5, http2.ErrCodeInternal))
 	if e := <-ends; e.err == nil {
 		t.Fatalf("a stream that was reset has the answer %+v", e)
+	}
+	call := r.send("/", "") // whose sender may want to know anything
+	p.want("7 GET / end=true")
+	p.head(7, true, ":status: 200", "server: it")
+	if call.want(200, ""); call.resp.Header.Get("Server") != "it" {
+		t.Fatalf("%+v", call.resp)
+	}
+}
+
+// TestSendEndsWithItsContext: requests that share a context end with it, on the wire and in
+// the line, also such as come later; others go on.
+func TestSendEndsWithItsContext(t *testing.T) {
+	r := newRig(t, Config{MaxConns: 1})
+	form, err := NewForm(draw(r.base, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithCancelCause(t.Context())
+	long := t.Context()
+	ends := map[string]chan error{}
+	send := func(ctx context.Context, path string) {
+		end := make(chan error, 1)
+		ends[path] = end
+		go func() {
+			_, err := r.Send(ctx, form, Filling{Path: path})
+			end <- err
+		}()
+	}
+	send(short, "/1")
+	p := r.accept(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 2})
+	p.want("1 POST /1 end=true")
+	send(long, "/2")
+	p.want("3 POST /2 end=true")
+	send(short, "/3")
+	r.waiting(1)
+	late := errors.New("too late")
+	cancel(late)
+	for _, path := range []string{"/1", "/3"} {
+		if err := <-ends[path]; !errors.Is(err, late) {
+			t.Errorf("%s: %v, want the context's cause", path, err)
+		}
+	}
+	p.want("1 reset CANCEL")
+	send(short, "/4")
+	if err := <-ends["/4"]; !errors.Is(err, late) {
+		t.Errorf("%v, want the context's cause", err)
+	}
+	p.ok(3, "")
+	if err := <-ends["/2"]; err != nil {
+		t.Error(err)
 	}
 }
 

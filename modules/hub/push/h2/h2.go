@@ -110,6 +110,7 @@ type Transport struct {
 	flying int              // requests without an end
 	ashore sync.Cond        // flying became 0
 	closed bool
+	shared *term // that requests came with lately
 }
 
 // New makes a Transport; it connects when it is asked to.
@@ -144,14 +145,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // exchange sends st's request and waits for its end.
 func (t *Transport) exchange(ctx context.Context, address string, st *stream) error {
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
-		return ErrClosed
+	if err := t.submit(address, st, nil); err != nil {
+		return err
 	}
-	t.flying++
-	t.pool(address).submit(st)
-	t.mu.Unlock()
 	select {
 	case <-st.done:
 	case <-ctx.Done():
@@ -161,6 +157,21 @@ func (t *Transport) exchange(ctx context.Context, address string, st *stream) er
 		<-st.done // it has its end now, this one or an earlier one
 	}
 	return st.err
+}
+
+// submit gives st to the pool of an address. shared is a context that ends the request, or nil.
+func (t *Transport) submit(address string, st *stream, shared context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return ErrClosed
+	}
+	if shared != nil {
+		st.term = t.term(shared)
+	}
+	t.flying++
+	t.pool(address).submit(st)
+	return nil
 }
 
 // pool finds or makes the pool of an address. The caller holds mu.

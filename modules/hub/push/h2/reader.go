@@ -137,6 +137,7 @@ type headBlock struct {
 	wire  int  // bytes of the fragments so far, and their frames' headers
 
 	dec    *hpack.Decoder
+	brief  bool // of an answer 200 nobody wants more than that
 	fields []hpack.HeaderField
 	size   int // of the list, RFC 9113, 6.5.2
 	max    int
@@ -157,6 +158,9 @@ func (b *headBlock) field(f hpack.HeaderField) {
 	if b.size += int(f.Size()); b.size <= b.max {
 		b.fields = append(b.fields, f)
 	}
+	if b.brief && len(b.fields) == 1 && f.Name == ":status" && f.Value == "200" {
+		b.dec.SetEmitEnabled(false) // the table goes on
+	}
 }
 
 // header takes a fragment of a header block, and the block when it is whole.
@@ -165,6 +169,8 @@ func (c *conn) header(id uint32, last bool, fragment []byte, whole bool) error {
 	if !b.begun {
 		clear(b.fields)
 		b.id, b.last, b.wire, b.size, b.fields = id, last, 0, 0, b.fields[:0]
+		b.brief = !c.wordy.Load()
+		b.dec.SetEmitEnabled(true)
 	}
 	b.begun = !whole
 	if b.wire += len(fragment) + frameHeader; b.wire > 2*b.max {

@@ -17,6 +17,7 @@ type stream struct {
 	over  bool          // it has
 	err   error         // the end, if it is no answer
 	tries int           // how often peers did not look at it
+	term  *term         // that it shares with others; nil: its caller sees to its own context
 
 	id     uint32
 	batch  uint64 // of the connection's buffer that holds its header
