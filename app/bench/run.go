@@ -35,7 +35,7 @@ func (b *bench) scenarios() []scenario {
 	return []scenario{
 		{"H", "Size and start", "A fresh data directory: the first start makes the database.", b.start},
 		{"A", "Fan-out, APNs", "One notification to everybody, in turn with its peers on the same simulated service.", b.fanOut},
-		{"W", "Fan-out at the wire's speed", "The same notification over each of usher's transports (docs/adr/0032), in turn with the peers and with the wire itself: h2load sends one message again and again, without a database, to the same simulated service. Then a service that says goodbye, refuses streams and cuts connections.", b.wireSpeed},
+		{"W", "Fan-out at the wire's speed", "The same notification over each of usher's transports (docs/adr/0032), in turn with the peers and with the wire itself: h2load sends one message again and again, without a database, to the same simulated service. Each transport's process has sent to a tenth before. Then a service that says goodbye, refuses streams and cuts connections.", b.wireSpeed},
 		{"C", "Memory of a send", "usher's resident memory at most (VmHWM); usher is started anew before each send.", b.memory},
 		{"E", "Audience and dry run", "Tag expressions over all installations, through HTTP, one after the other.", b.audience},
 		{"F", "Registration", "PUT /v1/installations/:id, each answered after its commit, over 64 connections kept alive.", b.registration},
