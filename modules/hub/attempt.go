@@ -30,7 +30,7 @@ func (r *run) attempt(ctx context.Context, rc *recipient, t *tray) (outcome, err
 		return o, nil
 	}
 	answer, at, err := r.lane.send(ctx, now, r.now, m, rc.attempts > 0)
-	if answer.Lost != nil { // the service is well: another connection takes it at once
+	for n := 0; answer.Lost != nil && n < lossesAtOnce; n++ { // the service is well: another connection takes it at once
 		rc.attempts++
 		answer, at, err = r.lane.send(ctx, at, r.now, m, true)
 	}
@@ -41,6 +41,10 @@ func (r *run) attempt(ctx context.Context, rc *recipient, t *tray) (outcome, err
 	r.judge(answer, &o)
 	return o, nil
 }
+
+// lossesAtOnce is how often a message that was lost with its connection goes out again at once:
+// connections that share the work tend to be cut at the same time.
+const lossesAtOnce = 3
 
 // reasonUnsupported is what a delivery to a platform that is only stored comes to.
 const reasonUnsupported = "UnsupportedPlatform"
