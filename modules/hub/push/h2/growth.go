@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"cmp"
 	"math"
 	"runtime"
 	"time"
@@ -23,7 +24,7 @@ func (p *pool) wanted() int {
 }
 
 const (
-	nearly     = 0.9
+	nearly     = 0.95
 	rateWindow = 200 * time.Millisecond // for each connection, answers come in bursts
 )
 
@@ -46,22 +47,26 @@ func (p *pool) counted(now time.Time) {
 		return
 	}
 	if !p.since.IsZero() && d > 0 {
-		p.rate = float64(p.answers) / d.Seconds()
+		window := float64(p.answers) / d.Seconds()
+		p.rate = (window + cmp.Or(p.window, window)) / 2
+		p.window = window
 		p.judge(now)
 	}
 	p.since, p.answers = now, 0
 }
 
-// A trial is of a connection more: one that carries less than half of what each of the
-// others does was waited for by nobody but the processors, and goes again.
+// A trial is of a connection more: one that carries less than half of what each of
+// the others does was waited for by nobody but the processors, and goes again.
 type trial struct {
-	before  float64 // the rate without it; 0: there is no trial
-	windows int     // still to be counted
-	over    time.Time
+	before  float64   // the rate without it; 0: there is no trial
+	best    float64   // the rate with it
+	windows int       // still to be counted
+	over    time.Time // when one failed
 }
 
 const (
-	trialWindows = 3 // in the first the new one fills
+	worth        = 0.5
+	trialWindows = 4 // the best of them counts: the new one fills slowly
 	trialRest    = 10 * time.Second
 )
 
@@ -75,11 +80,12 @@ func (p *pool) judge(now time.Time) {
 	if p.trial.before == 0 {
 		return
 	}
+	p.trial.best = max(p.trial.best, p.rate)
 	if p.trial.windows--; p.trial.windows > 0 {
 		return
 	}
 	others := len(p.conns) - 1
-	if before := p.trial.before; others > 0 && p.rate < before*(1+0.5/float64(others)) {
+	if before := p.trial.before; others > 0 && p.trial.best < before*(1+worth/float64(others)) {
 		p.trial.over = now
 		p.conns[others].leave()
 	}

@@ -23,8 +23,9 @@ type pool struct {
 	// trip is the round trip of an unloaded request: how long the quickest answers
 	// take, from its frames' being written to its end.
 	trip time.Duration
-	// rate is how many answers came a second, lately.
+	// rate is how many answers came a second in the last two windows, and window in the last.
 	rate    float64
+	window  float64
 	answers int       // since
 	since   time.Time // zero: nothing is counted yet
 	trial   trial     // of the connection made last

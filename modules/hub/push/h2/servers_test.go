@@ -114,7 +114,11 @@ func (s server) cancelled(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range 20 {
 		wg.Go(func() {
-			for i := range 20 {
+			times := 20
+			if w%2 == 1 {
+				times = 6 // x/net's server hangs up on who resets 80 streams that it has not begun with
+			}
+			for i := range times {
 				ctx, cancel := context.WithCancel(t.Context())
 				if w%2 == 1 {
 					go cancel()
