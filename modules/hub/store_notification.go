@@ -142,7 +142,7 @@ func (s *Service) spans(ctx context.Context, n *Notification, expr *tagexpr.Expr
 
 // stridesSQL cuts an audience that leaves nobody out: it strides along the index of those
 // who can be reached, a chunk a step, and neither sorts nor looks at a row where the index
-// alone can tell, which takes a fifth of the time that numbering a million takes.
+// alone can tell. Who registers meanwhile has a higher number.
 func stridesSQL(where string) string {
 	return `
 		WITH RECURSIVE stride (service, part, no_from, no_to, total) AS (

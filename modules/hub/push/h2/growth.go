@@ -12,15 +12,23 @@ import (
 // reached does another connection carry more. Else what is waited for is a processor,
 // ours or the peer's.
 func (p *pool) wanted() int {
+	n := len(p.conns)
+	if most := p.most(); n == 0 || most > 0 && p.rate >= nearly*most && !p.trial.failed(p) {
+		n++
+	}
+	return min(n, p.t.cfg.MaxConns)
+}
+
+// most is how many answers a second the streams that there are can carry; 0: not known.
+func (p *pool) most() float64 {
+	if p.trip == 0 {
+		return 0
+	}
 	streams := 0
 	for _, c := range p.conns {
 		streams += c.limit
 	}
-	n := len(p.conns)
-	if n == 0 || streams > 0 && p.trip > 0 && p.rate >= nearly*float64(streams)/p.trip.Seconds() && !p.trial.failed(p) {
-		n++
-	}
-	return min(n, p.t.cfg.MaxConns)
+	return float64(streams) / p.trip.Seconds()
 }
 
 const (
@@ -58,7 +66,7 @@ func (p *pool) counted(now time.Time) {
 // A trial is of a connection more: one that carries less than half of what each of
 // the others does was waited for by nobody but the processors, and goes again.
 type trial struct {
-	before  float64   // the rate without it; 0: there is no trial
+	before  float64   // the rate without it, which for one that replaces another is what the others can carry; 0: there is no trial
 	best    float64   // the rate with it
 	windows int       // still to be counted
 	over    time.Time // when one failed

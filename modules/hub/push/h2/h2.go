@@ -110,7 +110,7 @@ type Transport struct {
 	flying int              // requests without an end
 	ashore sync.Cond        // flying became 0
 	closed bool
-	shared *term // that requests came with lately
+	latest *term // that requests came with lately
 }
 
 // New makes a Transport; it connects when it is asked to.

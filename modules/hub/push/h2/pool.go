@@ -134,9 +134,10 @@ func (p *pool) dial() {
 		c.end(nil)
 	}
 	if !c.ended { // it may have, since its settings
+		before := min(p.rate, p.most())
 		p.conns = append(p.conns, c)
 		if len(p.conns) > p.shared() {
-			p.trial = trial{before: p.rate, windows: trialWindows}
+			p.trial = trial{before: before, windows: trialWindows}
 		}
 	}
 	p.admit()

@@ -15,20 +15,20 @@ func (t *Transport) term(ctx context.Context) *term {
 	if done == nil {
 		return nil
 	}
-	if t.shared == nil || t.shared.done != done {
+	if t.latest == nil || t.latest.done != done {
 		e := &term{done}
-		t.shared = e
+		t.latest = e
 		context.AfterFunc(ctx, func() { t.expire(e, context.Cause(ctx)) })
 	}
-	return t.shared
+	return t.latest
 }
 
 // expire ends all requests of a term.
 func (t *Transport) expire(e *term, cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.shared == e { // it does not come again
-		t.shared = nil
+	if t.latest == e { // it does not come again
+		t.latest = nil
 	}
 	var late []*stream
 	for _, p := range t.pools {
