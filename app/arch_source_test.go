@@ -99,7 +99,7 @@ func (r *repo) read(root fs.FS, file string) error {
 
 // skip leaves out what is not ours.
 func skip(d fs.DirEntry, err error) error {
-	if err == nil && d.IsDir() && slices.Contains([]string{"node_modules", "testdata", ".git", ".cache"}, d.Name()) {
+	if err == nil && d.IsDir() && slices.Contains([]string{"node_modules", "testdata", ".git", ".cache", "bin"}, d.Name()) {
 		return fs.SkipDir
 	}
 	return err
