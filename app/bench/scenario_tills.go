@@ -51,6 +51,9 @@ func (b *bench) replicas(ctx context.Context, f *fleet) error {
 		if err != nil {
 			return err
 		}
+		if err := settle(ctx); err != nil { // a process that has just started has other things to do
+			return err
+		}
 		say("  %d processes", n)
 		took, waits, err := load{doors: f.doors(), key: f.key, clients: saleClients, n: orders, do: c.order("/v1/orders", 1)}.run(ctx)
 		if err == nil {

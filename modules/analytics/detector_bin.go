@@ -141,7 +141,7 @@ func (s *Service) DetectorListeners() []stream.Listener {
 	}}
 	if len(types) > 0 {
 		listeners = append(listeners, stream.Listener{
-			Name: detectorListener, Types: slices.Compact(types), Handle: s.countFacts, About: "counts facts in the bins that detectors judge",
+			Name: detectorListener, Types: slices.Compact(types), Handle: s.countFacts, Gather: 100 * time.Millisecond, About: "counts facts in the bins that detectors judge",
 			ReplayNote: "Detectors would count the facts twice and announce alarms that are none.",
 		})
 	}

@@ -123,7 +123,7 @@ func (s *Service) foreseeDue(ctx context.Context) error {
 // forecastListener notes whose bookings change.
 func (s *Service) forecastListener() stream.Listener {
 	return stream.Listener{
-		Name: "analytics.forecasts", Handle: s.noteBookings,
+		Name: "analytics.forecasts", Handle: s.noteBookings, Gather: 250 * time.Millisecond,
 		Types: []string{facts.OrdersPlaced{}.FactType(), facts.TicketRefunded{}.FactType(), "sale.completed", "sale.refunded"},
 		About: "has forecasts made anew when tickets are sold or come back", Replayable: true, ReplayNote: "Forecasts are made anew, which changes nothing else.",
 	}

@@ -229,7 +229,7 @@ type envelope struct {
 
 // outletListener writes a delivery for each fact and outlet that wants it.
 func (s *Service) outletListener() stream.Listener {
-	l := stream.Listener{Name: "analytics.outlets", Handle: s.deliverFacts, About: "sends facts to webhooks",
+	l := stream.Listener{Name: "analytics.outlets", Handle: s.deliverFacts, Gather: 100 * time.Millisecond, About: "sends facts to webhooks",
 		ReplayNote: "Receivers would get everything twice. Replay deliveries on the page Webhooks instead."}
 	for _, t := range OutletTypes {
 		l.Types = append(l.Types, t.Type)

@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/usherhq/usher/modules/analytics/filter"
 	"github.com/usherhq/usher/modules/analytics/window"
@@ -21,7 +22,7 @@ const windowsListener = "analytics.windows"
 // several partitions join when they are read.
 func (s *Service) Windows() stream.Listener {
 	return stream.Listener{
-		Name: windowsListener, Batch: 2000, Workers: 2, Handle: s.countWindows,
+		Name: windowsListener, Batch: 2000, Workers: 2, Gather: 100 * time.Millisecond, Handle: s.countWindows,
 		About: "counts facts in the windows of standing queries", Replayable: true, OnlyAhead: true,
 		ReplayNote: "A query passes over facts it has counted, so this changes no output. To count facts again, also parked ones, replay the query on its own page.",
 	}

@@ -9,19 +9,14 @@ import (
 // OrdersPlaced says that tickets of an event were sold. One fact tells of a
 // batch: an on-sale places thousands of orders a second.
 type OrdersPlaced struct {
-	Event  id.ID         `json:"event"`
-	Count  int           `json:"count"` // of Orders
-	Qty    int           `json:"qty"`   // of tickets, in all of them
-	Total  int64         `json:"total"` // of their prices, in minor units
-	Orders []OrderPlaced `json:"orders"`
-	At     time.Time     `json:"at"`
-}
-
-// OrderPlaced is one of them.
-type OrderPlaced struct {
-	Order    id.ID      `json:"order"`
-	Lines    []SoldLine `json:"lines"`
+	Event    id.ID      `json:"event"`
+	Count    int        `json:"count"` // of Orders
+	Qty      int        `json:"qty"`   // of tickets, in all of them
+	Total    int64      `json:"total"` // of their prices, in minor units of Currency
 	Currency string     `json:"currency"`
+	Lines    []SoldLine `json:"lines"`     // the tickets of all of them, by category and price
+	Orders   []id.ID    `json:"order_ids"` // an order's own lines are in sales.orders
+	At       time.Time  `json:"at"`
 }
 
 // SoldLine is so many tickets of one category at one price.
@@ -39,10 +34,11 @@ func (f OrdersPlaced) FactKey() string { return f.Event.String() }
 
 // CartsOpened says that tickets were put into carts. One fact tells of a batch.
 type CartsOpened struct {
-	Event id.ID       `json:"event"`
-	Count int         `json:"count"` // of Carts
-	Carts []CartLines `json:"carts"`
-	At    time.Time   `json:"at"`
+	Event id.ID      `json:"event"`
+	Count int        `json:"count"` // of Carts
+	Lines []SoldLine `json:"lines"` // the tickets in all of them, by category and price
+	Carts []id.ID    `json:"cart_ids"`
+	At    time.Time  `json:"at"`
 }
 
 // CartLines is one cart, and what was put into it.

@@ -35,9 +35,6 @@ func (s *Service) post(tx *db.Tx, letters ...letter) error {
 // postFacts posts what a batch of facts gives reason to: confirmations and notices of
 // refunds. The tills know nothing of it, so an on-sale is not slowed down.
 func (s *Service) postFacts(_ context.Context, tx *db.Tx, batch []stream.Fact) error {
-	if !s.Mails() {
-		return nil
-	}
 	var orders []id.ID
 	var letters []letter
 	for _, f := range batch {
@@ -47,9 +44,7 @@ func (s *Service) postFacts(_ context.Context, tx *db.Tx, batch []stream.Fact) e
 			if err != nil {
 				return err
 			}
-			for _, o := range placed.Orders {
-				orders = append(orders, o.Order)
-			}
+			orders = append(orders, placed.Orders...)
 		case facts.TicketRefunded{}.FactType():
 			r, err := stream.Decode[facts.TicketRefunded](f)
 			if err != nil {

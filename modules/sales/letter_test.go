@@ -67,7 +67,7 @@ func (h *house) tellPost(told ...interface{ FactType() string }) {
 func ordersPlaced(orders ...Order) facts.OrdersPlaced {
 	f := facts.OrdersPlaced{Event: orders[0].Event}
 	for _, o := range orders {
-		f.Orders = append(f.Orders, facts.OrderPlaced{Order: o.ID})
+		f.Orders = append(f.Orders, o.ID)
 	}
 	return f
 }

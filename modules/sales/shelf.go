@@ -120,7 +120,7 @@ func compareIDs(a, b id.ID) int { return bytes.Compare(a[:], b[:]) }
 type memory struct {
 	mu       sync.Mutex
 	limit    int
-	new, old map[RepeatKey]known
+	new, old map[RepeatKey]*known
 }
 
 type known struct {
@@ -128,7 +128,7 @@ type known struct {
 	order Order
 }
 
-func newMemory(limit int) *memory { return &memory{limit: limit, new: map[RepeatKey]known{}} }
+func newMemory(limit int) *memory { return &memory{limit: limit, new: map[RepeatKey]*known{}} }
 
 func (m *memory) keep(a *ask, v verdict) {
 	if !a.sells() || a.fresh || v.err != nil {
@@ -137,9 +137,9 @@ func (m *memory) keep(a *ask, v verdict) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.new) >= m.limit {
-		m.old, m.new = m.new, make(map[RepeatKey]known, m.limit)
+		m.old, m.new = m.new, make(map[RepeatKey]*known, m.limit)
 	}
-	m.new[a.key] = known{a.body, v.order}
+	m.new[a.key] = &known{a.body, v.order}
 }
 
 func (m *memory) find(a *ask) (verdict, bool) {

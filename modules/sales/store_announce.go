@@ -13,30 +13,48 @@ import (
 
 // announce puts the round's orders and new carts into the stream: a fact an event and sort.
 func announce(b *db.Batch, round []*ask) error {
-	placed, opened := map[id.ID]*facts.OrdersPlaced{}, map[id.ID]*facts.CartsOpened{}
+	type sale struct {
+		event    id.ID
+		currency string
+	}
+	placed, opened := map[sale]*facts.OrdersPlaced{}, map[id.ID]*facts.CartsOpened{}
 	var all []db.Fact // in the order in which the events came
 	for _, a := range round {
 		event := a.order.Event
 		switch {
 		case a.sells():
-			f := placed[event]
+			of := sale{event, a.order.Currency}
+			f := placed[of]
 			if f == nil {
-				f = &facts.OrdersPlaced{Event: event, At: b.Now(), Orders: make([]facts.OrderPlaced, 0, len(round))}
-				placed[event], all = f, append(all, f)
+				f = &facts.OrdersPlaced{Event: event, Currency: of.currency, At: b.Now(), Orders: make([]id.ID, 0, len(round))}
+				placed[of], all = f, append(all, f)
 			}
 			f.Count, f.Qty, f.Total = f.Count+1, f.Qty+a.order.Qty, f.Total+a.order.TotalMinor
-			f.Orders = append(f.Orders, facts.OrderPlaced{Order: a.order.ID, Currency: a.order.Currency, Lines: soldLines(a.lines)})
+			f.Lines, f.Orders = addLines(f.Lines, a.lines), append(f.Orders, a.order.ID)
 		case a.kind == askHold:
 			f := opened[event]
 			if f == nil {
-				f = &facts.CartsOpened{Event: event, At: b.Now(), Carts: make([]facts.CartLines, 0, len(round))}
+				f = &facts.CartsOpened{Event: event, At: b.Now(), Carts: make([]id.ID, 0, len(round))}
 				opened[event], all = f, append(all, f)
 			}
 			f.Count++
-			f.Carts = append(f.Carts, facts.CartLines{Cart: a.cart, Lines: soldLines(a.lines)})
+			f.Lines, f.Carts = addLines(f.Lines, a.lines), append(f.Carts, a.cart)
 		}
 	}
 	return emit(b, all)
+}
+
+// addLines adds tickets to those of the same category and price.
+func addLines(sums []facts.SoldLine, lines []Line) []facts.SoldLine {
+	for _, l := range lines {
+		at := slices.IndexFunc(sums, func(s facts.SoldLine) bool { return s.Category == l.Category && s.UnitMinor == l.UnitMinor })
+		if at < 0 {
+			sums = append(sums, facts.SoldLine{Category: l.Category, Qty: l.Qty, UnitMinor: l.UnitMinor})
+		} else {
+			sums[at].Qty += l.Qty
+		}
+	}
+	return sums
 }
 
 func soldLines(lines []Line) []facts.SoldLine {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
@@ -20,18 +21,23 @@ import (
 // three of four journeys to the server.
 type Batch struct {
 	pgx.Batch
-	now   time.Time
-	facts map[int16]bool // partitions to wake after commit
+	copies []*Copy
+	now    time.Time
+	facts  map[News]bool // whom to wake after commit
 }
 
 // NewBatch is an empty batch of this instant.
-func (d *DB) NewBatch() *Batch { return &Batch{now: d.clock.Now(), facts: map[int16]bool{}} }
+func (d *DB) NewBatch() *Batch { return &Batch{now: d.clock.Now(), facts: map[News]bool{}} }
 
 // NewBatch is an empty batch of the transaction's instant, for Tx.Send.
-func (t *Tx) NewBatch() *Batch { return &Batch{now: t.now, facts: map[int16]bool{}} }
+func (t *Tx) NewBatch() *Batch { return &Batch{now: t.now, facts: map[News]bool{}} }
 
 // Now is the batch's instant: the same each time it is asked.
 func (b *Batch) Now() time.Time { return b.now }
+
+// Copy adds rows. They go to the server before the statements, a message of its own
+// for each Copy.
+func (b *Batch) Copy(c *Copy) { b.copies = append(b.copies, c) }
 
 // Emit announces a fact with the batch.
 func (b *Batch) Emit(f Fact) error {
@@ -43,21 +49,57 @@ func (b *Batch) Emit(f Fact) error {
 	b.Queue(`INSERT INTO stream.log (day, partition, type, key, source, source_id, time, received_at, data)
 		VALUES (($1::timestamptz AT TIME ZONE 'UTC')::date, $2, $3, $4, $7, $5, $1, $1, $6)`,
 		b.now, p, f.FactType(), f.FactKey(), id.New().String(), data, OwnSource)
-	b.facts[p] = true
+	b.facts[News{p, f.FactType()}] = true
 	return nil
 }
 
 // Send runs the batch as a transaction. The error is pgx's own.
 func (d *DB) Send(ctx context.Context, b *Batch) error {
-	if err := d.pool.SendBatch(ctx, &b.Batch).Close(); err != nil {
+	var err error
+	if len(b.copies) > 0 {
+		err = d.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return b.copyAndSend(ctx, c.Conn()) })
+	} else {
+		err = d.pool.SendBatch(ctx, &b.Batch).Close()
+	}
+	if err != nil {
 		return err
 	}
 	d.signal.committed(b.facts, false)
 	return nil
 }
 
+// copyAndSend begins the transaction with the first rows and commits it with the last
+// statement: what that locks is not kept for a journey more.
+func (b *Batch) copyAndSend(ctx context.Context, conn *pgx.Conn) error {
+	before := "BEGIN; "
+	for _, c := range b.copies {
+		if err := c.send(ctx, conn.PgConn(), before); err != nil {
+			return rollback(ctx, conn, err)
+		}
+		before = ""
+	}
+	b.Queue("COMMIT")
+	if err := conn.SendBatch(ctx, &b.Batch).Close(); err != nil {
+		return rollback(ctx, conn, err)
+	}
+	return nil
+}
+
+// rollback leaves the connection as it was; if it cannot, the pool closes it.
+func rollback(ctx context.Context, conn *pgx.Conn, cause error) error {
+	if !conn.IsClosed() {
+		_, _ = conn.PgConn().Exec(ctx, "ROLLBACK").ReadAll()
+	}
+	return cause
+}
+
 // Send runs the batch within the transaction. The error is pgx's own.
 func (t *Tx) Send(b *Batch) error {
+	for _, c := range b.copies {
+		if err := t.Copy(c); err != nil {
+			return err
+		}
+	}
 	if err := t.conn.SendBatch(t.ctx, &b.Batch).Close(); err != nil {
 		return err
 	}

@@ -6,19 +6,25 @@ import "sync"
 // polling is only the floor. Other replicas hear of it through LISTEN/NOTIFY.
 type signal struct {
 	mu    sync.Mutex
-	facts []chan<- int16
+	facts []chan<- News
 	jobs  []chan<- struct{}
+}
+
+// News is that facts were committed: where, and of which type.
+type News struct {
+	Partition int16
+	Type      string
 }
 
 func newSignal() *signal { return &signal{} }
 
-func (s *signal) committed(facts map[int16]bool, jobs bool) {
+func (s *signal) committed(facts map[News]bool, jobs bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := range facts {
+	for n := range facts {
 		for _, c := range s.facts {
 			select {
-			case c <- p:
+			case c <- n:
 			default: // the reader is awake already and will look again
 			}
 		}
@@ -33,9 +39,9 @@ func (s *signal) committed(facts map[int16]bool, jobs bool) {
 	}
 }
 
-// OnFacts registers a channel that hears the partition of each fact committed
-// by this process. Sends never block: give the channel a buffer of Partitions.
-func (d *DB) OnFacts(c chan<- int16) {
+// OnFacts registers a channel that hears of facts committed by this process.
+// Sends never block: give the channel a buffer of several times Partitions.
+func (d *DB) OnFacts(c chan<- News) {
 	d.signal.mu.Lock()
 	defer d.signal.mu.Unlock()
 	d.signal.facts = append(d.signal.facts, c)

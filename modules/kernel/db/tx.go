@@ -45,7 +45,7 @@ type Tx struct {
 	orm   *gorm.DB
 	conn  *pgx.Conn
 	now   time.Time
-	facts map[int16]bool // partitions to wake after commit
+	facts map[News]bool // whom to wake after commit
 	jobs  bool
 }
 
@@ -117,14 +117,14 @@ func (t *Tx) Emit(f Fact) error {
 	return Classify("db.Emit", t.Send(b))
 }
 
-// Announce says that the transaction has written rows of these partitions to the
-// stream by itself: once it commits, the stream's readers are woken. Emit calls it.
-func (t *Tx) Announce(partitions ...int16) {
+// Announce says that the transaction has written such facts to the stream by itself:
+// once it commits, the stream's readers are woken. Emit calls it.
+func (t *Tx) Announce(news ...News) {
 	if t.facts == nil {
-		t.facts = map[int16]bool{}
+		t.facts = map[News]bool{}
 	}
-	for _, p := range partitions {
-		t.facts[p] = true
+	for _, n := range news {
+		t.facts[n] = true
 	}
 }
 

@@ -35,8 +35,8 @@ func (l *lane) from(at position) position {
 func (l *lane) pause(d time.Duration) { l.due, l.hold = time.Now().Add(d), true }
 
 // rest makes the lane wait for news, unless more is known to lie behind a place. Where
-// facts for others are many, it lets them gather: a look for each would find nothing.
-func (l *lane) rest(none position) {
+// facts for others are many, it lets them gather for so long: a look for each would find nothing.
+func (l *lane) rest(none position, gather time.Duration) {
 	l.seen, l.hold, l.due = none, false, time.Time{}
 	now := time.Now()
 	if none.id != 0 {

@@ -137,7 +137,7 @@ func (r *reader) work(ctx context.Context) {
 		case ready:
 			group.Go(func() error { r.step(ctx, p, l); return nil })
 		default:
-			l.rest(none)
+			l.rest(none, r.Gather)
 			if none.id == 0 && none.xid >= l.at.xid+skipFrom {
 				over[p] = gap{l.at, none.xid}
 				l.known = false
@@ -212,7 +212,7 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 		l.due = time.Now()
 		if b.end.id == 0 { // at a horizon: nothing was left
 			l.due, l.singly = time.Time{}, 0
-			l.gather = time.Now().Add(min(max(gather, gatherShare*time.Since(begun), time.Duration(len(b.facts))*gatherFact), gatherMost))
+			l.gather = time.Now().Add(max(r.Gather, min(max(gatherShare*time.Since(begun), time.Duration(len(b.facts))*gatherFact), gatherMost)))
 		}
 	case len(b.facts) == 0:
 		r.s.log.Warn("cannot read the stream", "listener", r.Name, "partition", p, "error", b.err)

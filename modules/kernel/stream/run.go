@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,8 +80,8 @@ func (s *Stream) watch(ctx context.Context, seen uint64) {
 		select {
 		case <-ctx.Done():
 			return
-		case p := <-s.facts:
-			s.announce(p)
+		case n := <-s.facts:
+			s.announceNews(n)
 			c.tell = true
 			next = earlier(next, time.Now().Add(settle))
 		case told := <-s.remote:
@@ -152,6 +153,15 @@ func (c *checker) check(ctx context.Context) (held bool, err error) {
 func (s *Stream) announce(partitions ...int16) {
 	for _, r := range s.readers {
 		r.announce(false, partitions...)
+	}
+}
+
+// announceNews wakes those whom a fact concerns; the others pass over it at the next check.
+func (s *Stream) announceNews(n db.News) {
+	for _, r := range s.readers {
+		if len(r.Types) == 0 || slices.Contains(r.Types, n.Type) {
+			r.announce(false, n.Partition)
+		}
 	}
 }
 

@@ -87,7 +87,7 @@ func appendFacts(tx *db.Tx, facts []Fact, write func(*db.Tx, []outside, []bool) 
 		return nil, err
 	}
 	for _, f := range unknown {
-		tx.Announce(f.Partition)
+		tx.Announce(db.News{Partition: f.Partition, Type: f.Type})
 	}
 	return fresh, nil
 }

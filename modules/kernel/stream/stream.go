@@ -92,6 +92,9 @@ type Listener struct {
 	Types   []string // of facts it wants; empty: all
 	Batch   int      // most facts in one call; default 500
 	Workers int      // partitions this process handles at once; default 1
+	// Gather is how long facts that follow others may wait for more of them, so that a busy
+	// stream costs few transactions; default 20 ms. The first after a quiet time never waits.
+	Gather time.Duration
 	// Together lets one call, and one transaction, hold facts of several partitions: Workers
 	// such calls share those that are due. Facts of a key are in order then, those of different
 	// keys by partition.
@@ -120,7 +123,7 @@ type Stream struct {
 	log     *slog.Logger
 	store   store
 	name    id.ID        // of this process, in notifications
-	facts   chan int16   // partitions in which this process has committed facts
+	facts   chan db.News // what this process has committed
 	remote  chan tidings // what other processes tell
 	readers []*reader
 	tail    tail
@@ -133,7 +136,7 @@ type Stream struct {
 func New(d *db.DB, cfg Config, log *slog.Logger) *Stream {
 	s := &Stream{
 		cfg: cfg.withDefaults(), log: log, store: store{d}, name: id.New(),
-		facts: make(chan int16, db.Partitions), remote: make(chan tidings, 1),
+		facts: make(chan db.News, 8*db.Partitions), remote: make(chan tidings, 1),
 	}
 	d.OnFacts(s.facts)
 	return s
@@ -152,6 +155,7 @@ func (s *Stream) Listen(l Listener) {
 		l.Batch = 500
 	}
 	l.Workers = max(l.Workers, 1)
+	l.Gather = max(l.Gather, gather)
 	s.tail.want(l.Types)
 	s.readers = append(s.readers, newReader(s, l))
 }

@@ -41,8 +41,8 @@ func (r *reader) several(ctx context.Context, partitions []int16) {
 			l.pause(busyPause)
 		default:
 			l.learn(at.position, b.ends[p], b.moved)
-			if l.rest(b.ends[p]); l.due.IsZero() {
-				l.gather = time.Now().Add(min(max(gather, time.Since(begun)), gatherMost))
+			if l.rest(b.ends[p], r.Gather); l.due.IsZero() {
+				l.gather = time.Now().Add(max(r.Gather, min(time.Since(begun), gatherMost)))
 			}
 		}
 	}

@@ -92,7 +92,7 @@ func appendLine(b []byte, name, value string) []byte {
 	if !plainName(name) {
 		return b // net/http leaves such a header out too
 	}
-	if strings.ContainsAny(value, newline) {
+	if strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
 		value = oneLine.Replace(value)
 	}
 	return append(append(append(append(b, name...), ": "...), value...), newline...)

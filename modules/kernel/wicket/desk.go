@@ -18,21 +18,29 @@ const deskSize = 4 << 10
 type desk struct {
 	wicket *Wicket
 	conn   *net.TCPConn
-	ctx    context.Context
 	in     [deskSize]byte
 	answer answer
 
-	header http.Header // of the request, used again and again
+	// Of the request, used again and again: whoever serves it may not keep them.
+	header http.Header
 	body   bytes.Reader
 	url    url.URL
-	caller string // the peer's address
+	req    http.Request
+	blank  *http.Request // what all requests of the connection have in common
 
 	readBy, writeBy time.Time // the deadlines set last
 }
 
 func newDesk(w *Wicket, c *net.TCPConn) *desk {
-	return &desk{wicket: w, conn: c, ctx: context.WithValue(w.cfg.Context, http.LocalAddrContextKey, c.LocalAddr()), caller: c.RemoteAddr().String(),
-		header: make(http.Header, 16), answer: answer{header: make(http.Header, 16)}}
+	d := &desk{wicket: w, conn: c, header: make(http.Header, 16), answer: answer{header: make(http.Header, 16)}}
+	d.blank = d.common(context.WithValue(w.cfg.Context, http.LocalAddrContextKey, c.LocalAddr()), c.RemoteAddr().String())
+	return d
+}
+
+func (d *desk) common(ctx context.Context, caller string) *http.Request {
+	r := http.Request{Method: http.MethodPost, URL: &d.url, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: d.header,
+		Body: io.NopCloser(&d.body), RemoteAddr: caller}
+	return r.WithContext(ctx)
 }
 
 // serve serves one ordinary request after the other; the first other one goes to
@@ -96,7 +104,7 @@ func (d *desk) handle(req *http.Request) (ok bool) {
 func (d *desk) request(h head, body []byte) *http.Request {
 	d.body.Reset(body)
 	d.url = url.URL{Path: h.path}
-	req := &http.Request{Method: http.MethodPost, URL: &d.url, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: d.header, Body: io.NopCloser(&d.body),
-		ContentLength: int64(len(body)), Host: h.host, RemoteAddr: d.caller, RequestURI: h.path}
-	return req.WithContext(d.ctx)
+	d.req = *d.blank
+	d.req.ContentLength, d.req.Host, d.req.RequestURI = int64(len(body)), h.host, h.path
+	return &d.req
 }

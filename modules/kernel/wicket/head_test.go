@@ -46,7 +46,9 @@ var unusualRequests = []string{
 }
 
 func testDesk(t testing.TB) *desk {
-	return &desk{wicket: &Wicket{paths: map[string]bool{"/v1/orders": true}}, ctx: t.Context(), header: http.Header{}}
+	d := &desk{wicket: &Wicket{paths: map[string]bool{"/v1/orders": true}}, header: http.Header{}}
+	d.blank = d.common(t.Context(), "127.0.0.1:1")
+	return d
 }
 
 func TestAnOrdinaryRequestIsRead(t *testing.T) {
