@@ -25,9 +25,11 @@ func objection(err error) bool {
 }
 
 // hope writes a round as if every ask were new and every ticket there: one message
-// to the server, which is a transaction of its own.
-func (s store) hope(ctx context.Context, round []*ask, need []need) ([]verdict, []remaining, error) {
+// to the server, which is a transaction of its own. copied is called when the next round
+// may begin to write: this one has only its commit before it.
+func (s store) hope(ctx context.Context, round []*ask, need []need, copied func()) ([]verdict, []remaining, error) {
 	b, verdicts := s.db.NewBatch(), make([]verdict, len(round))
+	b.Copied(copied)
 	left, err := queueRound(b, round, verdicts, need, hopeStockSQL)
 	if err != nil {
 		return nil, nil, err

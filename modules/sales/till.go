@@ -87,10 +87,12 @@ func (t *till) work() {
 	for first := range t.queue {
 		batch, turn := t.wait(t.gather(append(batch[:0], first)))
 		start := t.store.db.Now()
-		t.serve(batch)
+		over := func() {}
 		if turn {
-			<-t.turn
+			over = sync.OnceFunc(func() { <-t.turn })
 		}
+		t.serve(batch, over)
+		over()
 		if len(t.queue) >= tillBatch { // it does what it can: this is its capacity
 			t.meter.add(len(batch), t.store.db.Now().Sub(start)/tillWorkers)
 		}
@@ -161,22 +163,22 @@ func (t *till) take(batch []*ask) []*ask {
 }
 
 // serve answers every ask of a batch.
-func (t *till) serve(batch []*ask) {
+func (t *till) serve(batch []*ask, over func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), tillTime)
 	defer cancel()
 	for len(batch) > 0 {
 		round, rest := distinct(batch)
-		t.round(ctx, round)
+		t.round(ctx, round, over)
 		batch = rest
 	}
 }
 
 // round serves asks of which no two concern the same key or cart.
-func (t *till) round(ctx context.Context, round []*ask) {
-	verdicts, err := t.write(ctx, round)
+func (t *till) round(ctx context.Context, round []*ask, over func()) {
+	verdicts, err := t.write(ctx, round, over)
 	if err != nil && len(round) > 1 && !fault.Is(err, fault.Transient) {
 		for i := range round { // one that the database refuses must not fail the others
-			t.round(ctx, round[i:i+1])
+			t.round(ctx, round[i:i+1], over)
 		}
 		return
 	}
@@ -190,10 +192,10 @@ func (t *till) round(ctx context.Context, round []*ask) {
 	}
 }
 
-func (t *till) write(ctx context.Context, round []*ask) ([]verdict, error) {
+func (t *till) write(ctx context.Context, round []*ask, over func()) ([]verdict, error) {
 	need := sum(round)
 	if !t.left.scarce(need) {
-		verdicts, left, err := t.store.hope(ctx, round, need)
+		verdicts, left, err := t.store.hope(ctx, round, need, over)
 		t.left.tell(left)
 		if err == nil || !objection(err) {
 			return verdicts, db.Classify("sales.till", err)

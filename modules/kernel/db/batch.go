@@ -22,6 +22,7 @@ import (
 type Batch struct {
 	pgx.Batch
 	copies []*Copy
+	copied func()
 	now    time.Time
 	facts  map[News]bool // whom to wake after commit
 }
@@ -38,6 +39,10 @@ func (b *Batch) Now() time.Time { return b.now }
 // Copy adds rows. They go to the server before the statements, a message of its own
 // for each Copy.
 func (b *Batch) Copy(c *Copy) { b.copies = append(b.copies, c) }
+
+// Copied has do called when the rows are at the server and the statements are about to
+// follow, of which the last commits.
+func (b *Batch) Copied(do func()) { b.copied = do }
 
 // Emit announces a fact with the batch.
 func (b *Batch) Emit(f Fact) error {
@@ -77,6 +82,9 @@ func (b *Batch) copyAndSend(ctx context.Context, conn *pgx.Conn) error {
 			return rollback(ctx, conn, err)
 		}
 		before = ""
+	}
+	if b.copied != nil {
+		b.copied()
 	}
 	b.Queue("COMMIT")
 	if err := conn.SendBatch(ctx, &b.Batch).Close(); err != nil {
