@@ -146,6 +146,13 @@ func (b *bench) ordinary(ctx context.Context, db string) error {
 	if err != nil {
 		return err
 	}
+	requests := b.part(saleTickets / laterShare)
+	idle, _, err := load{doors: []string{shop.door}, clients: saleClients, n: requests, do: theirs.order("/nothing", 1)}.run(ctx)
+	if err != nil {
+		return err
+	}
+	floor := float64(requests) / idle.Seconds()
+	b.result.tell("what this machine could do at best: the same requests and clients, echo on net/http decodes each and answers it, nothing is kept", "%.0f/s; usher sold %.0f %% of that right before", floor, 100*ours.rate()/floor)
 	rate := float64(n) / took.Seconds()
 	b.result.add("a transaction an order: echo and GORM, the same tables, HTTP and number of connections", fmt.Sprintf("%.0f/s with %d clients, p50 %.1f ms, p99 %.1f ms; usher right after it %.0f/s, %.1f ×",
 		rate, shopClients, ms(quantile(waits, 0.5)), ms(quantile(waits, 0.99)), ours.rate(), ours.rate()/rate), fmt.Sprintf("≥ %.0f ×", shopFactor), verdictOf(ours.rate() >= shopFactor*rate))

@@ -11,6 +11,9 @@ import (
 // ID is a UUIDv7: sorted by time of creation, stored as PostgreSQL's uuid.
 type ID = uuid.UUID
 
+// Random bytes are fetched for many IDs at once: they name things, they guard nothing.
+func init() { uuid.EnableRandPool() }
+
 // Nil is the empty ID.
 var Nil ID
 

@@ -22,7 +22,7 @@ func Identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		req := c.Request()
 		rid := req.Header.Get("X-Request-Id")
-		if !harmless.MatchString(rid) {
+		if rid == "" || !harmless.MatchString(rid) {
 			rid = id.New().String()
 		}
 		c.Response().Header().Set("X-Request-Id", rid)
