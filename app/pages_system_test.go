@@ -28,7 +28,7 @@ func healthSite(t *testing.T) *echo.Echo {
 	}
 	e := echo.New()
 	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), nil)
-	_, assets, err := drawPages(e, files.Files)
+	_, assets, err := drawPages(e, Site{Files: files.Files})
 	if err != nil {
 		t.Fatal(err)
 	}

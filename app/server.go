@@ -21,12 +21,13 @@ import (
 
 // Site is everything a Server serves.
 type Site struct {
-	Routes  []web.Route // JSON, of every module
-	Pages   []web.Route // HTML, of every module
-	Files   fs.FS       // templates/ and assets/; nil: no pages, no assets
-	Checks  []Check     // what /readyz asks
-	Metrics *Metrics    // what /metrics tells
-	Door    Doorkeeper  // who is asking
+	Routes  []web.Route               // JSON, of every module
+	Pages   []web.Route               // HTML, of every module
+	Files   fs.FS                     // templates/ and assets/; nil: no pages, no assets
+	Checks  []Check                   // what /readyz asks
+	Metrics *Metrics                  // what /metrics tells
+	Door    Doorkeeper                // who is asking
+	Who     func(actor string) string // what people call an actor; nil: as it is
 	Clock   clock.Clock
 }
 
@@ -137,7 +138,7 @@ func newEcho(cfg Config, site Site, log *slog.Logger) (*echo.Echo, error) {
 	if e.IPExtractor, err = addressOf(cfg.HTTP.TrustedProxies); err != nil {
 		return nil, err
 	}
-	page, assets, err := drawPages(e, site.Files)
+	page, assets, err := drawPages(e, site)
 	if err != nil {
 		return nil, err
 	}
@@ -170,15 +171,19 @@ func newEcho(cfg Config, site Site, log *slog.Logger) (*echo.Echo, error) {
 }
 
 // drawPages sets up templates and assets, if there are any.
-func drawPages(e *echo.Echo, files fs.FS) (web.ErrorPage, *web.Assets, error) {
-	if files == nil {
+func drawPages(e *echo.Echo, site Site) (web.ErrorPage, *web.Assets, error) {
+	if site.Files == nil {
 		return nil, nil, nil
 	}
-	assets, err := web.NewAssets(files)
+	assets, err := web.NewAssets(site.Files)
 	if err != nil {
 		return nil, nil, err
 	}
-	pages, err := web.NewRenderer(files, map[string]any{"asset": assets.URL})
+	funcs := map[string]any{"asset": assets.URL}
+	if site.Who != nil {
+		funcs["who"] = site.Who
+	}
+	pages, err := web.NewRenderer(site.Files, funcs)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -151,6 +151,7 @@ func (u *Usher) site(d *db.DB, cfg Config, personal *identity.PersonalData, noti
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewTillCollector(tickets),
 			NewIngestCollector(insights), NewQueryCollector(insights), NewPushCollector(notifications, d), NewHouseCollector(cfg)),
 		Door:  u.people,
+		Who:   u.people.NameOf,
 		Clock: clock.System{},
 	}
 }

@@ -43,6 +43,7 @@ type Service struct {
 	log       *slog.Logger
 	providers *providers
 	machines  []machine
+	names     names
 }
 
 // Site is where people reach us.

@@ -49,8 +49,9 @@ const english = "en"
 type page func() (*template.Template, error)
 
 // NewRenderer parses everything at once, so that a bad template stops the start
-// and not a visitor. funcs are what templates may call, beside say (Text) and
-// retell (sentences that were put together in English). Errors: fault.Internal naming the file.
+// and not a visitor. funcs are what templates may call, beside say (Text), retell
+// (sentences that were put together in English) and who (an actor, as people call him:
+// as it is, unless funcs know better). Errors: fault.Internal naming the file.
 func NewRenderer(files fs.FS, funcs template.FuncMap) (*Renderer, error) {
 	const op = "web.NewRenderer"
 	names, err := fs.Glob(files, "templates/*/*.html")
@@ -90,7 +91,7 @@ func parseSet(files fs.FS, names []string, funcs template.FuncMap, w *tongue) (m
 			pages = append(pages, name)
 		}
 	}
-	blank := template.New("layout.html").Funcs(funcs).Funcs(template.FuncMap{"say": w.say, "retell": w.retell}).Option("missingkey=error")
+	blank := template.New("layout.html").Funcs(template.FuncMap{"who": func(actor string) string { return actor }}).Funcs(funcs).Funcs(template.FuncMap{"say": w.say, "retell": w.retell}).Option("missingkey=error")
 	layout := template.Must(blank.Clone())
 	if err := parseInto(layout, files, w, append([]string{"templates/layout.html"}, parts...)...); err != nil {
 		return nil, err
