@@ -13,15 +13,18 @@ import (
 // On a busy stream a listener that has caught up waits for facts to gather, and misses none.
 func TestFactsGatherForAListenerThatHasCaughtUp(t *testing.T) {
 	h := newHouse(t)
-	var ended time.Time // of the batch before; a partition's batches come one after the other
 	var hasty atomic.Int64
-	h.start(h.stream(Listener{Name: "all", Handle: func(ctx context.Context, tx *db.Tx, facts []Fact) error {
-		if time.Since(ended) < gather {
-			hasty.Add(1)
-		}
-		defer func() { ended = time.Now() }()
-		return note("all")(ctx, tx, facts)
-	}}))
+	listener := func(name string, pause time.Duration) Listener {
+		var ended time.Time // of the batch before; a partition's batches come one after the other
+		return Listener{Name: name, Gather: pause, Handle: func(ctx context.Context, tx *db.Tx, facts []Fact) error {
+			if time.Since(ended) < max(pause, gather) {
+				hasty.Add(1)
+			}
+			defer func() { ended = time.Now() }()
+			return note(name)(ctx, tx, facts)
+		}}
+	}
+	h.start(h.stream(listener("all", 0), listener("patient", 5*gather)))
 	const writers, each = 8, 25
 	var all sync.WaitGroup
 	for w := range writers {
@@ -32,7 +35,7 @@ func TestFactsGatherForAListenerThatHasCaughtUp(t *testing.T) {
 		})
 	}
 	all.Wait()
-	h.await("every fact", func() bool { return h.number(`SELECT count(*) FROM effect`) == writers*each })
+	h.await("every fact", func() bool { return h.number(`SELECT count(*) FROM effect`) == 2*writers*each })
 	if hasty.Load() > 0 {
 		t.Errorf("%d batches did not wait", hasty.Load())
 	}

@@ -1,0 +1,139 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/dbtest"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+const copyThings = `COPY thing (id, key, name, data, small, n, big, day, at) FROM STDIN (FORMAT binary)`
+
+func withThings(t *testing.T) *db.DB {
+	d := dbtest.New(t)
+	if _, err := d.Pool().Exec(t.Context(), `CREATE TABLE thing (id uuid PRIMARY KEY, key bytea, name text, data jsonb, small smallint, n int, big bigint, day date, at timestamptz)`); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func number(t *testing.T, d *db.DB, sql string, args ...any) (n int) {
+	t.Helper()
+	if err := d.Pool().QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// What COPY wrote is what was given, of each type.
+func TestCopyWritesEveryType(t *testing.T) {
+	d := withThings(t)
+	at := time.Date(2026, 11, 26, 20, 0, 0, 123456000, time.UTC)
+	c, full, empty := db.NewCopy(copyThings, 9), id.New(), id.New()
+	c.Row()
+	c.ID(full)
+	c.Bytes([]byte{0, 255})
+	c.Text("Sänger's \x01")
+	c.JSON([]byte(`{"a": [1, "ß"]}`))
+	c.Int2(-3)
+	c.Int4(-4)
+	c.Int8(-1 << 60)
+	c.Int4(int32(at.Sub(db.Epoch) / (24 * time.Hour)))
+	c.Time(at)
+	c.Row()
+	c.ID(empty)
+	c.Bytes(nil)
+	c.Text("")
+	c.JSON(nil)
+	for range 5 {
+		c.Null()
+	}
+	b := d.NewBatch()
+	b.Copy(c)
+	if err := d.Send(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if n := number(t, d, `SELECT count(*) FROM thing WHERE id = $1 AND key = '\x00ff' AND name = E'Sänger''s \x01' AND data = '{"a": [1, "ß"]}'
+		AND small = -3 AND n = -4 AND big = -(1::bigint << 60) AND day = '2026-11-26' AND at = $2`, full, at); n != 1 {
+		t.Error("the full row is another one")
+	}
+	if n := number(t, d, `SELECT count(*) FROM thing WHERE id = $1 AND key = '' AND name = '' AND num_nulls(data, small, n, big, day, at) = 6`, empty); n != 1 {
+		t.Error("the empty row is another one")
+	}
+}
+
+// A batch with rows happens as a whole or not at all, and its connection goes on.
+func TestABatchWithRowsIsOneTransaction(t *testing.T) {
+	d := withThings(t)
+	send := func(of id.ID, sql string) (copied bool, err error) {
+		c, b := db.NewCopy(`COPY thing (id) FROM STDIN (FORMAT binary)`, 1), d.NewBatch()
+		c.Row()
+		c.ID(of)
+		b.Copy(c)
+		b.Copied(func() { copied = true })
+		b.Queue(sql)
+		err = d.Send(t.Context(), b)
+		return copied, err
+	}
+	one, two := id.New(), id.New()
+	for i, step := range []struct {
+		of      id.ID
+		sql     string
+		refused string // code
+		copied  bool
+		rows    int
+	}{
+		{one, `UPDATE thing SET n = 1`, "", true, 1},
+		{one, `UPDATE thing SET n = 2`, "23505", false, 1}, // by COPY
+		{two, `UPDATE thing SET n = 1 / 0`, "22012", true, 1},
+		{two, `UPDATE thing SET n = 3`, "", true, 2},
+	} {
+		copied, err := send(step.of, step.sql)
+		refused := ""
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+			refused = pg.Code
+		} else if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+		if refused != step.refused || copied != step.copied || number(t, d, `SELECT count(*) FROM thing`) != step.rows {
+			t.Errorf("%d: refused %q, copied %v, %d rows; want %+v", i, refused, copied, number(t, d, `SELECT count(*) FROM thing`), step)
+		}
+	}
+	if n := number(t, d, `SELECT min(n) FROM thing`); n != 3 {
+		t.Errorf("the last update left %d", n)
+	}
+	if opened := d.Pool().Stat().NewConnsCount(); opened > 2 {
+		t.Errorf("%d connections were opened: refused ones are not used again", opened)
+	}
+}
+
+// Whose context ends while rows are on their way leaves nothing behind.
+func TestACancelledBatchLeavesNothing(t *testing.T) {
+	d := withThings(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	b := d.NewBatch()
+	for range 2 {
+		c := db.NewCopy(`COPY thing (id) FROM STDIN (FORMAT binary)`, 1)
+		c.Row()
+		c.ID(id.New())
+		b.Copy(c)
+	}
+	b.Copied(cancel)
+	b.Queue(`SELECT pg_sleep(10)`)
+	if err := d.Send(ctx, b); !errors.Is(err, context.Canceled) {
+		t.Errorf("sent with %v", err)
+	}
+	if n := number(t, d, `SELECT count(*) FROM thing`); n != 0 {
+		t.Errorf("%d rows stay", n)
+	}
+	if _, err := d.Pool().Exec(t.Context(), fmt.Sprintf(`SELECT %d`, 1)); err != nil {
+		t.Error(err)
+	}
+}
