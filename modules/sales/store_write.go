@@ -52,18 +52,15 @@ const hopeStockSQL = `WITH changed (event, free, kept) AS (` + changeStockSQL + 
 
 // writeOrders adds the round's orders to the batch.
 func writeOrders(b *db.Batch, round []*ask) error {
-	c, some := db.NewCopy(copyOrdersSQL, 10), false
+	c := db.NewCopy(copyOrdersSQL, 10)
 	for _, a := range round {
 		if a.sells() {
-			some = true
 			if err := writeOrder(c, a, b.Now()); err != nil {
 				return err
 			}
 		}
 	}
-	if some {
-		b.Copy(c)
-	}
+	b.Copy(c)
 	return nil
 }
 
@@ -94,10 +91,9 @@ func writeOrder(c *db.Copy, a *ask, now time.Time) error {
 // writeTickets adds the tickets of the round's orders, which are in the order of their
 // ids if they come in the order of arrival: the index grows at its end.
 func writeTickets(b *db.Batch, round []*ask) {
-	c, some := db.NewCopy(copyTicketsSQL, 5), false
+	c := db.NewCopy(copyTicketsSQL, 5)
 	for _, a := range round {
 		if a.sells() {
-			some = true
 			for n, t := range a.tickets() {
 				c.Row()
 				c.ID(a.order.ID)
@@ -112,9 +108,7 @@ func writeTickets(b *db.Batch, round []*ask) {
 			}
 		}
 	}
-	if some {
-		b.Copy(c)
-	}
+	b.Copy(c)
 }
 
 // place is one ticket of an ask.

@@ -36,9 +36,13 @@ func (t *Tx) NewBatch() *Batch { return &Batch{now: t.now, facts: map[News]bool{
 // Now is the batch's instant: the same each time it is asked.
 func (b *Batch) Now() time.Time { return b.now }
 
-// Copy adds rows. They go to the server before the statements, a message of its own
-// for each Copy.
-func (b *Batch) Copy(c *Copy) { b.copies = append(b.copies, c) }
+// Copy adds rows, if there are any. They go to the server before the statements, a message
+// of its own for each Copy.
+func (b *Batch) Copy(c *Copy) {
+	if len(c.rows) > len(copyHead) {
+		b.copies = append(b.copies, c)
+	}
+}
 
 // Copied has do called when the rows are at the server and the statements are about to
 // follow, of which the last commits.

@@ -94,7 +94,9 @@ func (c *Copy) Time(v time.Time) { c.Int8(v.Sub(Epoch).Microseconds()) }
 func (c *Copy) send(ctx context.Context, conn *pgconn.PgConn, before string) error {
 	c.rows = append(c.rows, "\xff\xff"...)
 	_, err := conn.CopyFrom(ctx, bytes.NewReader(c.rows), before+c.sql)
-	copyBuffers.Put(&c.rows)
+	if err == nil { // otherwise pgx may still be reading them
+		copyBuffers.Put(&c.rows)
+	}
 	return err
 }
 
