@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 const (
@@ -39,11 +41,11 @@ func (s *Service) NameOf(actor string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), nameWait)
 	defer cancel()
 	p, err := s.Person(ctx, person)
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return actor
 	}
 	name := orElse(p.Name, orElse(p.Email, actor))
-	s.names.keep(actor, seenName{name, now})
+	s.names.keep(actor, seenName{name, now}) // whose account is gone, too: a history asks for him in every row
 	return name
 }
 

@@ -24,8 +24,8 @@ func objection(err error) bool {
 	return ok && (pg.Code == "23514" || pg.Code == "23505" || pg.Code == "40P01")
 }
 
-// hope writes a round as if every ask were new and every ticket there: one message
-// to the server, which is a transaction of its own. copied is called when the next round
+// hope writes a round as if every ask were new and every ticket there: rows, then one
+// message, which are a transaction. copied is called when the next round
 // may begin to write: this one has only its commit before it.
 func (s store) hope(ctx context.Context, round []*ask, need []need, copied func()) ([]verdict, []remaining, error) {
 	b, verdicts := s.db.NewBatch(), make([]verdict, len(round))

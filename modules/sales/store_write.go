@@ -198,8 +198,8 @@ func (l *Line) further() (also, qty *string) {
 	return &a, &q
 }
 
-// queueRound queues a round, announced first and the stock last, for which hot rows
-// are locked as late as can be. change is the SQL that changes one stock.
+// queueRound queues a round: its rows, which go ahead, what it announces, its holds and the
+// stock last, whose hot rows are locked as late as can be. change is the SQL that changes one stock.
 func queueRound(b *db.Batch, round []*ask, verdicts []verdict, need []need, change string) (*[]remaining, error) {
 	left := &[]remaining{}
 	if len(round) == 0 {

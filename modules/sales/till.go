@@ -87,10 +87,11 @@ func (t *till) work() {
 	for first := range t.queue {
 		batch, turn := t.wait(t.gather(append(batch[:0], first)))
 		start := t.store.db.Now()
-		over := func() {}
-		if turn {
-			over = sync.OnceFunc(func() { <-t.turn })
-		}
+		over := sync.OnceFunc(func() {
+			if turn {
+				<-t.turn
+			}
+		})
 		t.serve(batch, over)
 		over()
 		if len(t.queue) >= tillBatch { // it does what it can: this is its capacity
@@ -162,7 +163,8 @@ func (t *till) take(batch []*ask) []*ask {
 	return batch
 }
 
-// serve answers every ask of a batch.
+// serve answers every ask of a batch. over is called, if it can be said, as soon as another
+// worker may write.
 func (t *till) serve(batch []*ask, over func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), tillTime)
 	defer cancel()

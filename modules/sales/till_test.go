@@ -152,6 +152,13 @@ func TestSalesAreAnnounced(t *testing.T) {
 	if orders != 200 || tickets != 600 || facts >= 200 {
 		t.Errorf("%d facts tell of %d orders and %d tickets; 200 and 600 were sold, a batch has one fact", facts, orders, tickets)
 	}
+	if n := h.number(`SELECT count(*) FROM stream.log, jsonb_array_elements_text(data->'order_ids') o JOIN sales.orders ON id = o::uuid WHERE type = 'sales.orders_placed'`); n != 200 {
+		t.Errorf("%d of the orders they name are there", n)
+	}
+	if n := h.number(`SELECT count(*) FROM stream.log WHERE type = 'sales.orders_placed' AND jsonb_array_length(data->'lines') = 1 AND data->'lines'->0->>'category' = $1
+		AND data->'lines'->0->>'unit_minor' = '7' AND data->'lines'->0->'qty' = data->'qty' AND (data->>'total')::int = 7 * (data->>'qty')::int`, c.String()); n != facts {
+		t.Errorf("%d of %d facts add their lines up by category and price", n, facts)
+	}
 }
 
 func TestCartsAreAnnouncedWhenTheyOpenAndWhenTheyAreLeft(t *testing.T) {

@@ -14,8 +14,9 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
-// Batch is statements and facts that go to the server in one message, one
-// transaction of its own when DB.Send sends it: all of it happens or nothing.
+// Batch is statements and facts that go to the server in one message, after rows
+// (Copy) if there are any, one transaction of its own when DB.Send sends it: all of it
+// happens or nothing.
 // Nothing can be decided in between; what must hold is for the statements'
 // guards to say (CHECK, UNIQUE, a function that raises). For a hot path it spares
 // three of four journeys to the server.

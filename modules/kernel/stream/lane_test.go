@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/usherhq/usher/modules/kernel/db"
 )
 
 // A lane that found only facts for others looks again after they could gather, not for
@@ -30,4 +32,18 @@ func TestALaneWithoutFactsForItLetsThemGather(t *testing.T) {
 			t.Errorf("after a quiet time it looks after %s", wait)
 		}
 	})
+}
+
+// A fact wakes those who want its type, or every type, and nobody else.
+func TestAFactWakesThoseItConcerns(t *testing.T) {
+	s := &Stream{}
+	for _, types := range [][]string{nil, {"a", "b"}, {"c"}} {
+		s.readers = append(s.readers, newReader(s, Listener{Types: types}))
+	}
+	s.announceNews(db.News{Partition: 3, Type: "b"})
+	for i, want := range []bool{true, true, false} {
+		if s.readers[i].fresh[3] != want {
+			t.Errorf("reader %d is woken: %v", i, !want)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -159,7 +158,7 @@ func (s *Stream) announce(partitions ...int16) {
 // announceNews wakes those whom a fact concerns; the others pass over it at the next check.
 func (s *Stream) announceNews(n db.News) {
 	for _, r := range s.readers {
-		if len(r.Types) == 0 || slices.Contains(r.Types, n.Type) {
+		if wants(r.Types, n.Type) {
 			r.announce(false, n.Partition)
 		}
 	}

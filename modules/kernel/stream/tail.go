@@ -179,12 +179,15 @@ func (t *tail) ready(p int16, at position, types []string) (ready bool, none pos
 	return false, s.to
 }
 
+// wants reports whether a listener of these types, none: of all, hears of a type.
+func wants(types []string, of string) bool { return len(types) == 0 || slices.Contains(types, of) }
+
 func (p *piece) has(at position, types []string) bool {
-	if len(types) > 0 && !slices.ContainsFunc(p.types, func(t string) bool { return slices.Contains(types, t) }) {
+	if !slices.ContainsFunc(p.types, func(t string) bool { return wants(types, t) }) {
 		return false
 	}
 	return slices.ContainsFunc(p.facts, func(f Fact) bool {
-		return at.before(position{f.XID, f.ID}) && (len(types) == 0 || slices.Contains(types, f.Type))
+		return at.before(position{f.XID, f.ID}) && wants(types, f.Type)
 	})
 }
 
@@ -211,7 +214,7 @@ func (t *tail) kept(p int16, at position, types []string, limit int) (facts []Fa
 	for i := range pieces {
 		all := pieces[i].facts
 		for j := range all {
-			if f := &all[j]; at.before(position{f.XID, f.ID}) && (len(types) == 0 || slices.Contains(types, f.Type)) {
+			if f := &all[j]; at.before(position{f.XID, f.ID}) && wants(types, f.Type) {
 				if facts = append(facts, *f); len(facts) == limit {
 					return facts, endOf(facts, limit, 0), true
 				}
