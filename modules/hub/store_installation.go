@@ -121,9 +121,10 @@ const putSQL = `WITH n AS MATERIALIZED (
 		updated_at = $1, version = i.version + 1
 	RETURNING i.app_id, i.id, i.version
 )
-SELECT o.ord, coalesce(w.version, o.version), CASE WHEN w.version = 1 THEN 'created' WHEN w.version > 1 THEN 'changed' ELSE 'unchanged' END,
+SELECT o.ord, coalesce(w.version, o.version), CASE WHEN w.version <> coalesce(o.version, 0) + 1 THEN 'met'
+		WHEN w.version = 1 THEN 'created' WHEN w.version > 1 THEN 'changed' ELSE 'unchanged' END,
 	CASE WHEN (o.old_kind, o.old_handle) <> (o.kind, o.handle) THEN o.old_kind END, o.old_handle,
-	(o.rendered OR o.no IS NULL AND w.version > 1) AND (o.differs OR $2 AND o.handle_at < $1::timestamptz - interval '1 day')
+	o.rendered AND (o.differs OR $2 AND o.handle_at < $1::timestamptz - interval '1 day')
 FROM o LEFT JOIN written w USING (app_id, id)`
 
 // putInstallations writes validated installations and answers for each, in their
@@ -171,6 +172,9 @@ func readPuts(found pgx.Rows, rows []*Installation) (puts []Put, after aftermath
 	var oldKind, oldHandle *string
 	var rendered bool
 	_, err = pgx.ForEachRow(found, []any{&ord, &version, &result, &oldKind, &oldHandle, &rendered}, func() error {
+		if result == "met" {
+			return errMet
+		}
 		in := rows[ord-1]
 		puts[ord-1] = Put{App: in.App, ID: in.ID, Version: version, Result: Result(result)}
 		if oldKind != nil {
@@ -183,6 +187,11 @@ func readPuts(found pgx.Rows, rows []*Installation) (puts []Put, after aftermath
 	})
 	return puts, after, err
 }
+
+// errMet says that another transaction changed a row between its being read and its being
+// written: what was decided by what was seen, the handle and the templates that the row
+// gives up above all, may be wrong.
+var errMet = fault.E("hub.Put", fault.Transient, "the same id was written twice at once", nil)
 
 // classifyPut names the app that is gone; the rest is db.Classify's.
 func classifyPut(op string, err error) error {

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 // holdMainsSQL locks the main rows of these handles, so that none of them can leave its
@@ -30,9 +29,9 @@ const putRegistrationsSQL = `WITH n AS MATERIALIZED (
 		$12::text[], $13::text[], $14::timestamptz[])
 		WITH ORDINALITY AS n (app_id, id, service, kind, handle, p256dh, auth, user_id, tags, templates, extra, expires_at, ord)
 ), f AS MATERIALIZED (
-	SELECT n.*, i.no, i.kind AS old_kind, i.handle AS old_handle, i.status AS old_status, m.no AS holder, m.status AS holder_status,
+	SELECT n.*, i.no, i.version AS old_version, i.kind AS old_kind, i.handle AS old_handle, i.status AS old_status, m.no AS holder, m.status AS holder_status,
 		CASE $2 WHEN 'create' THEN i.no IS NULL OR i.status = 'retired' WHEN 'update' THEN i.status <> 'retired' ELSE true END AS taken
-	FROM n LEFT JOIN LATERAL (SELECT i.no, i.kind, i.handle, i.status FROM hub.installation i WHERE i.app_id = n.app_id AND i.id = n.id OFFSET 0) i ON true
+	FROM n LEFT JOIN LATERAL (SELECT i.no, i.version, i.kind, i.handle, i.status FROM hub.installation i WHERE i.app_id = n.app_id AND i.id = n.id OFFSET 0) i ON true
 	LEFT JOIN LATERAL (SELECT i.no, i.status FROM hub.installation i WHERE i.app_id = n.app_id AND i.kind = n.kind
 		AND decode(md5(i.handle), 'hex') = decode(md5(n.handle), 'hex') AND i.main OFFSET 0) m ON true
 ), o AS MATERIALIZED (
@@ -49,13 +48,10 @@ const putRegistrationsSQL = `WITH n AS MATERIALIZED (
 		handle_at = $1, updated_at = $1, version = i.version + 1
 	RETURNING i.app_id, i.id, i.version
 )
-SELECT o.ord, w.version, CASE WHEN o.no IS NULL AND w.version > 1 THEN 'met' WHEN o.no IS NULL OR o.old_status = 'retired' THEN 'created' ELSE 'changed' END,
+SELECT o.ord, w.version, CASE WHEN w.version <> coalesce(o.old_version, 0) + 1 THEN 'met' WHEN o.no IS NULL OR o.old_status = 'retired' THEN 'created' ELSE 'changed' END,
 	CASE WHEN (o.old_kind, o.old_handle) <> (o.kind, o.handle) THEN o.old_kind END, o.old_handle,
 	coalesce(o.holder <> coalesce(o.no, 0) AND o.holder_status <> 'active', false)
 FROM o JOIN written w USING (app_id, id)`
-
-// errMet says that another transaction has just made a registration of the same id.
-var errMet = fault.E("hub.PutRegistration", fault.Transient, "the registration was made twice at once", nil)
 
 // registrationIntake holds registrations column by column, as unnest takes them.
 type registrationIntake struct {
@@ -137,7 +133,7 @@ func readRegistrationPuts(found pgx.Rows, rows []*Registration, now time.Time) (
 	var ended bool
 	_, err = pgx.ForEachRow(found, []any{&ord, &version, &result, &oldKind, &oldHandle, &ended}, func() error {
 		if result == "met" {
-			return errMet // what was decided without seeing it, its place on the handle above all, may be wrong
+			return errMet
 		}
 		r := rows[ord-1]
 		results[ord-1], r.Version, r.UpdatedAt = Result(result), version, now

@@ -78,6 +78,38 @@ func TestAMainRowWaitsForItsSuccessor(t *testing.T) {
 	}
 }
 
+// An installation that another transaction changes while it is being written is read anew:
+// the templates and the handle it then gives up are not those that were seen first.
+func TestAPutThatMeetsAnotherSeesWhatItGivesUp(t *testing.T) {
+	r := newRig(t)
+	phone := r.phone(push.APNs, 1, "")
+	passing := r.services.Handle(push.APNs, 2, "")
+	r.register("waits", 2, "")
+	moved := func(h push.Handle, templates map[string]Template) *Installation {
+		in := phone
+		in.Kind, in.Handle, in.Templates = h.Kind, h.Value, templates
+		return &in
+	}
+	done := make(chan error, 1)
+	r.must(r.db.InTx(t.Context(), func(tx *db.Tx) error {
+		if _, err := putInstallations(tx, []*Installation{moved(passing, map[string]Template{"a": {Body: `{}`}})}, true); err != nil {
+			return err
+		}
+		go func() {
+			_, err := r.Put(t.Context(), moved(r.services.Handle(push.APNs, 3, ""), nil))
+			done <- err
+		}()
+		return waitForLock(t.Context(), r.db)
+	}))
+	r.must(<-done)
+	if got := r.registrations(RegistrationQuery{}); !slices.Equal(got, []string{phone.ID + "~", "waits"}) {
+		t.Errorf("there are %q, want no row of a template that is gone", got)
+	}
+	if n := r.send(hello); n.Audience != 2 {
+		t.Errorf("audience %d, want the phone and the registration it passed by", n.Audience)
+	}
+}
+
 // anyChange does one random thing to one of a few phones and registrations.
 func (r *rig) anyChange(random *rand.Rand, handles, names int) error {
 	ctx, name, n := r.t.Context(), fmt.Sprint("x", random.IntN(names)), random.IntN(handles)
