@@ -142,7 +142,9 @@ func (s *Service) spans(ctx context.Context, n *Notification, expr *tagexpr.Expr
 
 // stridesSQL cuts an audience that leaves nobody out: it strides along the index of those
 // who can be reached, a chunk a step, and neither sorts nor looks at a row where the index
-// alone can tell. Who registers meanwhile has a higher number.
+// alone can tell. Who registers meanwhile has a higher number. That the rows are ordered
+// and bounded by all three columns leaves no other index to choose: statistics that are
+// older than the last import made it read the whole table by the index of numbers.
 func stridesSQL(where string) string {
 	return `
 		WITH RECURSIVE stride (service, part, no_from, no_to, total) AS (
@@ -151,8 +153,9 @@ func stridesSQL(where string) string {
 			SELECT last.service, last.part + 1, next.* FROM stride last CROSS JOIN LATERAL (
 				SELECT min(no), max(no), count(*) FROM (
 					SELECT i.no FROM hub.installation i
-					WHERE i.app_id = $1 AND i.service = last.service AND i.no > last.no_to AND ` + where + `
-					ORDER BY i.no LIMIT $3) few HAVING count(*) > 0) next
+					WHERE (i.app_id, i.service, i.no) > ($1, last.service, last.no_to) AND (i.app_id, i.service) <= ($1, last.service)
+						AND ` + where + `
+					ORDER BY i.app_id, i.service, i.no LIMIT $3) few HAVING count(*) > 0) next
 			WHERE last.total = $3)
 		SELECT service, no_from, no_to, total FROM stride WHERE part > 0 ORDER BY part, service`
 }
