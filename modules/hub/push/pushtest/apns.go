@@ -5,12 +5,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest/h2"
@@ -124,7 +125,7 @@ func (p *apns) fault(r *h2.Request, in *incoming) (status int, reason string) {
 		return 400, "TopicDisallowed"
 	case r.Size > limit:
 		return 413, "PayloadTooLarge"
-	case !json.Valid(r.Body): // Apple has no other word for a body it cannot read
+	case !gjson.ValidBytes(r.Body): // Apple has no other word for a body it cannot read
 		return 400, "PayloadEmpty"
 	}
 	if e := r.Get("apns-expiration"); e != "" {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/hub/push/pushtest/h2"
 	"github.com/usherhq/usher/modules/kernel/clock"
@@ -150,7 +152,7 @@ func readFCM(body []byte) (r fcmRequest) {
 	open := func(value []byte, each func(name string, value []byte)) {
 		r.malformed = !members(value, each) || r.malformed
 	}
-	if !json.Valid(body) {
+	if !gjson.ValidBytes(body) {
 		return fcmRequest{malformed: true}
 	}
 	android := func(name string, value []byte) {

@@ -2,12 +2,12 @@ package h2
 
 import (
 	"container/heap"
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // handle answers a complete request. The caller holds mu.
@@ -55,13 +55,12 @@ func (c *conn) leave(last uint32) error {
 }
 
 func (c *conn) respond(st *stream, a *Answer) error {
-	c.block.Reset()
-	_ = c.enc.WriteField(hpack.HeaderField{Name: ":status", Value: statusText(a.Status)})
+	c.block = appendStatus(c.block[:0], a.Status)
 	for _, f := range a.Fields {
-		_ = c.enc.WriteField(hpack.HeaderField{Name: f.Name, Value: f.Value})
+		c.block = appendField(c.block, f)
 	}
 	err := c.fr.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: st.id, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: len(a.Body) == 0,
+		StreamID: st.id, BlockFragment: c.block, EndHeaders: true, EndStream: len(a.Body) == 0,
 	})
 	if err != nil {
 		return err
@@ -75,14 +74,32 @@ func (c *conn) respond(st *stream, a *Answer) error {
 	return c.unblock()
 }
 
-func statusText(status int) string {
-	switch status {
-	case 200:
-		return "200"
-	case 201:
-		return "201"
+// The header fields of an answer (RFC 7541, 6.2.2) are literals without indexing: they have
+// no state, so answers may be encoded in any order, and no Huffman code, which costs more
+// time than it saves bytes.
+
+func appendStatus(b []byte, status int) []byte {
+	if status == 200 {
+		return append(b, 0x80|8) // the static table has it whole
 	}
-	return strconv.Itoa(status)
+	b = append(b, 8)
+	return appendString(b, strconv.Itoa(status))
+}
+
+func appendField(b []byte, f Field) []byte {
+	b = append(b, 0)
+	return appendString(appendString(b, f.Name), f.Value)
+}
+
+// appendString is a string with its length before it (RFC 7541, 5.1 and 5.2).
+func appendString(b []byte, s string) []byte {
+	const most = 1<<7 - 1 // what fits beside the flag
+	if len(s) < most {
+		b = append(b, byte(len(s)))
+	} else {
+		b = binary.AppendUvarint(append(b, most), uint64(len(s)-most))
+	}
+	return append(b, s...)
 }
 
 // unblock sends what the windows allow of the bodies that wait.

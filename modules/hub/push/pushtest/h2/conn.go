@@ -2,7 +2,6 @@ package h2
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -55,8 +54,7 @@ type conn struct {
 
 	mu        sync.Mutex // what follows, and all writing
 	bw        *bufio.Writer
-	enc       *hpack.Encoder
-	block     bytes.Buffer
+	block     []byte
 	streams   map[uint32]*stream
 	spare     []*stream
 	window    int64 // what we may still send on the connection
@@ -88,8 +86,6 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.fr.SetReuseFrames()
 	c.dec = hpack.NewDecoder(4096, c.field)
 	c.dec.SetMaxStringLength(maxHeaderBlock)
-	c.enc = hpack.NewEncoder(&c.block)
-	c.enc.SetMaxDynamicTableSize(0) // no state: answers may be encoded in any order
 	return c
 }
 

@@ -3,9 +3,12 @@ package h2
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 func TestFlowControl(t *testing.T) {
@@ -104,5 +107,22 @@ func TestProtocolErrors(t *testing.T) {
 			tt.do(p)
 			p.want(tt.want)
 		})
+	}
+}
+
+// What an answer's header fields say is what an independent decoder reads.
+func TestAnswersFieldsAreReadAsTheyAre(t *testing.T) {
+	long := strings.Repeat("x", 126)
+	want := []hpack.HeaderField{
+		{Name: ":status", Value: "200"}, {Name: ":status", Value: "410"}, {Name: "apns-id", Value: "8-4"}, {Name: "empty"},
+		{Name: "just", Value: long}, {Name: "longer", Value: long + "x"}, {Name: "longest", Value: strings.Repeat(long, 9)},
+	}
+	b := appendStatus(appendStatus(nil, 200), 410)
+	for _, f := range want[2:] {
+		b = appendField(b, Field{f.Name, f.Value})
+	}
+	got, err := hpack.NewDecoder(0, nil).DecodeFull(b)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v reads %v", err, got)
 	}
 }
