@@ -32,7 +32,7 @@ func (p *pool) most() float64 {
 }
 
 const (
-	nearly     = 0.95
+	nearly     = 0.85                   // answers come in bursts, with lulls between, so it is never quite reached
 	rateWindow = 200 * time.Millisecond // for each connection, answers come in bursts
 )
 
@@ -67,14 +67,14 @@ func (p *pool) counted(now time.Time) {
 // the others does was waited for by nobody but the processors, and goes again.
 type trial struct {
 	before  float64   // the rate without it, which for one that replaces another is what the others can carry; 0: there is no trial
-	best    float64   // the rate with it
+	sum     float64   // of the rates with it, but the first
 	windows int       // still to be counted
 	over    time.Time // when one failed
 }
 
 const (
 	worth        = 0.5
-	trialWindows = 4 // the best of them counts: the new one fills slowly
+	trialWindows = 4 // the first does not count: the new one fills slowly
 	trialRest    = 10 * time.Second
 )
 
@@ -88,12 +88,15 @@ func (p *pool) judge(now time.Time) {
 	if p.trial.before == 0 {
 		return
 	}
-	p.trial.best = max(p.trial.best, p.rate)
+	if p.trial.windows < trialWindows {
+		p.trial.sum += p.window
+	}
 	if p.trial.windows--; p.trial.windows > 0 {
 		return
 	}
+	with := p.trial.sum / (trialWindows - 1) // the mean: answers come in bursts
 	others := len(p.conns) - 1
-	if before := p.trial.before; others > 0 && p.trial.best < before*(1+worth/float64(others)) {
+	if before := p.trial.before; others > 0 && with < before*(1+worth/float64(others)) {
 		p.trial.over = now
 		p.conns[others].leave()
 	}
