@@ -91,11 +91,11 @@ type tray struct {
 // laneJobs is how many chunks of one push service are worked on at once.
 const laneJobs = 4
 
-// How many requests of a lane are unanswered at once. A short way is full with few, and
-// the fewer they are the less there is to repeat after a crash and the better what they hold stays in the
-// processor's cache; a sender that does not measure its way gets enough for most ways.
+// How many requests of a lane are unanswered at once. A short way is full with few: fewer
+// than these leave a processor idle now and then, more only fall out of its cache and are
+// repeated after a crash. A sender that does not measure its way gets enough for most ways.
 const (
-	shallow    = 400
+	shallow    = 1600
 	unmeasured = 1000
 )
 

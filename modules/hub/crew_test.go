@@ -19,7 +19,7 @@ type longWay struct {
 const (
 	knownAfter     = 20
 	answeredAtOnce = 2 * hireEvery // of these 100 at most are still being written when the last is taken on
-	manyOnTheWay   = 150
+	manyOnTheWay   = 450
 )
 
 func (*longWay) Service() push.Service { return push.APNs }
@@ -49,10 +49,10 @@ func (l *longWay) Send(ctx context.Context, _ *push.Message) push.Outcome {
 // TestACrewGrows: a run that began with the senders of a short way has more of them as
 // soon as answers tell that the way is long.
 func TestACrewGrows(t *testing.T) {
-	r := newRig(t, func(cfg *Config) { cfg.ChunkSize, cfg.FlushSize, cfg.InFlight = 300, 300, 4000 })
+	r := newRig(t, func(cfg *Config) { cfg.ChunkSize, cfg.FlushSize, cfg.InFlight = 700, 700, 4000 })
 	way := &longWay{full: make(chan struct{})}
 	r.lanes.maker = func(context.Context, push.Service, []byte, Services) (push.Sender, error) { return way, nil }
-	for n := range 300 {
+	for n := range 700 {
 		r.phone(push.APNs, n, "")
 	}
 	if shallow/laneJobs >= manyOnTheWay {
@@ -60,7 +60,7 @@ func TestACrewGrows(t *testing.T) {
 	}
 	n := r.send(Draft{Native: map[push.Service]json.RawMessage{push.APNs: json.RawMessage(`{"aps":{}}`)}, Services: []push.Service{push.APNs}})
 	r.work()
-	if rep := r.report(n.ID); rep.Outcomes[stateDelivered] != 300 {
+	if rep := r.report(n.ID); rep.Outcomes[stateDelivered] != 700 {
 		t.Errorf("report %+v; %d were on the way", rep, way.flying.Load())
 	}
 }
