@@ -96,7 +96,7 @@ func setHeader(m *push.Message, service push.Service, name, value string, now ti
 	if set == nil {
 		return nil
 	}
-	err := error(nil)
+	var err error
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
 		err = errors.New("has a character that no header may have") // it may come from a property
 	} else {

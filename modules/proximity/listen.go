@@ -9,7 +9,6 @@ import (
 
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/stream"
 	"github.com/usherhq/usher/modules/proximity/zoning"
 )
@@ -186,12 +185,4 @@ func (s *Service) admitted(ctx context.Context, tx *db.Tx, batch []stream.Fact) 
 		}
 	}
 	return nil
-}
-
-// ignoreGone turns "not found" into nothing: what an old fact names may be gone.
-func ignoreGone(err error) error {
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	return err
 }

@@ -43,13 +43,6 @@ func (m moment) HTML() template.HTML {
 // Clock is the time of the day.
 func (m moment) Clock() string { return m.UTC().Format("15:04") }
 
-func momentOf(t *time.Time) moment {
-	if t == nil {
-		return moment{}
-	}
-	return moment{*t}
-}
-
 const inputTime = "2006-01-02T15:04"
 
 // formOf reads a form, of any encoding. Errors: fault.Invalid.

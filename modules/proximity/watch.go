@@ -44,7 +44,6 @@ type device struct {
 	x, y         *float64
 	offeredAt    *time.Time
 	state        *zoning.Device
-	raw          []byte
 }
 
 // spell is where a phone was within a minute.

@@ -3,7 +3,6 @@ package sales
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -63,7 +62,7 @@ func (s *Service) checkBooks(ctx context.Context) error {
 	s.books.last = b
 	s.books.mu.Unlock()
 	if !b.OK() {
-		s.log.Error("what is counted as sold or held does not agree with tickets and carts", "wrong", b.Wrong, slog.Any("some", b.Some))
+		s.log.Error("what is counted as sold or held does not agree with tickets and carts", "wrong", b.Wrong, "some", b.Some)
 	}
 	return nil
 }

@@ -171,11 +171,11 @@ var transitions = map[string][]string{
 func (s *Service) SetState(ctx context.Context, event id.ID, state string, cond Condition) (Event, error) {
 	const op = "sales.SetState"
 	return s.change(ctx, event, cond, func(tx *db.Tx, e *Event) error {
-		follows, known := false, false
+		follows := false
 		for _, next := range transitions[e.State] {
 			follows = follows || next == state
 		}
-		_, known = transitions[state]
+		_, known := transitions[state]
 		switch {
 		case !known:
 			return fault.BadField(op, "state", fmt.Sprintf("%q is no state", clip(state)), "draft, published, paused or cancelled")

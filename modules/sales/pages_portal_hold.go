@@ -185,7 +185,8 @@ func (v *visitor) moved(c echo.Context, wanted []Wanted) *said {
 
 // refused says kindly why there is no cart; nil: it is not for the visitor to mend.
 func (v *visitor) refused(err error) *said {
-	t, key := v.t, ""
+	t := v.t
+	var key string
 	switch {
 	case fault.Is(err, fault.Limited) || fault.Is(err, fault.Transient):
 		key = "said.crowd"

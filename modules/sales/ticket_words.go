@@ -6,8 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/usherhq/usher/modules/sales/words"
 	"golang.org/x/text/language"
+
+	"github.com/usherhq/usher/modules/sales/words"
 )
 
 // ticketWords is what the tickets' pages say in one language.

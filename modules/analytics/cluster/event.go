@@ -154,7 +154,7 @@ func split(all []Event, raw [][]float64, cell []int, f frame) [][]int {
 	out := make([][]int, len(g.Centers))
 	k := 0
 	for _, i := range cell {
-		to := 0
+		var to int
 		if all[i].Over {
 			to, k = g.Of[k], k+1
 		} else {

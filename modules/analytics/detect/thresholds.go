@@ -10,7 +10,7 @@ func threshold(rate, bins float64) float64 {
 	if rate >= largeRate {
 		rows = largeRates
 	}
-	i, u := place(rows.rates[:], rate)
+	i, u := place(rows.rates, rate)
 	j, v := place(historySizes[:], bins)
 	h := func(i, j int) float64 { return rows.h[i][j] }
 	low := h(i, j) + v*(h(i, j+1)-h(i, j))

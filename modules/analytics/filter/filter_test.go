@@ -8,8 +8,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/usherhq/usher/modules/kernel/fault"
 	"pgregory.net/rapid"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 func document(t testing.TB, data string) Document {

@@ -63,7 +63,7 @@ func (p *Pool) solve(most func(tier, left int, value []float64) int) float64 {
 		t, next := p.Tiers[tier], make([]float64, p.Capacity+1)
 		for left := range next {
 			limit, rest := most(tier, left, value), 1.0
-			for d := 0; d < limit; d++ {
+			for d := range limit {
 				chance := t.chance(d)
 				next[left] += chance * (float64(t.Price)*float64(d) + value[left-d])
 				rest -= chance

@@ -10,11 +10,12 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/usherhq/usher/modules/kernel/web"
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
+
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 //go:embed *.json

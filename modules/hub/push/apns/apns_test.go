@@ -10,11 +10,6 @@ import (
 	"github.com/usherhq/usher/modules/hub/push/wire"
 )
 
-func sender(t testing.TB, s *pushtest.Services) push.Sender {
-	t.Helper()
-	return over(wire.Own)(t, s)
-}
-
 // over makes a sender on one of the transports.
 func over(transport wire.Transport) conformance.New {
 	return func(t testing.TB, s *pushtest.Services) push.Sender {
