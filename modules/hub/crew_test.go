@@ -18,7 +18,7 @@ type longWay struct {
 
 const (
 	knownAfter     = 20
-	answeredAtOnce = 2 * hireEvery // of these 100 at most are still being written when the last is taken on
+	answeredAtOnce = 2 * hireEvery // so many more does the first crew take on, and looks as often whether it is large enough
 	manyOnTheWay   = 450
 )
 

@@ -32,7 +32,7 @@ func (p *pool) most() float64 {
 }
 
 const (
-	nearly     = 0.85                   // answers come in bursts, with lulls between, so it is never quite reached
+	nearly     = 0.95
 	rateWindow = 200 * time.Millisecond // for each connection, answers come in bursts
 )
 
