@@ -17,7 +17,7 @@ type basket struct {
 }
 
 func newBasket(size int) *basket {
-	b := &basket{size: size, full: make(chan struct{}, 1), filled: make([]outcome, 0, size)}
+	b := &basket{size: size, full: make(chan struct{}, 1), filled: harvest.take(size)}
 	b.room.L = &b.mu
 	return b
 }
@@ -32,6 +32,9 @@ func (b *basket) put(o *outcome) bool {
 	if b.closed {
 		return false
 	}
+	if b.filled == nil {
+		b.filled = harvest.take(b.size)
+	}
 	b.filled = append(b.filled, *o)
 	if len(b.filled) == b.size {
 		b.notify()
@@ -45,9 +48,6 @@ func (b *basket) take() (outcomes []outcome, more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	outcomes = b.filled
-	if b.spare == nil {
-		b.spare = make([]outcome, 0, b.size)
-	}
 	b.filled, b.spare = b.spare[:0], outcomes
 	if !b.closed {
 		select {
@@ -73,6 +73,13 @@ func (b *basket) close() {
 	b.closed = true
 	b.room.Broadcast()
 	b.notify()
+}
+
+// release gives up what it holds, also what take returned. Nobody may use it any more.
+func (b *basket) release() {
+	harvest.put(b.filled)
+	harvest.put(b.spare)
+	b.filled, b.spare = nil, nil
 }
 
 func (b *basket) notify() {

@@ -16,6 +16,7 @@ func (r *run) sendAll(ctx context.Context) error {
 	defer stop()
 	c := crew{run: r, outcomes: newBasket(min(r.s.cfg.FlushSize, len(r.recipients)))}
 	c.hire(ctx)
+	defer c.outcomes.release() // the crew has ended by then
 	go func() { c.working.Wait(); c.outcomes.close() }()
 	if err := r.collect(ctx, c.outcomes); err != nil {
 		stop()

@@ -79,6 +79,7 @@ func (r *run) deliver(ctx context.Context) error {
 	if r.recipients, err = r.s.recipients(ctx, r); err != nil {
 		return err
 	}
+	defer func() { rosters.put(r.recipients) }() // nobody sends any more
 	if r.capped, err = r.s.reserve(ctx, r); err != nil {
 		return err
 	}

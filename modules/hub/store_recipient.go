@@ -120,7 +120,7 @@ func (s *Service) rangeRecipients(ctx context.Context, r *run, settled map[int64
 	if err != nil {
 		return nil, db.Classify("hub.rangeRecipients", err)
 	}
-	out := make([]recipient, 0, s.cfg.ChunkSize)
+	out := rosters.take(s.cfg.ChunkSize)
 	err = readRecipients(rows, func(rc recipient) {
 		if !settled[rc.no] {
 			out = append(out, rc)

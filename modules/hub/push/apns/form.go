@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/sideshow/apns2"
 	"github.com/sideshow/apns2/token"
@@ -49,14 +50,15 @@ func (f *forms) push(ctx context.Context, n *apns2.Notification, payload []byte,
 	if err != nil {
 		return push.Outcome{}, err
 	}
-	r := apns2.Response{}
-	if len(a.Body) > 0 {
-		_ = json.Unmarshal(tidy(a.Body[:min(len(a.Body), maxAnswer)]), &r) // tidy leaves nothing that does not parse
-	}
 	id := a.Field("apns-id")
 	if a.Status == http.StatusOK {
 		id = cmp.Or(id, n.ApnsID) // it would be repeated, but h2 does not read it
 	}
+	if len(a.Body) == 0 {
+		return Classify(a.Status, "", time.Time{}, id), nil
+	}
+	r := apns2.Response{}
+	_ = json.Unmarshal(tidy(a.Body[:min(len(a.Body), maxAnswer)]), &r) // tidy leaves nothing that does not parse
 	return Classify(a.Status, r.Reason, r.Timestamp.Time, id), nil
 }
 

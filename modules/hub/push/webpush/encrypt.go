@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdh"
-	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -21,6 +20,8 @@ const (
 	authSize   = 16
 	pointSize  = 65                           // an uncompressed P-256 point
 	headerSize = saltSize + 4 + 1 + pointSize // RFC 8188, 2.1
+	keySize    = 16
+	nonceSize  = 12
 	tagSize    = 16
 	lastRecord = 2 // the delimiter of the last record
 )
@@ -29,6 +30,7 @@ const (
 type subscription struct {
 	endpoint *url.URL
 	key      *ecdh.PublicKey
+	point    []byte // the same key, uncompressed
 	auth     []byte
 }
 
@@ -49,7 +51,7 @@ func parseSubscription(op, endpoint, p256dh, auth string) (*subscription, error)
 	if err != nil || len(secret) != authSize {
 		return nil, fault.BadField(op, "auth", "is not 16 bytes in base64url", "send keys.auth of subscription.toJSON()")
 	}
-	return &subscription{u, key, secret}, nil
+	return &subscription{u, key, raw, secret}, nil
 }
 
 // decodeBase64 reads both alphabets, padded or not, because client libraries differ.
@@ -79,24 +81,11 @@ func seal(sub *subscription, plaintext []byte, ephemeral *ecdh.PrivateKey, salt 
 		return nil, err
 	}
 	sender := ephemeral.PublicKey().Bytes()
-	info := "WebPush: info\x00" + string(sub.key.Bytes()) + string(sender)
-	ikm, err := hkdf.Key(sha256.New, shared, sub.auth, info, 32)
-	if err != nil {
-		return nil, err
-	}
-	prk, err := hkdf.Extract(sha256.New, ikm, salt)
-	if err != nil {
-		return nil, err
-	}
-	key, err := hkdf.Expand(sha256.New, prk, "Content-Encoding: aes128gcm\x00", 16)
-	if err != nil {
-		return nil, err
-	}
-	nonce, err := hkdf.Expand(sha256.New, prk, "Content-Encoding: nonce\x00", 12)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
+	ikm := expand(mac(sub.auth, shared), "WebPush: info\x00", sub.point, sender)
+	prk := mac(salt, ikm[:])
+	key := expand(prk, "Content-Encoding: aes128gcm\x00")
+	nonce := expand(prk, "Content-Encoding: nonce\x00")
+	block, err := aes.NewCipher(key[:keySize])
 	if err != nil {
 		return nil, err
 	}
@@ -111,5 +100,36 @@ func seal(sub *subscription, plaintext []byte, ephemeral *ecdh.PrivateKey, salt 
 	body = append(body, sender...)
 	body = append(body, plaintext...)
 	body = append(body, lastRecord)
-	return gcm.Seal(body[:headerSize], nonce, body[headerSize:], nil), nil
+	return gcm.Seal(body[:headerSize], nonce[:nonceSize], body[headerSize:], nil), nil
+}
+
+// expand is HKDF-Expand (RFC 5869, 2.3) with SHA-256, whose first block is all that is
+// needed. crypto/hkdf would take more than twice the time, for what it allocates.
+func expand(prk [sha256.Size]byte, label string, rest ...[]byte) [sha256.Size]byte {
+	var buf [len("WebPush: info\x00") + 2*pointSize + 1]byte
+	info := append(buf[:0], label...)
+	for _, r := range rest {
+		info = append(info, r...)
+	}
+	return mac(prk[:], append(info, 1))
+}
+
+// mac is HMAC-SHA-256 (RFC 2104); HKDF-Extract is nothing else. The key is at most a block.
+func mac(key, message []byte) [sha256.Size]byte {
+	const inner, outer = 0x36, 0x5c
+	var buf [2*sha256.BlockSize + 2*pointSize]byte
+	sum := sha256.Sum256(append(padded(buf[:0], key, inner), message...))
+	return sha256.Sum256(append(padded(buf[:0], key, outer), sum[:]...))
+}
+
+// padded appends a key, filled up to a block, each byte changed by pad.
+func padded(dst, key []byte, pad byte) []byte {
+	for i := range sha256.BlockSize {
+		b := pad
+		if i < len(key) {
+			b ^= key[i]
+		}
+		dst = append(dst, b)
+	}
+	return dst
 }

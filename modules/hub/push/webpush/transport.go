@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push/h2"
@@ -41,56 +39,28 @@ func newTransport(roots *x509.CertPool, dial *dialer) *http.Transport {
 	}
 }
 
-// carrier makes what carries the messages, and its end.
-func carrier(kind wire.Transport, roots *x509.CertPool, dial *dialer) (http.RoundTripper, func()) {
-	standard := newTransport(roots, dial)
-	closeStandard := func() {
+// connect makes what carries the messages, and its end.
+func (s *Sender) connect(cfg Config) {
+	dial := &dialer{allowed: cfg.AllowHosts}
+	standard := newTransport(cfg.RootCAs, dial)
+	s.client = wire.Client(standard)
+	s.release = func() {
 		standard.CloseIdleConnections()
 		dial.close()
 	}
-	if kind == wire.Standard {
-		return standard, closeStandard
+	if cfg.Transport == wire.Standard {
+		return
 	}
 	own := h2.New(h2.Config{
-		TLS:  &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		Dial: dial.connect, MaxConns: maxConnections, MaxHeader: maxHeader, IdleTimeout: idleTimeout,
+		TLS:  &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
+		Dial: dial.connect, MaxConns: maxConnections, MaxHeader: maxHeader, MaxBody: maxAnswer, IdleTimeout: idleTimeout,
 	})
-	return &either{own: own, standard: standard}, func() {
+	s.forms = &forms{own: own}
+	closeStandard := s.release
+	s.release = func() {
 		_ = own.Close()
 		closeStandard()
 	}
-}
-
-// either sends over our own transport, and over the standard one to hosts that do
-// not speak HTTP/2: a push service behind somebody's old proxy.
-type either struct {
-	own      *h2.Transport
-	standard *http.Transport
-	old      sync.Map // host, as in a URL: known not to speak it
-	count    atomic.Int32
-}
-
-// maxOld bounds the hosts remembered: strangers choose them.
-const maxOld = 1000
-
-// RoundTrip sends one request, whose body can be had again.
-func (e *either) RoundTrip(req *http.Request) (*http.Response, error) {
-	if _, ok := e.old.Load(req.URL.Host); ok {
-		return e.standard.RoundTrip(req)
-	}
-	resp, err := e.own.RoundTrip(req)
-	if !errors.Is(err, h2.ErrNoHTTP2) {
-		return resp, err
-	}
-	if _, known := e.old.LoadOrStore(req.URL.Host, true); !known && e.count.Add(1) > maxOld {
-		e.old.Clear()
-		e.count.Store(0)
-	}
-	again := req.Clone(req.Context())
-	if again.Body, err = req.GetBody(); err != nil {
-		return nil, err
-	}
-	return e.standard.RoundTrip(again)
 }
 
 // dialer connects to public addresses only, but for the allowed host:port

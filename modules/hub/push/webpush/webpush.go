@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/h2"
 	"github.com/usherhq/usher/modules/hub/push/wire"
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -38,8 +39,9 @@ type Config struct {
 
 // Sender is a push.Sender for Web Push.
 type Sender struct {
-	client  *http.Client
-	release func() // closes what carries the messages
+	forms   *forms       // nil: everything goes over the standard transport
+	client  *http.Client // the standard transport
+	release func()       // closes what carries the messages
 	gate    *wire.Gate
 	vapid   *vapid
 	clock   clock.Clock
@@ -56,13 +58,9 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, release := carrier(cfg.Transport, cfg.RootCAs, &dialer{allowed: cfg.AllowHosts})
-	return &Sender{
-		client:  wire.Client(transport),
-		release: release,
-		gate:    wire.NewGate(cmp.Or(cfg.InFlight, 500)),
-		vapid:   v, clock: cfg.Clock,
-	}, nil
+	s := &Sender{gate: wire.NewGate(cmp.Or(cfg.InFlight, 500)), vapid: v, clock: cfg.Clock}
+	s.connect(cfg)
+	return s, nil
 }
 
 // Service is push.WebPush.
@@ -81,43 +79,80 @@ func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
 		return wire.Unanswered(ctx, err)
 	}
 	defer s.gate.Leave()
-	req, err := s.request(ctx, sub, m)
+	e, err := s.envelope(sub, m)
 	if err != nil {
 		return push.Outcome{Verdict: push.Failed, Reason: "not encrypted", Err: err}
 	}
-	resp, err := s.client.Do(req)
+	o, err := s.push(ctx, sub.endpoint, &e)
 	if err != nil {
 		return unanswered(ctx, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // a body cut short still has a status
-	return Classify(resp.StatusCode, resp.Header, body, s.clock.Now())
+	return o
 }
 
-func (s *Sender) request(ctx context.Context, sub *subscription, m *push.Message) (*http.Request, error) {
+// push sends an envelope: as a form over our own transport, or as a request over the
+// standard one to a service that does not speak HTTP/2.
+func (s *Sender) push(ctx context.Context, endpoint *url.URL, e *envelope) (push.Outcome, error) {
+	if s.forms != nil {
+		o, err := s.forms.push(ctx, endpoint, e, s.clock.Now)
+		if !errors.Is(err, h2.ErrNoHTTP2) {
+			return o, err
+		}
+	}
+	resp, err := s.client.Do(e.request(endpoint).WithContext(ctx))
+	if err != nil {
+		return push.Outcome{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // a body cut short still has a status
+	return Classify(resp.StatusCode, resp.Header, body, s.clock.Now()), nil
+}
+
+// An envelope is what goes to a push service: the encrypted message, and the header
+// fields that are not the same in all.
+type envelope struct {
+	body                               []byte
+	authorization, ttl, urgency, topic string
+}
+
+func (s *Sender) envelope(sub *subscription, m *push.Message) (envelope, error) {
 	body, err := encrypt(sub, m.Payload)
 	if err != nil {
-		return nil, err
+		return envelope{}, err
 	}
 	authorization, err := s.vapid.header(sub.endpoint.Scheme + "://" + sub.endpoint.Host)
-	if err != nil {
-		return nil, err
-	}
-	req := &http.Request{
-		Method: http.MethodPost, URL: sub.endpoint, Host: sub.endpoint.Host,
+	return envelope{
+		body: body, authorization: authorization,
+		ttl:     strconv.FormatInt(ttl(m.Expires, s.clock.Now()), 10),
+		urgency: urgency(m.Priority), topic: topic(m),
+	}, err
+}
+
+// blank is the request of every message to an endpoint's service.
+func blank(endpoint *url.URL) *http.Request {
+	return &http.Request{
+		Method: http.MethodPost, URL: endpoint, Host: endpoint.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
-		Header: http.Header{
-			"Content-Encoding": {"aes128gcm"},
-			"Content-Type":     {"application/octet-stream"},
-			"Authorization":    {authorization},
-			"Ttl":              {strconv.FormatInt(ttl(m.Expires, s.clock.Now()), 10)},
-			"Urgency":          {urgency(m.Priority)},
-			"Topic":            {topic(m)},
-		},
+		Header: http.Header{"Content-Encoding": {"aes128gcm"}, "Content-Type": {"application/octet-stream"}},
 	}
-	return req.WithContext(ctx), nil
+}
+
+// request is the envelope as net/http takes it.
+func (e *envelope) request(endpoint *url.URL) *http.Request {
+	req := blank(endpoint)
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(e.body)), int64(len(e.body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(e.body)), nil }
+	for i, value := range e.fields() {
+		req.Header.Set(fieldNames[i], value)
+	}
+	return req
+}
+
+// fieldNames are the header fields of an envelope, and fields their values.
+var fieldNames = [h2.MaxBlanks]string{"Authorization", "Ttl", "Urgency", "Topic"}
+
+func (e *envelope) fields() [h2.MaxBlanks]string {
+	return [h2.MaxBlanks]string{e.authorization, e.ttl, e.urgency, e.topic}
 }
 
 // Close waits for the messages in flight, which end by their own contexts,
