@@ -115,3 +115,13 @@ func (s *Service) interruptTransfers(ctx context.Context) error {
 		Updates(map[string]any{"state": transferInterrupted, "updated_at": s.db.Now()}).Error
 	return db.Classify("hub.interruptTransfers", err)
 }
+
+// vacuumInstallations brings PostgreSQL's statistics and its visibility map up to date, so
+// that the next send is cut by the index alone: else it looks each new row up in the table,
+// a second for a million of them. Autovacuum would come to it in its own time, and does
+// where this fails.
+func (s *Service) vacuumInstallations(ctx context.Context) {
+	if _, err := s.db.Pool().Exec(ctx, `VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE false) hub.installation`); err != nil {
+		s.log.Warn("the imported installations are not vacuumed yet", "error", err)
+	}
+}

@@ -18,8 +18,9 @@ const (
 )
 
 const (
-	importBatch  = 5000 // installations a transaction
-	importFaults = 100  // faults that are kept
+	importBatch  = 5000            // installations a transaction
+	importFaults = 100             // faults that are kept
+	importMany   = 2 * importBatch // installations after which PostgreSQL should look at the table again
 )
 
 // States of a transfer.
@@ -83,6 +84,9 @@ func (s *Service) importAs(ctx context.Context, name id.ID, app, format string, 
 	im.t.State = transferDone
 	if err != nil {
 		im.t.State = transferInterrupted
+	}
+	if err == nil && im.t.Accepted >= importMany {
+		s.vacuumInstallations(ctx)
 	}
 	// The caller may have left, but the state must be told.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), inletTime)

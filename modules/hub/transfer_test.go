@@ -183,6 +183,25 @@ func TestImportReportsProgressAndFaultsUpToAHundred(t *testing.T) {
 	}
 }
 
+// TestALargeImportIsReadyToBeSentTo: PostgreSQL knows what came, so that the next send is
+// cut by the index alone.
+func TestALargeImportIsReadyToBeSentTo(t *testing.T) {
+	d := newDesk(t, "festival")
+	var body strings.Builder
+	for i := range importMany {
+		fmt.Fprintf(&body, `{"id":"%d","kind":"fcm_token","handle":"h%d"}`+"\n", i, i)
+	}
+	if got, err := d.Import(t.Context(), "festival", NDJSON, strings.NewReader(body.String()), 0, nil); err != nil || got.Accepted != importMany {
+		t.Fatal(got.Accepted, err)
+	}
+	var vacuumed, analyzed bool
+	err := d.db.Pool().QueryRow(t.Context(), `SELECT last_vacuum IS NOT NULL, last_analyze IS NOT NULL FROM pg_stat_user_tables
+		WHERE relid = 'hub.installation'::regclass`).Scan(&vacuumed, &analyzed)
+	if err != nil || !vacuumed || !analyzed {
+		t.Errorf("vacuumed %t, analyzed %t, %v", vacuumed, analyzed, err)
+	}
+}
+
 func TestInterruptedImportKeepsWhatItHas(t *testing.T) {
 	d := newDesk(t, "festival")
 	cut := io.MultiReader(strings.NewReader(`{"id":"a","kind":"fcm_token","handle":"1"}`+"\n"), iotest.ErrReader(errors.New("connection reset")))
