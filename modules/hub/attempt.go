@@ -8,38 +8,50 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
-// attempt brings one delivery as far as it goes now: left out by a rule, or
-// rendered, sent and judged. The error is a *closedError or ctx's; there is no
-// outcome then, and the recipient's turn comes again.
-func (r *run) attempt(ctx context.Context, rc *recipient, t *tray) (outcome, error) {
-	now := r.now()
+// An attempt brings one delivery as far as it goes now: left out by a rule, or rendered,
+// sent and judged. It is used again for another.
+type attempt struct {
+	rc      *recipient
+	outcome outcome
+	message push.Message
+	payload []byte
+	wait    func() push.Outcome // for the answer
+}
+
+// prepare renders the attempt's message. settled says that it has its outcome already.
+func (r *run) prepare(a *attempt, rc *recipient, now time.Time) (settled bool) {
 	rd := r.letter.reader(rc)
-	o := outcome{rc: rc, at: now, attempts: rc.attempts, locale: rd.locale}
-	if r.leaveOut(rc, rd, now, &o) {
-		return o, nil
+	o := &a.outcome
+	a.rc, *o = rc, outcome{rc: rc, at: now, attempts: rc.attempts, locale: rd.locale}
+	if r.leaveOut(rc, rd, now, o) {
+		return true
 	}
 	var err error
-	if t.payload, err = r.letter.render(t.payload[:0], rc, rd); err != nil {
-		o.state, o.reason = stateFailed, renderReason(err)
-		return o, nil
-	}
-	m := &t.message
-	*m = r.message(rc, t.payload)
-	if err := r.letter.address(m, rc, rd, now); err != nil {
-		o.state, o.reason = stateFailed, renderReason(err)
-		return o, nil
-	}
-	answer, at, err := r.lane.send(ctx, now, r.now, m, rc.attempts > 0)
-	for n := 0; answer.Lost != nil && n < lossesAtOnce; n++ { // the service is well: another connection takes it at once
-		rc.attempts++
-		answer, at, err = r.lane.send(ctx, at, r.now, m, true)
+	if a.payload, err = r.letter.render(a.payload[:0], rc, rd); err == nil {
+		a.message = r.message(rc, a.payload)
+		err = r.letter.address(&a.message, rc, rd, now)
 	}
 	if err != nil {
-		return o, err
+		o.state, o.reason = stateFailed, renderReason(err)
+	}
+	return err != nil
+}
+
+// end waits for the answer and judges it. The error is a *closedError or ctx's; there is
+// no outcome then, and the recipient's turn comes again.
+func (r *run) end(ctx context.Context, a *attempt) error {
+	rc, o := a.rc, &a.outcome
+	answer, at := r.lane.home(a.wait, r.now, rc.attempts > 0)
+	for n := 0; answer.Lost != nil && n < lossesAtOnce; n++ { // the service is well: another connection takes it at once
+		rc.attempts++
+		var err error
+		if answer, at, err = r.lane.send(ctx, at, r.now, &a.message, true); err != nil {
+			return err
+		}
 	}
 	o.at, o.asked, o.attempts = at, rc.attempts+1-o.attempts, rc.attempts+1
-	r.judge(answer, &o)
-	return o, nil
+	r.judge(answer, o)
+	return nil
 }
 
 // lossesAtOnce is how often a message that was lost with its connection goes out again at once:

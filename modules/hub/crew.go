@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
@@ -48,45 +47,9 @@ func (c *crew) hire(ctx context.Context) {
 	wanted := int64(min(c.run.workers(), len(c.run.recipients)))
 	for n := c.hired.Load(); n < wanted; n = c.hired.Load() {
 		if c.hired.CompareAndSwap(n, n+1) {
-			c.working.Go(func() { c.work(ctx) })
+			c.working.Go(func() { (&courier{crew: c}).work(ctx) })
 		}
 	}
-}
-
-// work is one of the crew.
-func (c *crew) work(ctx context.Context) {
-	r := c.run
-	var t tray
-	for ctx.Err() == nil && r.halt.Load() == nil {
-		i := int(r.next.Add(1)) - 1
-		if i >= len(r.recipients) {
-			return
-		}
-		if i%hireEvery == hireEvery-1 {
-			c.hire(ctx)
-		}
-		o, err := r.attempt(ctx, &r.recipients[i], &t)
-		if closed, ok := closedUntil(err); ok {
-			r.halt.CompareAndSwap(nil, closed)
-			return
-		}
-		if err != nil {
-			return
-		}
-		if o.reason == "cancelled" && o.state == "" {
-			r.halt.CompareAndSwap(nil, &closedError{r.now(), "the sender was closed"})
-			return // it may or may not have gone out: its turn comes again
-		}
-		if !c.outcomes.put(&o) {
-			return
-		}
-	}
-}
-
-// tray is what a sender uses again for each message.
-type tray struct {
-	message push.Message
-	payload []byte
 }
 
 // laneJobs is how many chunks of one push service are worked on at once.
@@ -100,12 +63,15 @@ const (
 	unmeasured = 1000
 )
 
-// workers is how many requests of one run may be unanswered: a longer way has more of
+// unanswered is how many requests of one run may be unanswered: a longer way has more of
 // them under way, up to the operator's limit.
-func (r *run) workers() int {
+func (r *run) unanswered() int {
 	depth := unmeasured
 	if r.lane != nil {
 		depth = r.lane.depth()
 	}
 	return max(min(depth, r.s.cfg.InFlight)/laneJobs, 1)
 }
+
+// workers is how many couriers they call for.
+func (r *run) workers() int { return max(r.unanswered()/r.load(), 1) }

@@ -19,6 +19,7 @@ type lane struct {
 	app      string
 	service  push.Service
 	sender   push.Sender
+	piped    push.Piped // the sender, if it is
 	version  int64
 	breaker  breaker
 	pace     *pace
@@ -35,35 +36,70 @@ type closedError struct {
 
 func (e *closedError) Error() string { return "the lane is closed: " + e.reason }
 
-// send admits one message, sends it and learns from the answer. The error is a
-// *closedError, or ctx's; the message was not sent then. repeat says that it failed
-// before.
-// asked is the time it is, answered when the outcome was known.
-func (l *lane) send(ctx context.Context, asked time.Time, now func() time.Time, m *push.Message, repeat bool) (o push.Outcome, answered time.Time, err error) {
+// admit waits until one message may go. Errors: *closedError, or ctx's. asked is the time
+// it is.
+func (l *lane) admit(ctx context.Context, asked time.Time) error {
 	if ok, at := l.breaker.admit(asked); !ok {
-		return o, asked, &closedError{at, string(l.service) + " does not answer well"}
+		return &closedError{at, string(l.service) + " does not answer well"}
 	}
-	if err := l.pace.wait(ctx, asked); err != nil {
+	return l.pace.wait(ctx, asked)
+}
+
+// begin sends a message off, which stays as it is until it is home. The caller has been
+// admitted and has entered; the slot is free again when the message is home.
+func (l *lane) begin(m *push.Message) (wait func() push.Outcome) {
+	ctx := l.deadline.context() // a stopping job lets what is on the wire come home, so that it is not sent twice
+	if l.piped == nil {
+		return func() push.Outcome { return l.sender.Send(ctx, m) }
+	}
+	if wait = l.piped.Begin(ctx, m); wait != nil {
+		return wait
+	}
+	done := make(chan push.Outcome, 1)
+	go func() { done <- l.sender.Send(ctx, m) }()
+	return func() push.Outcome { return <-done }
+}
+
+// home waits for what was begun and learns from the answer; answered is when the outcome
+// was known. repeat says that the message failed before.
+func (l *lane) home(wait func() push.Outcome, now func() time.Time, repeat bool) (o push.Outcome, answered time.Time) {
+	o = wait()
+	<-l.slots
+	answered = now()
+	l.breaker.record(answered, &o, repeat)
+	if o.Verdict == push.Throttled && !o.DeviceOnly {
+		l.pace.throttle(answered, o.RetryAfter)
+	} else if o.Verdict == push.Delivered {
+		l.pace.recover(answered)
+	}
+	return o, answered
+}
+
+// send sends one message and waits for its outcome. Errors: *closedError, or ctx's; it was
+// not sent then.
+func (l *lane) send(ctx context.Context, asked time.Time, now func() time.Time, m *push.Message, repeat bool) (o push.Outcome, answered time.Time, err error) {
+	if err := l.admit(ctx, asked); err != nil {
 		return o, asked, err
 	}
 	if err := l.enter(ctx); err != nil {
 		return o, asked, err
 	}
-	// A stopping job lets what is on the wire come home, so that it is not sent twice.
-	o = l.sender.Send(l.deadline.context(), m)
-	<-l.slots
-	answered = now()
-	l.learn(answered, o, repeat)
+	o, answered = l.home(l.begin(m), now, repeat)
 	return o, answered, nil
 }
 
-// enter waits for a slot.
-func (l *lane) enter(ctx context.Context) error {
+// tryEnter takes a slot if one is free, and reports whether.
+func (l *lane) tryEnter() bool {
 	select {
-	case l.slots <- struct{}{}: // nearly always, and at a third of the cost of what follows
-		return nil
+	case l.slots <- struct{}{}:
+		return true
 	default:
+		return false
 	}
+}
+
+// enter waits for a slot. Errors: ctx's.
+func (l *lane) enter(ctx context.Context) error {
 	select {
 	case l.slots <- struct{}{}:
 		return nil
@@ -80,15 +116,6 @@ func (l *lane) depth() int {
 		}
 	}
 	return unmeasured
-}
-
-func (l *lane) learn(now time.Time, o push.Outcome, repeat bool) {
-	l.breaker.record(now, &o, repeat)
-	if o.Verdict == push.Throttled && !o.DeviceOnly {
-		l.pace.throttle(now, o.RetryAfter)
-	} else if o.Verdict == push.Delivered {
-		l.pace.recover(now)
-	}
 }
 
 // pace keeps an app under a push service's quota: a token bucket of the
@@ -127,11 +154,14 @@ func (p *pace) wait(ctx context.Context, now time.Time) error {
 	if now.Before(rest) {
 		return &closedError{rest, "the service asked to wait"}
 	}
-	if p.limiter.Limit() == rate.Inf {
+	if !p.limited() {
 		return nil
 	}
 	return p.limiter.Wait(ctx)
 }
+
+// limited reports whether the pace holds anybody up.
+func (p *pace) limited() bool { return p.limiter.Limit() != rate.Inf }
 
 func (p *pace) throttle(now time.Time, after time.Duration) {
 	p.mu.Lock()
@@ -222,6 +252,7 @@ func (s *Service) lane(ctx context.Context, app string, service push.Service) (*
 		app: app, service: service, sender: sender, version: version, pace: newPace(perSecond),
 		slots: make(chan struct{}, s.cfg.InFlight), deadline: newDeadline(s.cfg.SendTimeout),
 	}
+	fresh.piped, _ = sender.(push.Piped)
 	s.lanes.by[key] = fresh
 	if old != nil {
 		go old.drain()

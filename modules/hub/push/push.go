@@ -115,3 +115,11 @@ type Sender interface {
 // Deep is what a Sender is beside, if it measures the way to its service: Depth is how
 // many messages must be in flight to keep a long way full; 0: it does not know yet.
 type Deep interface{ Depth() int }
+
+// Piped is what a Sender is beside, if it can have several messages of one caller under
+// way: a caller that waits for each wakes up for each. Begin does the first half of Send;
+// wait, called once, does the other. Both ctx and m last until then. Wait is nil, and
+// nothing was begun, where Begin itself would have had to wait: Send does then.
+type Piped interface {
+	Begin(ctx context.Context, m *Message) (wait func() Outcome)
+}

@@ -51,7 +51,10 @@ type Sender struct {
 	signer  *signer
 }
 
-var _ push.Sender = (*Sender)(nil)
+var (
+	_ push.Sender = (*Sender)(nil)
+	_ push.Piped  = (*Sender)(nil)
+)
 
 // New makes a Sender; it connects with the first message.
 //
@@ -115,25 +118,44 @@ func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
 		return wire.Unanswered(ctx, err)
 	}
 	defer s.gate.Leave()
-	n := s.notification(m)
 	used := s.signer.bearer()
-	o := s.push(ctx, &n, m.Payload, used)
+	return s.again(ctx, m, s.push(ctx, m, used), used)
+}
+
+// again is the outcome, or that of a repeat where it was for the bearer's age.
+func (s *Sender) again(ctx context.Context, m *push.Message, o push.Outcome, used string) push.Outcome {
 	if o.Reason == apns2.ReasonExpiredProviderToken && s.signer.renew(used) {
-		o = s.push(ctx, &n, m.Payload, s.signer.bearer())
+		return s.push(ctx, m, s.signer.bearer())
 	}
 	return o
 }
 
-func (s *Sender) push(ctx context.Context, n *apns2.Notification, payload []byte, bearer string) push.Outcome {
+// Begin begins to send one message; see push.Piped. It passes by the gate: our transport
+// bounds what is on the wire itself, and waits for it when it is closed.
+func (s *Sender) Begin(ctx context.Context, m *push.Message) (wait func() push.Outcome) {
+	if _, bad := refuse(m); bad || s.forms == nil {
+		return nil
+	}
+	n := s.notification(m)
+	used := s.signer.bearer()
+	p, err := s.forms.begin(ctx, &n, m.Payload, used)
+	if err != nil {
+		return nil // Send tells why
+	}
+	return func() push.Outcome { return s.again(ctx, m, s.forms.end(ctx, p, m.ID), used) }
+}
+
+func (s *Sender) push(ctx context.Context, m *push.Message, bearer string) push.Outcome {
+	n := s.notification(m)
 	if s.forms != nil {
-		o, err := s.forms.push(ctx, n, payload, bearer)
+		p, err := s.forms.begin(ctx, &n, m.Payload, bearer)
 		if err != nil {
 			return wire.Unanswered(ctx, err)
 		}
-		return o
+		return s.forms.end(ctx, p, m.ID)
 	}
-	whole := *n // n stays off the heap where a form is filled in
-	whole.Payload = payload
+	whole := n // n stays off the heap where a form is filled in
+	whole.Payload = m.Payload
 	client := s.clients[int(s.turn.Add(1)%uint32(len(s.clients)))]
 	r, err := client.PushWithContext(ctx, &whole)
 	if err != nil {

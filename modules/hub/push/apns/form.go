@@ -38,28 +38,33 @@ type drawn struct {
 	form *h2.Form
 }
 
-// push sends one message. Errors: as h2.Transport's.
-func (f *forms) push(ctx context.Context, n *apns2.Notification, payload []byte, bearer string) (push.Outcome, error) {
+// begin begins to send one message. Errors: as h2.Transport's.
+func (f *forms) begin(ctx context.Context, n *apns2.Notification, payload []byte, bearer string) (h2.Pending, error) {
 	form, err := f.of(n, bearer)
 	if err != nil {
-		return push.Outcome{}, err
+		return h2.Pending{}, err
 	}
-	a, err := f.link.Send(ctx, form, h2.Filling{
+	return f.link.Begin(ctx, form, h2.Filling{
 		Path: "/3/device/" + n.DeviceToken, Blanks: [h2.MaxBlanks]string{n.ApnsID, n.CollapseID}, Body: payload,
 	})
+}
+
+// end waits for the outcome of the message of that id.
+func (f *forms) end(ctx context.Context, p h2.Pending, messageID string) push.Outcome {
+	a, err := p.Wait()
 	if err != nil {
-		return push.Outcome{}, err
+		return wire.Unanswered(ctx, err)
 	}
 	id := a.Field("apns-id")
 	if a.Status == http.StatusOK {
-		id = cmp.Or(id, n.ApnsID) // it would be repeated, but h2 does not read it
+		id = cmp.Or(id, messageID) // it would be repeated, but h2 does not read it
 	}
 	if len(a.Body) == 0 {
-		return Classify(a.Status, "", time.Time{}, id), nil
+		return Classify(a.Status, "", time.Time{}, id)
 	}
 	r := apns2.Response{}
 	_ = json.Unmarshal(tidy(a.Body[:min(len(a.Body), maxAnswer)]), &r) // tidy leaves nothing that does not parse
-	return Classify(a.Status, r.Reason, r.Timestamp.Time, id), nil
+	return Classify(a.Status, r.Reason, r.Timestamp.Time, id)
 }
 
 // of finds the form of a message, or has it drawn up.

@@ -47,7 +47,10 @@ type Sender struct {
 	clock   clock.Clock
 }
 
-var _ push.Sender = (*Sender)(nil)
+var (
+	_ push.Sender = (*Sender)(nil)
+	_ push.Piped  = (*Sender)(nil)
+)
 
 // New makes a Sender; it connects with the first message.
 //
@@ -122,6 +125,25 @@ func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
 	return s.send(ctx, m, func() (push.Outcome, string) { return s.push(ctx, msg, (*messaging.Client).Send) })
 }
 
+// Begin begins to send one message; see push.Piped. It passes by the gate: our transport
+// bounds what is on the wire itself, and waits for it when it is closed.
+func (s *Sender) Begin(ctx context.Context, m *push.Message) (wait func() push.Outcome) {
+	if s.forms == nil {
+		return nil
+	}
+	buf := bodies.Get().(*[]byte)
+	body, ok := plain((*buf)[:0], m, s.clock.Now())
+	if *buf = body; !ok {
+		bodies.Put(buf)
+		return nil
+	}
+	p := s.beginPlain(ctx, body)
+	return func() push.Outcome {
+		defer bodies.Put(buf)
+		return s.follow(ctx, m, s.endPlain(ctx, p), p.bearer, func() (push.Outcome, string) { return s.pushPlain(ctx, body) })
+	}
+}
+
 // send makes a request and what follows from its answer.
 func (s *Sender) send(ctx context.Context, m *push.Message, request func() (push.Outcome, string)) push.Outcome {
 	if err := s.gate.Enter(ctx); err != nil {
@@ -129,6 +151,12 @@ func (s *Sender) send(ctx context.Context, m *push.Message, request func() (push
 	}
 	defer s.gate.Leave()
 	o, used := request()
+	return s.follow(ctx, m, o, used, request)
+}
+
+// follow does what follows from an answer: a repeat with a fresh bearer, or a closer look
+// at a handle.
+func (s *Sender) follow(ctx context.Context, m *push.Message, o push.Outcome, used string, request func() (push.Outcome, string)) push.Outcome {
 	if o.Status == http.StatusUnauthorized && o.Reason != thirdPartyAuth && s.bearers.discard(used) {
 		o, _ = request()
 	}

@@ -38,6 +38,7 @@ func TestConformance(t *testing.T) {
 	for _, transport := range wire.Transports {
 		t.Run(string(transport), func(t *testing.T) { conformance.Run(t, push.FCM, over(transport)) })
 	}
+	t.Run("begun", func(t *testing.T) { conformance.Run(t, push.FCM, conformance.Begun(over(wire.Own))) })
 }
 
 func BenchmarkSend(b *testing.B) {

@@ -57,24 +57,44 @@ func (f *forms) of(bearer string) (*h2.Form, error) {
 	return form, err
 }
 
-// pushPlain sends a body and returns its outcome and the bearer it carried.
-func (s *Sender) pushPlain(ctx context.Context, body []byte) (push.Outcome, string) {
-	bearer, err := s.bearers.get(ctx)
-	if err != nil {
-		return unanswered(ctx, err), ""
+// plainPush is a plain message under way.
+type plainPush struct {
+	pending h2.Pending
+	bearer  string // that it carries
+	err     error  // why it is not under way
+}
+
+// beginPlain begins to send a body, which is read until the push has ended.
+func (s *Sender) beginPlain(ctx context.Context, body []byte) (p plainPush) {
+	if p.bearer, p.err = s.bearers.get(ctx); p.err != nil {
+		return p
 	}
-	form, err := s.forms.of(bearer)
-	if err != nil {
-		return wire.Unanswered(ctx, err), bearer
+	var form *h2.Form
+	if form, p.err = s.forms.of(p.bearer); p.err == nil {
+		p.pending, p.err = s.forms.link.Begin(ctx, form, h2.Filling{Path: s.forms.path, Body: body})
 	}
-	a, err := s.forms.link.Send(ctx, form, h2.Filling{Path: s.forms.path, Body: body})
+	return p
+}
+
+// endPlain waits for its outcome.
+func (s *Sender) endPlain(ctx context.Context, p plainPush) push.Outcome {
+	if p.err != nil {
+		return unanswered(ctx, p.err)
+	}
+	a, err := p.pending.Wait()
 	if err != nil {
-		return wire.Unanswered(ctx, err), bearer
+		return wire.Unanswered(ctx, err)
 	}
 	if a.Status/100 == 2 {
-		return push.Outcome{Verdict: push.Delivered, Status: a.Status, ProviderID: nameOf(a.Body)}, bearer
+		return push.Outcome{Verdict: push.Delivered, Status: a.Status, ProviderID: nameOf(a.Body)}
 	}
-	return Classify(a.Status, a.Header(), a.Body, s.clock.Now()), bearer
+	return Classify(a.Status, a.Header(), a.Body, s.clock.Now())
+}
+
+// pushPlain sends a body and returns its outcome and the bearer it carried.
+func (s *Sender) pushPlain(ctx context.Context, body []byte) (push.Outcome, string) {
+	p := s.beginPlain(ctx, body)
+	return s.endPlain(ctx, p), p.bearer
 }
 
 // nameOf is the message's id in FCM's answer, {"name":"…"}.

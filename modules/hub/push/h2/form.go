@@ -56,7 +56,7 @@ const MaxBlanks = 4
 type Filling struct {
 	Path   string            // with the query, if any
 	Blanks [MaxBlanks]string // values of the form's blanks, in their order; "": the field is left out
-	Body   []byte            // read until Send returns, and not kept
+	Body   []byte            // read until Send or Wait returns, and not kept
 }
 
 // Answer is a whole answer. It is the caller's.
@@ -83,17 +83,37 @@ func (a *Answer) Header() http.Header { return header(a.Fields) }
 // Send sends a form filled in, and returns the whole answer. It costs least when calls
 // that follow one another share a context. Errors: as RoundTrip's.
 func (t *Transport) Send(ctx context.Context, f *Form, filling Filling) (Answer, error) {
+	p, err := t.Begin(ctx, f, filling)
+	if err != nil {
+		return Answer{}, err
+	}
+	return p.Wait()
+}
+
+// Begin begins to send a form filled in, and does not wait for the answer.
+func (t *Transport) Begin(ctx context.Context, f *Form, filling Filling) (Pending, error) {
 	st := streams.Get().(*stream)
+	err := st.fill(f, filling)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		err = t.submit(f.address, st, ctx)
+	}
+	if err != nil {
+		st.release()
+		return Pending{}, err
+	}
+	return Pending{st}, nil
+}
+
+// Pending is what Begin has begun. Its filling's body is read until Wait returns.
+type Pending struct{ st *stream }
+
+// Wait waits for the answer; it must be called, and once.
+func (p Pending) Wait() (Answer, error) {
+	st := p.st
 	defer st.release()
-	if err := st.fill(f, filling); err != nil {
-		return Answer{}, err
-	}
-	if ctx.Err() != nil {
-		return Answer{}, context.Cause(ctx)
-	}
-	if err := t.submit(f.address, st, ctx); err != nil {
-		return Answer{}, err
-	}
 	if <-st.done; st.err != nil {
 		return Answer{}, st.err
 	}

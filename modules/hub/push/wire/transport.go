@@ -46,6 +46,7 @@ type Link interface {
 type FormLink interface {
 	Link
 	Send(ctx context.Context, f *h2.Form, filling h2.Filling) (h2.Answer, error)
+	Begin(ctx context.Context, f *h2.Form, filling h2.Filling) (h2.Pending, error)
 }
 
 // Links makes the ways to one service, to be used in turn: n of one connection
