@@ -25,7 +25,7 @@ func newPipe() *pipe { return &pipe{answers: make(chan struct{}), sent: map[stri
 func (*pipe) Service() push.Service { return push.APNs }
 func (*pipe) Close() error          { return nil }
 
-func (p *pipe) Send(ctx context.Context, m *push.Message) push.Outcome { return p.take(m)() }
+func (p *pipe) Send(_ context.Context, m *push.Message) push.Outcome { return p.take(m)() }
 
 func (p *pipe) Begin(_ context.Context, m *push.Message) func() push.Outcome {
 	p.mu.Lock()
