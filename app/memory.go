@@ -15,7 +15,7 @@ import (
 // On a smaller one Usher takes a quarter: PostgreSQL and the page cache need the rest.
 const (
 	gcPercent   = 400
-	memoryLimit = 190 << 20
+	memoryLimit = 160 << 20
 	leastLimit  = 48 << 20
 
 	demoMemoryLimit = 600 << 20 // the simulated push services live in the same process
