@@ -110,7 +110,7 @@ func (x *exportFile) resume() error {
 	x.size = info.Size()
 	head := make([]byte, 64<<10)
 	n, err := io.ReadFull(x.f, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && err != io.EOF {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return err
 	}
 	sum := sha256.Sum256(fmt.Append(head[:n], x.size))

@@ -50,7 +50,7 @@ func checkDisk(dir string) (string, error) {
 		case err != nil && at != filepath.Dir(at):
 			continue
 		case err != nil:
-			return "not looked at: " + err.Error(), nil
+			return "not looked at: " + err.Error(), nil //nolint:nilerr // said, and no fault of the house
 		case free < diskEmpty:
 			return "", fault.E(op, fault.Conflict, "only "+bytesOf(free)+" are free for "+dir, nil).WithFix("make room at once: a full disk stops PostgreSQL")
 		case free < diskLow:

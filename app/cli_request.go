@@ -114,7 +114,7 @@ type arriving struct {
 // Read is io.Reader's.
 func (a arriving) Read(b []byte) (int, error) {
 	n, err := a.Reader.Read(b)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = a.r.broken(a.ctx, err)
 	}
 	return n, err

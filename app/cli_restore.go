@@ -69,11 +69,11 @@ func (c *cli) restoreFrom(ctx context.Context, cfg Config, file string, opt rest
 		defer drop()
 		store, opt.force = scratch, false
 	}
-	return c.fill(ctx, cfg, r, store, key, opt)
+	return c.fill(ctx, r, store, key, opt)
 }
 
 // fill restores into a database, checks what no checksum shows, and brings it up to date.
-func (c *cli) fill(ctx context.Context, cfg Config, r *backup.Reader, store string, key *seal.Key, opt restoring) error {
+func (c *cli) fill(ctx context.Context, r *backup.Reader, store string, key *seal.Key, opt restoring) error {
 	schemas, err := backup.Schemas(migrations.FS)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (c *cli) fill(ctx context.Context, cfg Config, r *backup.Reader, store stri
 	if err := migrateTo(ctx, store, 0); err != nil {
 		return err
 	}
-	found, err := c.invariants(ctx, cfg, store, key)
+	found, err := c.invariants(ctx, store, key)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (c *cli) fill(ctx context.Context, cfg Config, r *backup.Reader, store stri
 }
 
 // invariants checks what must be true of any Usher's rows: the books and the audit chain.
-func (c *cli) invariants(ctx context.Context, cfg Config, store string, key *seal.Key) (string, error) {
+func (c *cli) invariants(ctx context.Context, store string, key *seal.Key) (string, error) {
 	d, err := db.Open(ctx, db.Config{URL: store, MaxConns: 4}, clock.System{})
 	if err != nil {
 		return "", err

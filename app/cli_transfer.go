@@ -191,7 +191,7 @@ func refusedLines(answer []byte) error {
 		Errors                        []line // of a catalogue: nothing is in
 	}
 	if json.Unmarshal(answer, &said) != nil || len(said.Faults)+len(said.Errors) == 0 {
-		return nil
+		return nil //nolint:nilerr // an answer that is no JSON speaks of no lines
 	}
 	f := &fault.Error{Op: "app.Transfer", Code: fault.Invalid, Message: "nothing was imported: lines are wrong", Fix: "mend these lines, and import the file again"}
 	if len(said.Faults) > 0 {
@@ -201,7 +201,7 @@ func refusedLines(answer []byte) error {
 		if len(f.Fields) == mostRefused {
 			break
 		}
-		l.Field.Name = strings.TrimSpace(fmt.Sprintf("line %d %s", l.Line, l.Field.Name))
+		l.Name = strings.TrimSpace(fmt.Sprintf("line %d %s", l.Line, l.Name))
 		f.Fields = append(f.Fields, l.Field)
 	}
 	return f

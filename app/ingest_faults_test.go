@@ -46,6 +46,7 @@ type entrance struct{ url, key string }
 
 // openShop starts the clients.
 func openShop(t *testing.T, name string, repeats float64, houses ...*house) *shop {
+	t.Helper()
 	s := &shop{t: t, name: "/" + name, repeats: repeats, doors: make([]atomic.Pointer[entrance], len(houses)), acks: make(chan int, 1<<16),
 		began: `"time":"` + time.Now().UTC().Format(time.RFC3339) + `",`}
 	for i, h := range houses {

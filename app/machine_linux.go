@@ -12,7 +12,7 @@ func freeBytes(dir string) (int64, error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, err
 	}
-	return int64(s.Bavail) * s.Bsize, nil //nolint:gosec // disks are smaller
+	return int64(s.Bavail) * s.Bsize, nil
 }
 
 // unsynchronised reports that the kernel knows of nobody who keeps its clock right.

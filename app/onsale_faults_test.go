@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -104,10 +105,7 @@ func TestKilledDuringAnOnSale(t *testing.T) {
 func (s *onSale) judge(h *house, killed string) (line string, row faulttest.Row) {
 	s.t.Helper()
 	s.mu.Lock()
-	told := make(map[string]sales.Order, len(s.orders))
-	for k, o := range s.orders {
-		told[k] = o
-	}
+	told := maps.Clone(s.orders)
 	refused, repeats := s.refused, s.repeats
 	s.mu.Unlock()
 	books := h.saleBooks(s.database, s.event)
@@ -127,7 +125,7 @@ func (s *onSale) judge(h *house, killed string) (line string, row faulttest.Row)
 		}
 	}
 	doubled += books.Orders - books.Keys
-	invariant := books.Sold == books.Tickets && books.Sold == books.Asked && books.Sold+books.Held <= books.Capacity
+	invariant := books.Sold == books.Tickets && books.Tickets == books.Asked && books.Sold+books.Held <= books.Capacity
 	if missing+doubled+changed > 0 || !invariant {
 		s.t.Errorf("after %s was killed: %d missing, %d doubled, %d changed; %+v", killed, missing, doubled, changed, books.saleSums)
 	}

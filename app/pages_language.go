@@ -25,7 +25,8 @@ func pageLanguage(c echo.Context) error {
 	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n") {
 		back = "/"
 	}
-	c.SetCookie(&http.Cookie{Name: web.LanguageCookie, Value: lang, Path: "/", MaxAge: languageFor, HttpOnly: true,
+	c.SetCookie(&http.Cookie{Name: web.LanguageCookie, //nolint:gosec // G124: Secure wherever the page came so
+		Value: lang, Path: "/", MaxAge: languageFor, HttpOnly: true,
 		Secure: c.Scheme() == "https", SameSite: http.SameSiteLaxMode})
 	return c.Redirect(http.StatusSeeOther, back)
 }

@@ -79,7 +79,7 @@ func (s *systemPages) Pages() []web.Route {
 	return []web.Route{{Method: http.MethodGet, Path: "/system", Right: web.Staff, Handler: s.page}}
 }
 
-func (s *systemPages) page(c echo.Context) error {
+func (s *systemPages) page(c echo.Context) error { //nolint:funlen // one table of the page after the other
 	ctx, now := c.Request().Context(), s.clock.Now()
 	p := systemPage{}
 	for _, check := range s.checks {

@@ -82,7 +82,7 @@ func Demo(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger) (
 }
 
 // demoThen is Demo, with something to do once the festival is over and Usher still there.
-func demoThen(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger, then func(context.Context, *Usher) error) (report demo.Report, err error) {
+func demoThen(ctx context.Context, cfg Config, opt demo.Options, log *slog.Logger, then func(context.Context, *Usher) error) (report demo.Report, err error) { //nolint:funlen // what is started is ended here too
 	if opt.Installations < 1 || opt.Installations > maxPhones {
 		return report, fault.BadField("app.Demo", "--installations", fmt.Sprintf("is %d", opt.Installations), fmt.Sprintf("1 to %d", maxPhones))
 	}

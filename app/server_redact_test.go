@@ -77,7 +77,7 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	asked := 0
 	for _, r := range th.u.server.http.Handler.(*echo.Echo).Routes() {
 		path := r.Path
-		for _, part := range strings.Split(r.Path, "/") {
+		for part := range strings.SplitSeq(r.Path, "/") {
 			if strings.HasPrefix(part, ":") {
 				path = strings.Replace(path, part, canaries["token"], 1)
 			}

@@ -42,7 +42,7 @@ type Usher struct {
 // New is the architecture on one page: the stores, the kernel, the modules from
 // top to bottom, and the doors into them. Close undoes it, also when it fails
 // half-way: u is never nil.
-func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error) {
+func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error) { //nolint:funlen // the architecture on one page
 	u = &Usher{log: log}
 
 	// Stores: the promoter's, or our own.

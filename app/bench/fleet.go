@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/usherhq/usher/app/embedded"
 	"github.com/usherhq/usher/modules/identity"
@@ -59,7 +60,7 @@ func (f *fleet) open() error {
 		return err
 	}
 	f.url = "http://" + listener.Addr().String()
-	f.proxy = &http.Server{Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(f.turn()) },
+	f.proxy = &http.Server{ReadHeaderTimeout: time.Minute, Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(f.turn()) },
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}}
 	go func() { _ = f.proxy.Serve(listener) }()
 	return nil

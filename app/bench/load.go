@@ -60,7 +60,7 @@ func (l load) run(ctx context.Context) (took time.Duration, waits []time.Duratio
 		})
 	}
 	all.Wait()
-	return time.Since(start), waits, errors.Join(append(failed, ctx.Err())...)
+	return time.Since(start), waits, errors.Join(errors.Join(failed...), ctx.Err())
 }
 
 // client is one connection kept alive.
@@ -161,5 +161,5 @@ func inTurn(ctx context.Context, clients, n int, do func(i int) error) (time.Dur
 		})
 	}
 	all.Wait()
-	return time.Since(start), errors.Join(append(failed, ctx.Err())...)
+	return time.Since(start), errors.Join(errors.Join(failed...), ctx.Err())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/usherhq/usher/modules/analytics/forecast"
@@ -70,14 +71,14 @@ func (b *bench) calibration() error {
 
 // forecastScores tells what each method reached.
 func (b *bench) forecastScores(n int, c *forecasttest.Comparison) {
-	value := ""
+	var values []string
 	for _, m := range c.By[n].Methods {
 		if n == 0 && (m.Method == "pick-up" || m.Method == "climatology") {
 			continue
 		}
-		value += fmt.Sprintf("%s %.4f / %.4f; ", m.Method, m.Within.Brier, m.Final.Brier)
+		values = append(values, fmt.Sprintf("%s %.4f / %.4f", m.Method, m.Within.Brier, m.Final.Brier))
 	}
-	b.result.tell(fmt.Sprintf("Brier with %d past events, within 14 days / by the event", n), "%s", value[:len(value)-2])
+	b.result.tell(fmt.Sprintf("Brier with %d past events, within 14 days / by the event", n), "%s", strings.Join(values, "; "))
 }
 
 func (b *bench) forecastGoals(c *forecasttest.Comparison) {

@@ -90,7 +90,7 @@ func (b *bench) rush(ctx context.Context, db, what string, n int) (sold, error) 
 		return sold{}, err
 	}
 	say("  %s", what)
-	return b.sell(ctx, db, c, load{clients: saleClients, n: n, do: c.order("/v1/orders", 1)}, 1)
+	return b.sell(ctx, db, c, load{clients: saleClients, n: n, do: c.order("/v1/orders")}, 1)
 }
 
 // openLoop: buyers come whether earlier ones were served or not.
@@ -104,7 +104,7 @@ func (b *bench) openLoop(ctx context.Context, db string) (sold, error) {
 		return sold{}, err
 	}
 	say("  open loop")
-	return b.sell(ctx, db, c, load{clients: 2 * saleClients, n: n, rate: saleRate, do: c.order("/v1/orders", 1)}, 1)
+	return b.sell(ctx, db, c, load{clients: 2 * saleClients, n: n, rate: saleRate, do: c.order("/v1/orders")}, 1)
 }
 
 func (b *bench) pairs(ctx context.Context, db string) error {
@@ -135,7 +135,7 @@ func (b *bench) ordinary(ctx context.Context, db string) error {
 	}
 	defer func() { _ = shop.stop() }()
 	say("  GORM, a transaction an order")
-	took, waits, err := load{doors: []string{shop.door}, clients: shopClients, n: n, do: theirs.order("/orders", 1)}.run(ctx)
+	took, waits, err := load{doors: []string{shop.door}, clients: shopClients, n: n, do: theirs.order("/orders")}.run(ctx)
 	if err == nil {
 		err = auditSale(ctx, db, "shop", theirs, n, 1)
 	}
@@ -147,7 +147,7 @@ func (b *bench) ordinary(ctx context.Context, db string) error {
 		return err
 	}
 	requests := b.part(saleTickets / laterShare)
-	idle, _, err := load{doors: []string{shop.door}, clients: saleClients, n: requests, do: theirs.order("/nothing", 1)}.run(ctx)
+	idle, _, err := load{doors: []string{shop.door}, clients: saleClients, n: requests, do: theirs.order("/nothing")}.run(ctx)
 	if err != nil {
 		return err
 	}

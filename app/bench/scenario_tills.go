@@ -55,7 +55,7 @@ func (b *bench) replicas(ctx context.Context, f *fleet) error {
 			return err
 		}
 		say("  %d processes", n)
-		took, waits, err := load{doors: f.doors(), key: f.key, clients: saleClients, n: orders, do: c.order("/v1/orders", 1)}.run(ctx)
+		took, waits, err := load{doors: f.doors(), key: f.key, clients: saleClients, n: orders, do: c.order("/v1/orders")}.run(ctx)
 		if err == nil {
 			err = auditSale(ctx, f.pg.URL(), "sales", c, orders, 1)
 		}

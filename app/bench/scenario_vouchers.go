@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sort"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,7 +74,7 @@ func (b *bench) vouchers(ctx context.Context) error {
 	if len(took) == 0 {
 		return fmt.Errorf("no voucher came")
 	}
-	sort.Slice(took, func(i, j int) bool { return took[i] < took[j] })
+	slices.Sort(took)
 	p50, p99 := took[len(took)/2], took[len(took)*99/100]
 	b.result.add("beacon POST → push request at the service", fmt.Sprintf("p50 %d ms, p99 %d ms over %d vouchers, beside %d sightings/s", p50.Milliseconds(), p99.Milliseconds(), len(took), voucherRate),
 		fmt.Sprintf("p50 ≤ %d ms, p99 ≤ %d ms", voucherP50.Milliseconds(), voucherP99.Milliseconds()), verdictOf(p50 <= voucherP50 && p99 <= voucherP99))
@@ -161,7 +161,7 @@ func walkerName(i int) string { return fmt.Sprintf("walker-%05d", i) }
 
 // walk posts the readings of all phones for a while, ten requests a second. Some of those on
 // the lawn come to the stage each second: the second reading there makes them enter.
-func (w *way) walk(ctx context.Context) error {
+func (w *way) walk(ctx context.Context) error { //nolint:funlen,gocognit // one loop
 	const slots = 20 // of a tenth of a second: each phone is heard every two seconds
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -216,7 +216,7 @@ func (w *way) walk(ctx context.Context) error {
 }
 
 // redeem lets tills try all codes at once, a hundred times each.
-func (b *bench) redeem(ctx context.Context, w *way) error {
+func (b *bench) redeem(ctx context.Context, w *way) error { //nolint:funlen // one step after the other
 	w.mu.Lock()
 	var codes []string
 	for c := range w.codes {

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -79,7 +79,7 @@ func (b *bench) caughtUp(ctx context.Context, n int) error {
 		}
 		waits = append(waits, time.Since(start))
 	}
-	sort.Slice(waits, func(i, j int) bool { return waits[i] < waits[j] })
+	slices.Sort(waits)
 	b.result.tell("POST of an event until a listener's effect is committed", "p50 %d ms, p99 %d ms over %d events, one after the other", waits[len(waits)/2].Milliseconds(), waits[len(waits)*99/100].Milliseconds(), len(waits))
 	return nil
 }

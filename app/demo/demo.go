@@ -37,8 +37,9 @@ type Place struct {
 }
 
 const (
-	appID     = "festival"
-	Connector = "fans" // of the social webhook
+	appID = "festival"
+	// Connector is that of the social webhook.
+	Connector = "fans"
 )
 
 // Festival is one demo. It guides people through the dashboard while it is played.

@@ -40,6 +40,7 @@ var programme = []struct {
 }
 
 const (
+	// Slug is where the festival is sold.
 	Slug       = "river-festival"
 	festivalIn = 30 * 24 * time.Hour
 	buyersEach = 600 * time.Millisecond // mean time between visitors of the shop, at speed 1

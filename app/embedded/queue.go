@@ -34,7 +34,7 @@ type Queue struct {
 
 // A script gets an interpreter of its own, and Asynq has some run all the time: those
 // need a few dozen places, not Lua's 5,120 and 256 calls.
-func init() { lua.RegistrySize, lua.CallStackSize = 1024, 64 }
+func init() { lua.RegistrySize, lua.CallStackSize = 1024, 64 } //nolint:gochecknoinits // before anybody starts an interpreter
 
 // StartQueue makes an empty queue store.
 func StartQueue() (*Queue, error) {

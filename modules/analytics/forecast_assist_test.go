@@ -60,7 +60,7 @@ func TestFollowersHearWhatIsLikelyToSellOut(t *testing.T) {
 // What was true when the job was asked for may not be when it runs.
 func TestWhatIsNoLongerTrueIsNotTold(t *testing.T) {
 	for name, change := range map[string]func(r *forecastRig, e *forecast.Event){
-		"sold out since":         func(r *forecastRig, e *forecast.Event) { e.Sold[20] = 12 },
+		"sold out since":         func(_ *forecastRig, e *forecast.Event) { e.Sold[20] = 12 },
 		"paused":                 func(r *forecastRig, _ *forecast.Event) { r.shop.paused = true },
 		"deleted":                func(r *forecastRig, _ *forecast.Event) { r.shop.gone = true },
 		"over":                   func(r *forecastRig, _ *forecast.Event) { r.clock.Advance(13 * 24 * time.Hour) },

@@ -82,18 +82,7 @@ func (s *Service) fillSales(ctx context.Context, e *saleEvent) error {
 	if err != nil {
 		return err
 	}
-	type move struct {
-		category id.ID
-		day      forecast.Day
-		n        int
-	}
-	var moves []move
-	first := e.Today
-	err = s.shop.SoldByDay(ctx, e.ID, func(category id.ID, day time.Time, sold, returned int, _ int64) error {
-		m := move{category, forecast.DayOf(day), sold - returned}
-		moves, first = append(moves, m), min(first, m.day)
-		return nil
-	})
+	moves, first, err := s.movesOf(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -120,6 +109,24 @@ func (s *Service) fillSales(ctx context.Context, e *saleEvent) error {
 	}
 	e.meanPrices(days)
 	return s.fillPosts(ctx, e, days)
+}
+
+// saleMove is what a category sold on a day, less what came back.
+type saleMove struct {
+	category id.ID
+	day      forecast.Day
+	n        int
+}
+
+// movesOf reads an event's bookings; first is the earliest of their days, today at most.
+func (s *Service) movesOf(ctx context.Context, e *saleEvent) (moves []saleMove, first forecast.Day, err error) {
+	first = e.Today
+	err = s.shop.SoldByDay(ctx, e.ID, func(category id.ID, day time.Time, sold, returned int, _ int64) error {
+		m := saleMove{category, forecast.DayOf(day), sold - returned}
+		moves, first = append(moves, m), min(first, m.day)
+		return nil
+	})
+	return moves, first, err
 }
 
 // fillPrices reads what a category has cost at the end of each day.

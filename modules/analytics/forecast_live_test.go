@@ -27,7 +27,7 @@ func liveRig(t *testing.T, halls int, change func(m *forecast.Model)) (r *foreca
 		e.Capacity *= halls
 	}
 	notes = &auditSpy{}
-	r.Service.audit = notes
+	r.audit = notes
 	first := r.train()
 	r.clock.Advance(7 * 24 * time.Hour)
 	next := *first

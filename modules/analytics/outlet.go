@@ -163,7 +163,7 @@ func (s *Service) PauseOutlet(tx *db.Tx, outlet id.ID) error {
 	return setPaused(tx, outlet, true, "")
 }
 
-// ResumeOutlet: see PauseOutlet.
+// ResumeOutlet lets it go on: see PauseOutlet.
 func (s *Service) ResumeOutlet(tx *db.Tx, outlet id.ID) error {
 	if err := setPaused(tx, outlet, false, ""); err != nil {
 		return err

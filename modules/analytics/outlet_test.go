@@ -11,6 +11,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -75,9 +76,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.bad = append(r.bad, fmt.Sprintf("not verified: %v", req.Header))
 	}
 	r.got, r.ids = append(r.got, string(body)), append(r.ids, name)
-	for k, v := range r.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), r.header)
 	if r.answer == 0 {
 		r.answer = http.StatusNoContent
 	}
@@ -123,7 +122,7 @@ func newOutletRig(t *testing.T, shape ...func(c *Config)) *outletRig {
 	}
 	d := dbtest.New(t, dbtest.WithClock(r.clock))
 	r.Service = New(cfg, d, stream.New(d, stream.Config{}, slog.New(slog.DiscardHandler)), nil, nil, nil, slog.New(slog.DiscardHandler))
-	t.Cleanup(r.Service.Close)
+	t.Cleanup(r.Close)
 	return r
 }
 
@@ -141,7 +140,7 @@ func (r *outletRig) wants(types ...string) {
 		r.Outlet, err = r.CreateOutlet(tx, OutletDraft{Name: "shop", URL: r.to.URL + "/hook?x=1", Types: types})
 		return err
 	})
-	secrets, err := r.OutletSecrets(r.t.Context(), r.Outlet.ID)
+	secrets, err := r.OutletSecrets(r.t.Context(), r.ID)
 	r.must(err)
 	r.to.secrets = []string{secrets.Secret}
 }
@@ -166,7 +165,7 @@ func (r *outletRig) happens(all ...db.Fact) {
 // works makes one attempt for everything that waits and returns the errors' waits.
 func (r *outletRig) works() (waits []time.Duration) {
 	r.t.Helper()
-	all, err := r.Deliveries(r.t.Context(), r.Outlet.ID, stateWaiting, 0, 100)
+	all, err := r.Deliveries(r.t.Context(), r.ID, stateWaiting, 0, 100)
 	r.must(err)
 	slices.Reverse(all)
 	for _, d := range all {
@@ -186,7 +185,7 @@ func (r *outletRig) works() (waits []time.Duration) {
 func (r *outletRig) count() string {
 	r.t.Helper()
 	n := map[string]int{}
-	all, err := r.Deliveries(r.t.Context(), r.Outlet.ID, "", 0, 100)
+	all, err := r.Deliveries(r.t.Context(), r.ID, "", 0, 100)
 	r.must(err)
 	for _, d := range all {
 		n[d.State]++
@@ -249,7 +248,7 @@ func TestADeliveryIsRepeatedUntilItIsTaken(t *testing.T) {
 	}
 	r.to.says(302, "Location", "http://127.0.0.1:1/")
 	r.works()
-	if d, err := r.Deliveries(t.Context(), r.Outlet.ID, "", 0, 1); err != nil || d[0].Status != 302 || !strings.Contains(d[0].Error, "redirects are not followed") || d[0].Attempts != 3 {
+	if d, err := r.Deliveries(t.Context(), r.ID, "", 0, 1); err != nil || d[0].Status != 302 || !strings.Contains(d[0].Error, "redirects are not followed") || d[0].Attempts != 3 {
 		t.Errorf("%+v %v", d, err)
 	}
 	r.to.says(200)
@@ -260,7 +259,7 @@ func TestADeliveryIsRepeatedUntilItIsTaken(t *testing.T) {
 	if len(r.to.bad) > 0 {
 		t.Error(r.to.bad)
 	}
-	if o, err := r.Service.Outlet(t.Context(), r.Outlet.ID); err != nil || o.Failures != 0 || o.OKAt == nil {
+	if o, err := r.Service.Outlet(t.Context(), r.ID); err != nil || o.Failures != 0 || o.OKAt == nil {
 		t.Errorf("%+v %v", o, err)
 	}
 }
@@ -284,16 +283,16 @@ func TestADeliveryIsGivenUpAndReplayed(t *testing.T) {
 	}
 	r.to.says(204)
 	r.in(func(tx *db.Tx) error {
-		n, err := r.ReplayFailed(tx, r.Outlet.ID)
+		n, err := r.ReplayFailed(tx, r.ID)
 		if n != 2 {
 			t.Errorf("%d are replayed", n)
 		}
 		return err
 	})
 	r.works()
-	first, err := r.Deliveries(t.Context(), r.Outlet.ID, "", 0, 1)
+	first, err := r.Deliveries(t.Context(), r.ID, "", 0, 1)
 	r.must(err)
-	r.in(func(tx *db.Tx) error { return r.ReplayDelivery(tx, r.Outlet.ID, first[0].ID) })
+	r.in(func(tx *db.Tx) error { return r.ReplayDelivery(tx, r.ID, first[0].ID) })
 	if r.works(); r.count() != "0 2 0" || len(r.to.bad) > 0 {
 		t.Errorf("deliveries %s, %v", r.count(), r.to.bad)
 	}
@@ -312,7 +311,7 @@ func TestAReceiverThatIsGoneIsPaused(t *testing.T) {
 	r.happens(price(1), price(2))
 	r.to.says(410)
 	r.works()
-	o, err := r.Service.Outlet(t.Context(), r.Outlet.ID)
+	o, err := r.Service.Outlet(t.Context(), r.ID)
 	r.must(err)
 	if !o.Paused || o.Problem == "" || r.count() != "1 0 1" {
 		t.Fatalf("%+v, deliveries %s", o, r.count())
@@ -323,7 +322,7 @@ func TestAReceiverThatIsGoneIsPaused(t *testing.T) {
 		t.Errorf("a paused webhook is sent to: %s", r.count())
 	}
 	r.to.says(204)
-	r.in(func(tx *db.Tx) error { return r.ResumeOutlet(tx, r.Outlet.ID) })
+	r.in(func(tx *db.Tx) error { return r.ResumeOutlet(tx, r.ID) })
 	if r.jobs() != before+1 {
 		t.Errorf("%d jobs for the one that waited", r.jobs()-before)
 	}
@@ -337,7 +336,7 @@ func TestASecretIsRotatedWithoutLoss(t *testing.T) {
 	r.wants("sales.price_set")
 	old := r.to.secrets[0]
 	var now Secrets
-	r.in(func(tx *db.Tx) (err error) { now, err = r.RotateSecret(tx, r.Outlet.ID); return err })
+	r.in(func(tx *db.Tx) (err error) { now, err = r.RotateSecret(tx, r.ID); return err })
 	if now.Previous != old || now.Secret == old || len(now.Secret) != len("whsec_")+44 {
 		t.Fatalf("%+v", now)
 	}
@@ -368,7 +367,7 @@ func TestAWebhookReachesNothingPrivate(t *testing.T) {
 		})
 		r.happens(price(1))
 		r.works()
-		d, err := r.Deliveries(t.Context(), r.Outlet.ID, "", 0, 1)
+		d, err := r.Deliveries(t.Context(), r.ID, "", 0, 1)
 		r.must(err)
 		if d[0].Status != 0 || !strings.Contains(d[0].Error, "cannot reach") {
 			t.Errorf("%s: %+v", private, d[0])
@@ -410,7 +409,7 @@ func TestWebhookPages(t *testing.T) {
 	if rec := ask("POST", "/webhooks", url.Values{"name": {"shop"}, "url": {"https://x.example"}, "types": {"sales.price_set"}}); !strings.Contains(rec.Body.String(), "is another webhook") {
 		t.Errorf("two of one name: %d", rec.Code)
 	}
-	page := "/webhooks/" + r.Outlet.ID.String()
+	page := "/webhooks/" + r.ID.String()
 	if rec := ask("POST", page+"/do", url.Values{"do": {"test"}}); rec.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", rec.Code, rec.Body)
 	}

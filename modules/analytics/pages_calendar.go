@@ -92,7 +92,7 @@ func calendarDays(h *history, today forecast.Day) (out []calendarDay) {
 	for d := range byDay {
 		days = append(days, d)
 	}
-	slices.SortFunc(days, func(a, b forecast.Day) int { return cmp.Compare(a, b) })
+	slices.Sort(days)
 	for _, d := range days {
 		out = append(out, calendarDay{d.Time().Format("Mon, 2 Jan 2006"), byDay[d]})
 	}

@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func percent(p float64) string { return fmt.Sprintf("%.0f %%", 100*p) }
 func joinTags(tags []string) string { return strings.Join(tags, ", ") }
 
 func splitTags(text string) (tags []string) {
-	for _, t := range strings.Split(clipped(text), ",") {
+	for t := range strings.SplitSeq(clipped(text), ",") {
 		if t = strings.TrimSpace(t); t != "" {
 			tags = append(tags, t)
 		}
@@ -110,9 +111,9 @@ func drawForecast(e *forecast.Event, f Forecast) forecastChart {
 			fmt.Fprintf(&band, "%s,%s ", x(d), y(float64(f.Curve.High[i])))
 		}
 	}
-	for i := len(f.Curve.Low) - 1; i >= 0; i-- {
+	for i, v := range slices.Backward(f.Curve.Low) {
 		if d := at + forecast.Day(i+1); d >= e.OnSale {
-			fmt.Fprintf(&band, "%s,%s ", x(d), y(float64(f.Curve.Low[i])))
+			fmt.Fprintf(&band, "%s,%s ", x(d), y(float64(v)))
 		}
 	}
 	c.Sold, c.Expected, c.Band = strings.TrimSpace(sold.String()), strings.TrimSpace(expected.String()), strings.TrimSpace(band.String())

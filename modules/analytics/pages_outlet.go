@@ -31,7 +31,7 @@ func (s *Service) OutletPages() []web.Route {
 }
 
 // outletForm is what somebody typed about a webhook.
-type outletForm struct {
+type outletForm struct { //nolint:recvcheck // templates ask copies; only refuse changes it
 	Name, URL string
 	Types     []string
 	Wrong     map[string][]fault.Field

@@ -18,7 +18,7 @@ func TestBrowserFindsWebhookPagesAccessible(t *testing.T) {
 	server := httptest.NewServer(newQuerySite(t, r.Service, nil))
 	t.Cleanup(server.Close)
 	b := webtest.NewBrowser(t, server.URL)
-	for _, path := range []string{"/webhooks", "/webhooks/" + r.Outlet.ID.String()} {
+	for _, path := range []string{"/webhooks", "/webhooks/" + r.ID.String()} {
 		b.Look(path)
 	}
 	b.Quiet()

@@ -11,7 +11,7 @@ import (
 )
 
 // queryEdit is the form for a query, what is wrong with it, and what it would give.
-type queryEdit struct {
+type queryEdit struct { //nolint:recvcheck // withChoices gives another one; place changes it
 	Form      queryForm
 	Name      string                   // of the query that is edited; "" for a new one
 	To        string                   // where the form goes

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -115,9 +116,7 @@ func TestQueryPagesWorkWithoutJavaScript(t *testing.T) {
 	r.settled()
 	site := newQuerySite(t, r.Service, nil)
 	form := url.Values{}
-	for k, v := range queryFormRight {
-		form[k] = v
-	}
+	maps.Copy(form, queryFormRight)
 	try := visitQuery(site, "/queries/new", form)
 	if body := try.Body.String(); try.Code != 200 || !strings.Contains(body, "<strong>1</strong> count") || !strings.Contains(body, `<td class="num">10</td>`) {
 		t.Fatalf("trying out: %d %s", try.Code, body)

@@ -161,15 +161,8 @@ func (s *Service) getStreamLive(c echo.Context) error {
 		look := time.NewTicker(liveIntake)
 		defer look.Stop()
 		for last := (liveIntakeEvent{}); ; {
-			p, err := s.intakePage(ctx, hour, typ)
+			now, err := s.intakeNow(c, hour, typ)
 			if err != nil {
-				return err
-			}
-			now := liveIntakeEvent{}
-			if now.Numbers, err = fragment(c, "numbers", p); err != nil {
-				return err
-			}
-			if now.Points, err = fragment(c, "points", p); err != nil {
 				return err
 			}
 			if now != last {
@@ -185,6 +178,19 @@ func (s *Service) getStreamLive(c echo.Context) error {
 			}
 		}
 	})
+}
+
+// intakeNow renders what the page shows now.
+func (s *Service) intakeNow(c echo.Context, hour bool, typ string) (now liveIntakeEvent, err error) {
+	p, err := s.intakePage(c.Request().Context(), hour, typ)
+	if err != nil {
+		return now, err
+	}
+	if now.Numbers, err = fragment(c, "numbers", p); err != nil {
+		return now, err
+	}
+	now.Points, err = fragment(c, "points", p)
+	return now, err
 }
 
 func fragment(c echo.Context, block string, p streamPage) (string, error) {

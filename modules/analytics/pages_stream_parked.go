@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -69,13 +70,13 @@ func outcomeOf(c echo.Context) string {
 	if err != nil {
 		return ""
 	}
-	said := strconv.FormatUint(done, 10) + " handled"
+	said := []string{strconv.FormatUint(done, 10) + " handled"}
 	for _, part := range []struct{ name, words string }{{"failed", " still fail and stay parked"}, {"left", " not tried yet: replay once more"}} {
 		if n, err := strconv.ParseUint(c.QueryParam(part.name), 10, 31); err == nil && n > 0 {
-			said += ", " + strconv.FormatUint(n, 10) + part.words
+			said = append(said, strconv.FormatUint(n, 10)+part.words)
 		}
 	}
-	return said + "."
+	return strings.Join(said, ", ") + "."
 }
 
 func (s *Service) pageReplayAllParked(c echo.Context) error {

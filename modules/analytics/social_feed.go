@@ -115,19 +115,25 @@ func plainText(source string) string {
 				b.Write(z.Text())
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
-			if kind == html.StartTagToken && (tag == "script" || tag == "style") {
+			if kind == html.StartTagToken && unseen(tag) {
 				hidden++
 			}
-			if tag == "br" || tag == "p" || tag == "li" || tag == "div" {
+			if onNewLine(tag) {
 				b.WriteByte('\n')
 			}
 		case html.EndTagToken:
-			if hidden > 0 && (tag == "script" || tag == "style") {
+			if hidden > 0 && unseen(tag) {
 				hidden--
 			}
 		}
 	}
 }
+
+// unseen reports whether a reader sees nothing of what is within a tag.
+func unseen(tag string) bool { return tag == "script" || tag == "style" }
+
+// onNewLine reports whether a tag begins a line.
+func onNewLine(tag string) bool { return tag == "br" || tag == "p" || tag == "li" || tag == "div" }
 
 func orElse(s, other string) string {
 	if s == "" {

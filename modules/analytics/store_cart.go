@@ -18,7 +18,7 @@ func scanCart(r pgx.CollectableRow) (*cart, error) {
 	err := r.Scan(&c.Shop, &c.ID, &c.Event, &c.Customer, &c.Items, &opened, &active, &held, &hold, &sold, &abandoned)
 	for from, to := range map[**time.Time]*time.Time{&opened: &c.OpenedAt, &active: &c.ActiveAt, &held: &c.HeldAt, &hold: &c.HoldUntil, &sold: &c.SoldAt, &abandoned: &c.AbandonedAt} {
 		if *from != nil {
-			*to = (**from).UTC()
+			*to = (*from).UTC()
 		}
 	}
 	return &c, err

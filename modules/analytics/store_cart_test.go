@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -16,9 +17,7 @@ import (
 
 func cartMove(kind, cart string, at time.Time, more map[string]any) happening {
 	data := map[string]any{"cart": cart, "event": "gig"}
-	for k, v := range more {
-		data[k] = v
-	}
+	maps.Copy(data, more)
 	return happening{kind: kind, key: cart, at: at, received: at, data: data}
 }
 

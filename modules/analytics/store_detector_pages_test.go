@@ -15,6 +15,7 @@ import (
 // busyDetectors is a house with a series that rose, one that is new, alarms of both
 // directions, and connectors that wait, work and fail.
 func busyDetectors(t *testing.T) *Service {
+	t.Helper()
 	r := newWatchRig(t)
 	cfg := Defaults()
 	cfg.Social = []Connector{

@@ -21,7 +21,10 @@ import (
 // watchRig is a database with processes that run detectors.
 type watchRig struct{ *queryRig }
 
-func newWatchRig(t *testing.T) watchRig { return watchRig{newQueryRig(t)} }
+func newWatchRig(t *testing.T) watchRig {
+	t.Helper()
+	return watchRig{newQueryRig(t)}
+}
 
 // watcher is a process; wrap may put something around its handlers.
 func (r watchRig) watcher(cfg Config, wrap func(stream.Listener) stream.Listener) *Service {

@@ -163,7 +163,7 @@ func newForecastRig(t *testing.T, past, future int) *forecastRig {
 	t.Helper()
 	r := &forecastRig{queryRig: newQueryRig(t), said: &crierSpy{}}
 	r.shop = newFakeShop(past, future, r.clock.Now)
-	r.Service.shop, r.Service.crier = r.shop, r.said
+	r.Service.shop, r.crier = r.shop, r.said
 	return r
 }
 

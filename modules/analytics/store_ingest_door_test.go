@@ -24,6 +24,7 @@ type desk struct {
 }
 
 func newDesk(t *testing.T, queueMB int) *desk {
+	t.Helper()
 	d := &desk{t: t, asked: make(chan []stream.Fact), proceed: make(chan error)}
 	d.door = newDoor(Ingest{Writers: 1, QueueMB: queueMB}, func() time.Time { return gateNoon }, func(_ context.Context, facts []stream.Fact) ([]bool, error) {
 		d.asked <- facts

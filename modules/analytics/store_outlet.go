@@ -21,12 +21,7 @@ func readOutlet(row pgx.CollectableRow) (o Outlet, err error) {
 	return o, err
 }
 
-// asking is a pool or a transaction's connection.
-type asking interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func outletOf(ctx context.Context, in asking, outlet id.ID) (Outlet, error) {
+func outletOf(ctx context.Context, in querier, outlet id.ID) (Outlet, error) {
 	const op = "analytics.Outlet"
 	rows, err := in.Query(ctx, `SELECT `+outletColumns+` FROM analytics.outlet o WHERE o.id = $1`, outlet)
 	if err != nil {

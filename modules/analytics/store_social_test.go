@@ -18,6 +18,7 @@ type network struct {
 }
 
 func newNetwork(t *testing.T) *network {
+	t.Helper()
 	n := &network{}
 	n.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n.mu.Lock()

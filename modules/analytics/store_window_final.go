@@ -105,7 +105,7 @@ func cutAfter(tx *db.Tx, q standing, until time.Time, most int) (time.Time, erro
 	return cut.UTC(), nil
 }
 
-// querier is a connection, or the pool.
+// querier is a connection, a transaction's too, or the pool.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }

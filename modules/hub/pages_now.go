@@ -26,7 +26,7 @@ func (s *Service) Glance(ctx context.Context, site string) (g web.Glance, err er
 	if err != nil {
 		return g, err
 	}
-	active, any, err := s.reachable(ctx)
+	active, known, err := s.reachable(ctx)
 	if err != nil {
 		return g, err
 	}
@@ -42,7 +42,7 @@ func (s *Service) Glance(ctx context.Context, site string) (g web.Glance, err er
 		g.News = append(g.News, web.News{At: n.CreatedAt, What: web.T("Notification to %s: %s", web.Told(audienceWords(n.Draft)), subjectOf(n)), Link: "/notifications/" + n.ID.String()})
 	}
 	g.Alerts = alertsOf(credentials)
-	g.Steps = checklist(site, apps, credentials, any, len(recent) > 0)
+	g.Steps = checklist(site, apps, credentials, known, len(recent) > 0)
 	return g, nil
 }
 

@@ -88,10 +88,10 @@ func (s *Service) historyOf(ctx context.Context, n Notification, width time.Dura
 	return out, db.Classify(op, err)
 }
 
-// reachable counts the active installations, and says whether there is any at all.
-func (s *Service) reachable(ctx context.Context) (active int64, any bool, err error) {
-	err = s.db.Pool().QueryRow(ctx, `SELECT count(*) FILTER (WHERE status = 'active'), count(*) > 0 FROM hub.installation WHERE main`).Scan(&active, &any)
-	return active, any, db.Classify("hub.reachable", err)
+// reachable counts the active installations, and says whether any is known at all.
+func (s *Service) reachable(ctx context.Context) (active int64, known bool, err error) {
+	err = s.db.Pool().QueryRow(ctx, `SELECT count(*) FILTER (WHERE status = 'active'), count(*) > 0 FROM hub.installation WHERE main`).Scan(&active, &known)
+	return active, known, db.Classify("hub.reachable", err)
 }
 
 // outSince sums up the deliveries of notifications made since.

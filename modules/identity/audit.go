@@ -93,11 +93,11 @@ type auditHead struct {
 var auditContext = []byte("identity.audit_head")
 
 func (h auditHead) content() []byte {
-	return append(binary.BigEndian.AppendUint64(nil, uint64(h.no)), h.hash...) //nolint:gosec // a count
+	return append(binary.BigEndian.AppendUint64(nil, uint64(h.no)), h.hash...)
 }
 
 // AuditCheck is what VerifyAudit found.
-type AuditCheck struct {
+type AuditCheck struct { //nolint:recvcheck // only follow changes it
 	Entries int64  `json:"entries"`       // that were looked at
 	Head    Digest `json:"head"`          // of the last good one; write it down elsewhere to prove more later
 	Bad     int64  `json:"bad,omitempty"` // number of the first entry that is not what it was; 0: all are good

@@ -81,7 +81,7 @@ func badInvite() error {
 }
 
 // open reports whether the invite may still be accepted.
-func (v Invite) open(now time.Time) bool {
+func (v *Invite) open(now time.Time) bool {
 	return v.SpentAt == nil && v.RevokedAt == nil && now.Before(v.ExpiresAt)
 }
 

@@ -57,6 +57,7 @@ type guest struct {
 }
 
 func newGuest(t *testing.T, site http.Handler) *guest {
+	t.Helper()
 	return &guest{t: t, site: site, cookies: map[string]string{}, from: "127.0.0.1:4711", headers: map[string]string{}}
 }
 

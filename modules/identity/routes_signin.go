@@ -64,12 +64,12 @@ func (s *Service) cookieName(name string) string {
 }
 
 func (s *Service) setCookie(c echo.Context, name, value string, life time.Duration, same http.SameSite) {
-	c.SetCookie(&http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", MaxAge: int(life.Seconds()),
+	c.SetCookie(&http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", MaxAge: int(life.Seconds()), //nolint:gosec // G124: Secure as the site is, and no caller asks for None
 		Secure: s.site.Secure, HttpOnly: true, SameSite: same})
 }
 
 func (s *Service) dropCookie(c echo.Context, name string) {
-	c.SetCookie(&http.Cookie{Name: s.cookieName(name), Path: "/", MaxAge: -1, Secure: s.site.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	c.SetCookie(&http.Cookie{Name: s.cookieName(name), Path: "/", MaxAge: -1, Secure: s.site.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // G124: Secure as the site is
 }
 
 func (s *Service) cookie(c echo.Context, name string) string {

@@ -21,7 +21,7 @@ const (
 )
 
 // Session is a browser in which a person is signed in.
-type Session struct {
+type Session struct { //nolint:recvcheck // only took changes it
 	ID        string    `json:"id"`
 	Person    string    `json:"person"`
 	Provider  string    `json:"provider"` // how the person came in: a provider's name, or "claim"

@@ -22,7 +22,7 @@ func (s *Service) Agree(ctx context.Context, proposal id.ID, actor string) (Deci
 		return Decision{}, err
 	}
 	q.moment.Agreed, q.moment.Trigger = true, true
-	belief, limits, outlook := policy.Learn(q.days), q.rule.limits(false), policy.OutlookOf(q.ahead)
+	belief, limits, outlook := policy.Learn(q.days), q.rule.limits(), policy.OutlookOf(q.ahead)
 	w := policy.WhatIf(limits, q.moment, p.NewMinor, q.category.Free, outlook, belief)
 	verdict := policy.Guard(limits, q.moment, p.NewMinor, w.Gain)
 	if !verdict.Allowed {
@@ -43,7 +43,7 @@ func (s *Service) Agree(ctx context.Context, proposal id.ID, actor string) (Deci
 		if again, err := s.hold(tx, &q, p.ID); err != nil || again {
 			return orStopped(err)
 		}
-		return s.write(tx, &q, d)
+		return s.write(tx, d)
 	})
 }
 

@@ -58,7 +58,7 @@ func (q *question) whatIf(price int64) (out []policy.Outcome) {
 	}
 	belief, outlook := policy.Learn(q.days), policy.OutlookOf(q.ahead)
 	for _, p := range sortedPrices(asked) {
-		out = append(out, policy.WhatIf(r.limits(false), q.moment, p, q.category.Free, outlook, belief))
+		out = append(out, policy.WhatIf(r.limits(), q.moment, p, q.category.Free, outlook, belief))
 	}
 	return out
 }
@@ -81,7 +81,7 @@ func (s *Service) Simulate(ctx context.Context, r Rule, days int) (policy.Simula
 }
 
 func (q *question) simulate(days int) policy.Simulation {
-	c := policy.Course{Limits: q.rule.limits(false), Moment: q.moment, Left: q.category.Free, Past: q.days, Ahead: q.ahead}
+	c := policy.Course{Limits: q.rule.limits(), Moment: q.moment, Left: q.category.Free, Past: q.days, Ahead: q.ahead}
 	if days > 0 {
 		return policy.Replay(c, days)
 	}
@@ -139,7 +139,7 @@ func (s *Service) tier(ctx context.Context, e listing.Event, pool id.ID, class i
 		if err != nil {
 			return t, err
 		}
-		mean, sd := policy.DemandAt(r.limits(false), k.PriceMinor, policy.OutlookOf(q.ahead), policy.Learn(q.days))
+		mean, sd := policy.DemandAt(r.limits(), k.PriceMinor, policy.OutlookOf(q.ahead), policy.Learn(q.days))
 		t.Demand, worth, variance = t.Demand+mean, worth+mean*float64(k.PriceMinor), variance+sd*sd
 	}
 	t.SD = math.Sqrt(variance)

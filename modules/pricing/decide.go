@@ -55,7 +55,7 @@ type Cause struct {
 func (s *Service) decideOne(ctx context.Context, q *question, ask id.ID, cause Cause) error {
 	q.moment.Trigger = triggers[cause.Kind]
 	belief := policy.Learn(q.days)
-	limits := q.rule.limits(false)
+	limits := q.rule.limits()
 	choice := policy.Choose(limits, q.moment, q.category.Free, policy.OutlookOf(q.ahead), belief)
 	verdict := policy.Guard(limits, q.moment, choice.Price, choice.Gain)
 	d := q.decision(ask, cause, choice, verdict, belief)
@@ -67,7 +67,7 @@ func (s *Service) decideOne(ctx context.Context, q *question, ask id.ID, cause C
 		if err := noteForeseen(tx, foreseenRow{q.category.ID, q.today, q.foreseen, q.model}); err != nil {
 			return err
 		}
-		return s.write(tx, q, d)
+		return s.write(tx, d)
 	})
 }
 
@@ -129,7 +129,7 @@ func (q *question) decision(ask id.ID, cause Cause, c policy.Choice, v policy.Ve
 }
 
 // write keeps a decision and announces a change, in one transaction.
-func (s *Service) write(tx *db.Tx, q *question, d *Decision) error {
+func (s *Service) write(tx *db.Tx, d *Decision) error {
 	if err := insertDecision(tx, d); err != nil {
 		return err
 	}

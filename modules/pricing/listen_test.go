@@ -37,7 +37,7 @@ func (h *house) heeds(t *testing.T, all ...db.Fact) int {
 
 func TestFactsAskForDecisions(t *testing.T) {
 	at := noon.Add(-time.Minute)
-	for name, make := range map[string]func(event id.ID) db.Fact{
+	for name, fact := range map[string]func(event id.ID) db.Fact{
 		"demand": func(e id.ID) db.Fact {
 			return facts.DemandShifted{Event: e.String(), Direction: "up", Ratio: 2, Since: at, At: at}
 		},
@@ -49,19 +49,19 @@ func TestFactsAskForDecisions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			e := h.shop.event.ID
-			if n := h.heeds(t, make(e)); n != 0 {
+			if n := h.heeds(t, fact(e)); n != 0 {
 				t.Errorf("%d decisions, although no price may move", n)
 			}
 			h.rule(policy.Auto)
-			if n := h.heeds(t, make(e), make(e)); n != 1 {
+			if n := h.heeds(t, fact(e), fact(e)); n != 1 {
 				t.Errorf("%d decisions, want one for a storm of facts", n)
 			}
 			h.clock.Advance(triggerPause)
-			if n := h.heeds(t, make(e)); n != 1 {
+			if n := h.heeds(t, fact(e)); n != 1 {
 				t.Errorf("%d decisions after the pause", n)
 			}
 			h.clock.Advance(2 * time.Hour)
-			if n := h.heeds(t, make(e)); n != 0 {
+			if n := h.heeds(t, fact(e)); n != 0 {
 				t.Errorf("%d decisions for what is hours old", n)
 			}
 		})

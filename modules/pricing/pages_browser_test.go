@@ -14,6 +14,7 @@ import (
 
 // lively is a house whose floor has moved for some days, with a proposal for another.
 func lively(t *testing.T) *house {
+	t.Helper()
 	h := newHouse(t)
 	h.rule(policy.Auto)
 	h.busy(12)

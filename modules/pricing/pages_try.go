@@ -42,7 +42,7 @@ func (s *Service) pageWhatIf(c echo.Context) error {
 		}
 	}
 	belief := policy.Learn(q.days)
-	demand, sd := policy.DemandAt(q.rule.limits(false), q.moment.Price, policy.OutlookOf(q.ahead), belief)
+	demand, sd := policy.DemandAt(q.rule.limits(), q.moment.Price, policy.OutlookOf(q.ahead), belief)
 	p.Demand = fmt.Sprintf("%.0f ± %.0f", demand, sd)
 	p.Believed = fmt.Sprintf("%s Raising the price by 10 %% of the list price is believed to cost %s of the buyers.", levelWords(Inputs{Days: belief.Days, Level: belief.Mean.A}),
 		percent(1-policy.Curve{B: belief.Mean.B}.Factor(1.1)))
@@ -86,7 +86,7 @@ func chance(p float64) string {
 }
 
 // simulationPage is what limits would do, before they are switched on.
-type simulationPage struct {
+type simulationPage struct { //nolint:recvcheck // templates ask copies; only play changes it
 	Head      head
 	Form      ruleForm
 	Days      string // of the past to play again

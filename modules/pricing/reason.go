@@ -87,7 +87,7 @@ func heldWords(broke policy.Rule, q *question, gain float64) string {
 // edgeWords say which limit a price has come to.
 func (q *question) edgeWords(price int64) string {
 	step := q.rule.RoundingMinor
-	low, high, _ := q.rule.limits(false).Range(q.moment)
+	low, high, _ := q.rule.limits().Range(q.moment)
 	switch {
 	case price > q.moment.Price && price == high && q.rule.CeilingMinor-high < step:
 		return " This is the ceiling."

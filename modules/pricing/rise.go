@@ -58,7 +58,7 @@ func (s *Service) chanceOf(ctx context.Context, e *listing.Event, r Rule, sold s
 	if err != nil {
 		return out, err
 	}
-	p := policy.Rise(policy.Course{Limits: r.limits(false), Moment: q.moment, Left: k.Free, Past: q.days, Ahead: q.ahead}, riseDays)
+	p := policy.Rise(policy.Course{Limits: r.limits(), Moment: q.moment, Left: k.Free, Past: q.days, Ahead: q.ahead}, riseDays)
 	if p >= s.cfg.RiseShown {
 		out.Chance = min(p, .99) // chance may fall otherwise yet
 	}

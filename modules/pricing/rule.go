@@ -15,7 +15,7 @@ import (
 
 // Rule is the promoter's guard-rails for one category. Prices are without the fee,
 // in minor units.
-type Rule struct {
+type Rule struct { //nolint:recvcheck // TableName is asked of a value, as of all rows
 	Category      id.ID       `json:"category"`
 	Event         id.ID       `json:"event"`
 	ListMinor     int64       `json:"list_minor"` // what shares and forecasts refer to
@@ -57,10 +57,10 @@ func (c Config) usual(e *listing.Event, k *listing.Category, list int64) Rule {
 		EveryMinutes: int(c.Every / time.Minute), QuietMinutes: int(c.Quiet / time.Minute)}
 }
 
-// limits are the rule as the policy reads it.
-func (r *Rule) limits(stopped bool) policy.Limits {
+// limits are the rule as the policy reads it; who decides looks at the kill switch apart from it.
+func (r *Rule) limits() policy.Limits {
 	return policy.Limits{List: r.ListMinor, Floor: r.FloorMinor, Ceiling: r.CeilingMinor, Rounding: r.RoundingMinor, Daily: r.Daily, MinGain: r.MinGain, Most: mostChanges,
-		Every: time.Duration(r.EveryMinutes) * time.Minute, Quiet: time.Duration(r.QuietMinutes) * time.Minute, Mode: r.Mode, Stopped: stopped, Concession: r.Concession}
+		Every: time.Duration(r.EveryMinutes) * time.Minute, Quiet: time.Duration(r.QuietMinutes) * time.Minute, Mode: r.Mode, Concession: r.Concession}
 }
 
 // check lists every fault of a rule.
@@ -85,11 +85,12 @@ func (r *Rule) check() error {
 	between("quiet_minutes", int64(r.QuietMinutes), 0, 30*24*60)
 	share("daily", r.Daily, .01, maxDaily)
 	share("min_gain", r.MinGain, 0, maxMinGain)
-	if r.FloorMinor > r.CeilingMinor {
+	switch {
+	case r.FloorMinor > r.CeilingMinor:
 		bad("ceiling_minor", "is below the floor", "a price that is at least the floor")
-	} else if r.RoundingMinor > 0 && (r.CeilingMinor-r.FloorMinor)/r.RoundingMinor > maxSteps {
+	case r.RoundingMinor > 0 && (r.CeilingMinor-r.FloorMinor)/r.RoundingMinor > maxSteps:
 		bad("rounding_minor", "is very fine for so wide limits", fmt.Sprintf("so that there are at most %d prices between floor and ceiling", maxSteps))
-	} else if r.RoundingMinor > 0 && r.CeilingMinor/r.RoundingMinor*r.RoundingMinor < r.FloorMinor {
+	case r.RoundingMinor > 0 && r.CeilingMinor/r.RoundingMinor*r.RoundingMinor < r.FloorMinor:
 		bad("rounding_minor", "leaves no price between floor and ceiling", "a smaller step, or wider limits")
 	}
 	if r.Mode != policy.Off && r.Mode != policy.Approve && r.Mode != policy.Auto {

@@ -11,6 +11,7 @@ import (
 
 // raised is a house whose floor has just become dearer, as sales knows.
 func raised(t *testing.T) (*house, Decision) {
+	t.Helper()
 	h := newHouse(t)
 	h.rule(policy.Auto)
 	h.busy(20)

@@ -152,16 +152,7 @@ func (y *study) sites() (sites []heatmap.Site, unknown []string) {
 // hourly is the flow of the busiest hour between sites: errands, and the published ways
 // between areas. Stalls that share a zone share its errands.
 func (y *study) hourly(sites []heatmap.Site) (matrix [][]float64, ways []heatmap.Way) {
-	at := map[string][]int{} // sites by zone
-	for i, s := range sites {
-		if i < len(y.venue.Stalls) {
-			if zone := y.venue.Stalls[i].Zone; y.venue.isStall(zone) {
-				at[zone] = append(at[zone], i)
-			}
-		} else {
-			at[s.ID] = append(at[s.ID], i)
-		}
-	}
+	at := y.byZone(sites)
 	matrix = make([][]float64, len(sites))
 	for i := range matrix {
 		matrix[i] = make([]float64, len(sites))
@@ -191,4 +182,19 @@ func (y *study) hourly(sites []heatmap.Site) (matrix [][]float64, ways []heatmap
 	}
 	slices.SortStableFunc(ways, func(a, b heatmap.Way) int { return cmp.Compare(b.People, a.People) })
 	return matrix, ways
+}
+
+// byZone finds the sites of each zone.
+func (y *study) byZone(sites []heatmap.Site) map[string][]int {
+	at := map[string][]int{}
+	for i, s := range sites {
+		if i < len(y.venue.Stalls) {
+			if zone := y.venue.Stalls[i].Zone; y.venue.isStall(zone) {
+				at[zone] = append(at[zone], i)
+			}
+		} else {
+			at[s.ID] = append(at[s.ID], i)
+		}
+	}
+	return at
 }

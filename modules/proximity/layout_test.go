@@ -188,13 +188,13 @@ func TestBrowserFindsTheReportAccessible(t *testing.T) {
 	b := webtest.NewBrowser(t, siteOf(t, y.Service).URL)
 	for _, path := range []string{"/crowd/layout?event=fair", "/crowd?event=fair"} {
 		b.Look(path)
-		take(t, b, path)
+		take(b, path)
 	}
 	b.Quiet()
 }
 
 // take keeps screenshots of a page, for who wants to look: PICTURES names the directory.
-func take(t *testing.T, b *webtest.Browser, path string) {
+func take(b *webtest.Browser, path string) {
 	dir := os.Getenv("PICTURES")
 	if dir == "" {
 		return

@@ -170,7 +170,7 @@ func (s *Service) sold(ctx context.Context, tx *db.Tx, batch []stream.Fact) erro
 }
 
 // admitted adds up who came in at an event's doors.
-func (s *Service) admitted(ctx context.Context, tx *db.Tx, batch []stream.Fact) error {
+func (s *Service) admitted(_ context.Context, tx *db.Tx, batch []stream.Fact) error {
 	in := map[string]int{}
 	for _, f := range batch {
 		a, err := stream.Decode[facts.TicketsAdmitted](f)

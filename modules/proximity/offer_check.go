@@ -55,20 +55,7 @@ func (o *Offer) checkTrigger(bad complaint, v *Venue) {
 	}
 	switch t.On {
 	case OnQueueShort, OnQueueLong:
-		stall := v.stall(t.Stall)
-		if stall == nil || stall.Zone == "" {
-			bad("trigger.stall", "is no stall with a zone where people wait", "the name of a stall whose queue is known")
-			return
-		}
-		if t.On == OnQueueLong && t.People == 0 {
-			t.People = float64(stall.QueueHigh)
-		}
-		if !(t.People > 0 && t.People <= 100_000) {
-			bad("trigger.people", fmt.Sprintf("is %g", t.People), "the number of people who wait")
-		}
-		if t.On == OnQueueLong && t.Stall == o.Stall {
-			bad("trigger.stall", "is the stall where the voucher is good", "an offer must not lead people to the long queue: name another stall")
-		}
+		o.checkQueue(bad, v)
 	case OnZoneEntered, OnDwelled:
 		if t.Zone == "" {
 			bad("trigger.zone", "is missing", "the name of the zone")
@@ -80,6 +67,25 @@ func (o *Offer) checkTrigger(bad complaint, v *Venue) {
 		if !(t.Minutes >= 0 && t.Minutes <= longestEvent.Minutes()) {
 			bad("trigger.minutes", fmt.Sprintf("is %g", t.Minutes), "minutes after the event opened")
 		}
+	}
+}
+
+// checkQueue checks a trigger by a stall's queue.
+func (o *Offer) checkQueue(bad complaint, v *Venue) {
+	t := &o.Trigger
+	stall := v.stall(t.Stall)
+	if stall == nil || stall.Zone == "" {
+		bad("trigger.stall", "is no stall with a zone where people wait", "the name of a stall whose queue is known")
+		return
+	}
+	if t.On == OnQueueLong && t.People == 0 {
+		t.People = float64(stall.QueueHigh)
+	}
+	if !(t.People > 0 && t.People <= 100_000) {
+		bad("trigger.people", fmt.Sprintf("is %g", t.People), "the number of people who wait")
+	}
+	if t.On == OnQueueLong && t.Stall == o.Stall {
+		bad("trigger.stall", "is the stall where the voucher is good", "an offer must not lead people to the long queue: name another stall")
 	}
 }
 

@@ -3,7 +3,6 @@ package proximity
 import (
 	"bytes"
 	"context"
-	"io/fs"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
@@ -29,7 +28,7 @@ func (anyone) Allow(echo.Context, web.Right) error { return nil }
 // site is the module's pages and API over HTTP.
 func siteOf(t *testing.T, s *Service) *httptest.Server {
 	t.Helper()
-	assets, err := web.NewAssets(webtest.Site().(fs.FS))
+	assets, err := web.NewAssets(webtest.Site())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +140,7 @@ func TestPlansAreInert(t *testing.T) {
 
 // lively makes a yard with a crowd, queues, pictures and an offer that fired.
 func lively(t *testing.T) (*yard, Offer) {
+	t.Helper()
 	y := newYard(t)
 	_, err := y.PutPlan(t.Context(), y.venue.ID, []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 60"><rect x="8" y="8" width="34" height="34" fill="#cfd8d3"/></svg>`), 0)
 	y.must(err)
@@ -171,7 +171,7 @@ func TestBrowserFindsPagesAccessible(t *testing.T) {
 	}
 	for _, path := range paths {
 		b.Look(path)
-		take(t, b, path)
+		take(b, path)
 	}
 	b.Quiet()
 }

@@ -29,38 +29,43 @@ func (s *Service) Publish(ctx context.Context) error {
 		return err
 	}
 	for _, sc := range scenes {
-		for _, p := range []struct {
-			product string
-			bin     time.Duration
-			settled time.Duration
-			make    maker
-		}{
-			{productHeat, heatmap.Bin, settled, publishHeat},
-			{productFlow, heatmap.FlowBin, settled + heatmap.NextWithin, publishFlow},
-		} {
-			last := now.Add(-p.settled).Truncate(p.bin) // the end of the last bin that has settled
-			for bin := sc.OpensAt.Truncate(p.bin); bin.Before(last) && bin.Before(sc.EndsAt); bin = bin.Add(p.bin) {
-				if now.Sub(bin) > publishedAfter {
-					continue // its seconds on the grid are gone
-				}
-				if err := s.publishOnce(ctx, sc, p.product, bin, p.make); err != nil {
-					return err
-				}
-			}
-		}
-		if now.Sub(sc.EndsAt) >= settled+heatmap.NextWithin {
-			if err := s.publishOnce(ctx, sc, productErrands, sc.CreatedAt, publishErrands); err != nil {
-				return err
-			}
+		if err := s.publishScene(ctx, sc, now); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (s *Service) publishScene(ctx context.Context, sc *scene, now time.Time) error {
+	for _, p := range []struct {
+		product string
+		bin     time.Duration
+		settled time.Duration
+		make    maker
+	}{
+		{productHeat, heatmap.Bin, settled, publishHeat},
+		{productFlow, heatmap.FlowBin, settled + heatmap.NextWithin, publishFlow},
+	} {
+		last := now.Add(-p.settled).Truncate(p.bin) // the end of the last bin that has settled
+		for bin := sc.OpensAt.Truncate(p.bin); bin.Before(last) && bin.Before(sc.EndsAt); bin = bin.Add(p.bin) {
+			if now.Sub(bin) > publishedAfter {
+				continue // its seconds on the grid are gone
+			}
+			if err := s.publishOnce(ctx, sc, p.product, bin, p.make); err != nil {
+				return err
+			}
+		}
+	}
+	if now.Sub(sc.EndsAt) < settled+heatmap.NextWithin {
+		return nil
+	}
+	return s.publishOnce(ctx, sc, productErrands, sc.CreatedAt, publishErrands)
+}
+
 // maker makes what is published of the bin that begins at bin.
 type maker func(tx *db.Tx, sc *scene, bin time.Time, share float64) (any, error)
 
-func (s *Service) publishOnce(ctx context.Context, sc *scene, product string, bin time.Time, make maker) error {
+func (s *Service) publishOnce(ctx context.Context, sc *scene, product string, bin time.Time, publish maker) error {
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
 		mine, err := claimPicture(tx, sc.ID, product, bin)
 		if err != nil || !mine {
@@ -70,7 +75,7 @@ func (s *Service) publishOnce(ctx context.Context, sc *scene, product string, bi
 		if err != nil {
 			return err
 		}
-		made, err := make(tx, sc, bin, share)
+		made, err := publish(tx, sc, bin, share)
 		if err != nil {
 			return err
 		}

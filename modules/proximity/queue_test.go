@@ -36,7 +36,7 @@ func (y *yard) crowdAtBar(n int, minutes int) {
 			sold = append(sold, y.sale("BAR-till-1", from.Add(at)))
 		}
 		y.clock.Advance(from.Add(time.Minute).Sub(y.clock.Now()))
-		y.must(y.in(func(tx *db.Tx) error { return y.Service.sold(tx.Ctx(), tx, sold) }))
+		y.must(y.in(func(tx *db.Tx) error { return y.sold(tx.Ctx(), tx, sold) }))
 		y.must(y.EstimateQueues(y.t.Context()))
 	}
 }

@@ -42,27 +42,31 @@ func (s *Service) react(tx *db.Tx, moves []move) error {
 			}
 			continue
 		}
-		asked := map[*device]*candidate{}
-		var order []*candidate
-		for _, m := range some {
-			for i := range running {
-				o := &running[i]
-				if !o.calledBy(m) {
-					continue
-				}
-				c := asked[m.device]
-				if c == nil {
-					c = &candidate{device: m.device}
-					asked[m.device], order = c, append(order, c)
-				}
-				c.offers = append(c.offers, o)
-			}
-		}
-		if err := s.decide(tx, sc, order); err != nil {
+		if err := s.decide(tx, sc, called(running, some)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// called are the devices whose moves call for offers, in the moves' order.
+func called(running []Offer, moves []move) (order []*candidate) {
+	asked := map[*device]*candidate{}
+	for _, m := range moves {
+		for i := range running {
+			o := &running[i]
+			if !o.calledBy(m) {
+				continue
+			}
+			c := asked[m.device]
+			if c == nil {
+				c = &candidate{device: m.device}
+				asked[m.device], order = c, append(order, c)
+			}
+			c.offers = append(c.offers, o)
+		}
+	}
+	return order
 }
 
 // calledBy reports whether a move of a phone is this offer's occasion. A move that was
@@ -162,7 +166,7 @@ func (o *Offer) isFor(sc *scene, d *device) bool {
 }
 
 // cartLeft offers something to who left a cart behind, as far as they agreed and are here.
-func (s *Service) cartLeft(ctx context.Context, tx *db.Tx, batch []stream.Fact) error {
+func (s *Service) cartLeft(_ context.Context, tx *db.Tx, batch []stream.Fact) error {
 	for _, f := range batch {
 		if f.Type == (facts.CartsAbandoned{}).FactType() {
 			if err := s.ownCartsLeft(tx, f); err != nil {
@@ -263,17 +267,7 @@ func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) e
 		if err := lockDevices(tx, devices); err != nil {
 			return err
 		}
-		var all []*candidate
-		for _, d := range inOrder(devices) {
-			c := &candidate{device: d}
-			for i := range running {
-				if running[i].isFor(sc, d) {
-					c.offers = append(c.offers, &running[i])
-				}
-			}
-			all = append(all, c)
-		}
-		if err := s.decide(tx, sc, all); err != nil {
+		if err := s.decide(tx, sc, suited(running, sc, inOrder(devices))); err != nil {
 			return err
 		}
 		if err := writeDevices(tx, devices); err != nil {
@@ -281,4 +275,18 @@ func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) e
 		}
 	}
 	return nil
+}
+
+// suited are all devices, each with the offers that are for it.
+func suited(running []Offer, sc *scene, devices []*device) (all []*candidate) {
+	for _, d := range devices {
+		c := &candidate{device: d}
+		for i := range running {
+			if running[i].isFor(sc, d) {
+				c.offers = append(c.offers, &running[i])
+			}
+		}
+		all = append(all, c)
+	}
+	return all
 }

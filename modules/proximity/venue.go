@@ -11,7 +11,7 @@ import (
 
 // Venue is a place with a floor plan, and what is drawn on it. Positions are metres
 // from the plan's upper left corner: x to the right, y down.
-type Venue struct {
+type Venue struct { //nolint:recvcheck // clone begins with a copy
 	ID        id.ID     `json:"id"`
 	Name      string    `json:"name"`
 	Width     float64   `json:"width"`            // metres

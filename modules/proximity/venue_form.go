@@ -79,7 +79,7 @@ func replace[T any](all []T, meant func(T) bool, gone bool, one T) []T {
 // corners reads an outline as it is typed: "0,0 10,0 10,5".
 func corners(f *formReader) []Point {
 	var out []Point
-	for _, pair := range strings.Fields(f.Get("outline")) {
+	for pair := range strings.FieldsSeq(f.Get("outline")) {
 		x, y, ok := strings.Cut(strings.Trim(pair, ";()"), ",")
 		px, err1 := strconv.ParseFloat(x, 64)
 		py, err2 := strconv.ParseFloat(y, 64)

@@ -68,6 +68,10 @@ func (c *Code) check(bad complaint, e *Event) {
 	if c.MaxPerOrder < 0 || c.MaxPerOrder > maxQty {
 		bad("max_per_order", fmt.Sprintf("is %d", c.MaxPerOrder), fmt.Sprintf("1 to %d tickets, or 0 for no limit", maxQty))
 	}
+	c.checkTimes(bad)
+}
+
+func (c *Code) checkTimes(bad complaint) {
 	for _, t := range []*time.Time{c.ValidFrom, c.ValidUntil} {
 		if t != nil {
 			*t = toUTC(*t)

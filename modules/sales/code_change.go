@@ -42,7 +42,7 @@ func (s *Service) ChangeCode(ctx context.Context, c Code) (Code, error) {
 // RemoveCode removes a code that nobody has used. Errors: fault.NotFound,
 // fault.Conflict with how to end one that was used.
 func (s *Service) RemoveCode(ctx context.Context, event, code id.ID) error {
-	_, err := s.change(ctx, event, nil, func(tx *db.Tx, e *Event) error {
+	_, err := s.change(ctx, event, nil, func(tx *db.Tx, _ *Event) error {
 		c, err := codeWithin(tx, event, code)
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func (s *Service) RemoveCode(ctx context.Context, event, code id.ID) error {
 // EndCode removes a code that nobody has used, and ends one that was: what is in
 // carts keeps its price. Errors: fault.NotFound.
 func (s *Service) EndCode(ctx context.Context, event, code id.ID) error {
-	_, err := s.change(ctx, event, nil, func(tx *db.Tx, e *Event) error {
+	_, err := s.change(ctx, event, nil, func(tx *db.Tx, _ *Event) error {
 		c, err := codeWithin(tx, event, code)
 		if err != nil {
 			return err

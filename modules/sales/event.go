@@ -71,7 +71,7 @@ func (e *Event) checkGiven(bad complaint) {
 // and pools. Errors: fault.NotFound, fault.Invalid, fault.Conflict when the slug is
 // taken, or when money or the sandbox would change after the first ticket.
 func (s *Service) ChangeEvent(ctx context.Context, given Event, cond Condition) (Event, error) {
-	return s.change(ctx, given.ID, cond, func(tx *db.Tx, e *Event) error {
+	return s.change(ctx, given.ID, cond, func(_ *db.Tx, e *Event) error {
 		given.ID, given.State, given.Version, given.CreatedAt = e.ID, e.State, e.Version, e.CreatedAt
 		given.Categories, given.Pools = e.Categories, e.Pools
 		if err := given.validate(); err != nil {

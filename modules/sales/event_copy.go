@@ -39,14 +39,9 @@ func (s *Service) CopyEvent(tx *db.Tx, event id.ID, how Copy, actor string) (Eve
 	if to, err = s.CreateEvent(tx, to); err != nil {
 		return Event{}, err
 	}
-	pools := map[id.ID]*id.ID{}
-	for _, p := range from.Pools {
-		was := p.ID
-		p.Event = to.ID
-		if p, err = s.AddPool(tx, p, nil); err != nil {
-			return Event{}, err
-		}
-		pools[was] = &p.ID
+	pools, err := s.copyPools(tx, from.Pools, to.ID)
+	if err != nil {
+		return Event{}, err
 	}
 	categories := map[id.ID]id.ID{}
 	for _, c := range from.Categories {
@@ -66,6 +61,21 @@ func (s *Service) CopyEvent(tx *db.Tx, event id.ID, how Copy, actor string) (Eve
 		}
 	}
 	return s.eventWithin(tx, to.ID)
+}
+
+// copyPools gives an event pools like those, and tells which became which.
+func (s *Service) copyPools(tx *db.Tx, from []Pool, to id.ID) (map[id.ID]*id.ID, error) {
+	pools := map[id.ID]*id.ID{}
+	for _, p := range from {
+		was := p.ID
+		p.Event = to
+		p, err := s.AddPool(tx, p, nil)
+		if err != nil {
+			return nil, err
+		}
+		pools[was] = &p.ID
+	}
+	return pools, nil
 }
 
 func (s *Service) copyCodes(tx *db.Tx, from, to id.ID, categories map[id.ID]id.ID, move func(*time.Time) *time.Time) error {

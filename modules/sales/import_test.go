@@ -63,7 +63,7 @@ func TestWhatIsNoFileIsRefused(t *testing.T) {
 }
 
 func TestAmountsAreReadAsTheyAreWritten(t *testing.T) {
-	for text, want := range map[string]int64{"12": 1200, "12.5": 1250, "12,50": 1250, " 0.05 ": 5, "0": 0} {
+	for text, want := range map[string]int64{"12": 1200, "12.5": 1250, "12,50": 1250, " 0.05 ": 5, "0": 0} { //nolint:gocritic // the spaces are part of the case
 		if got, err := parsePrice(text, "EUR"); err != nil || got != want {
 			t.Errorf("%q: %d, %v", text, got, err)
 		}

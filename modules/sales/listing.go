@@ -2,6 +2,7 @@ package sales
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -47,8 +48,8 @@ func (s *Service) PricesSince(ctx context.Context, category id.ID, since time.Ti
 		return nil, noCategory()
 	}
 	var out []listing.Price
-	for i := len(list) - 1; i >= 0; i-- {
-		p := listing.Price{At: list[i].At, Minor: list[i].PriceMinor, Reason: list[i].Reason, Actor: list[i].Actor}
+	for _, c := range slices.Backward(list) {
+		p := listing.Price{At: c.At, Minor: c.PriceMinor, Reason: c.Reason, Actor: c.Actor}
 		if !p.At.After(since) {
 			out = out[:0] // it was followed, or is the one in force at since
 		}

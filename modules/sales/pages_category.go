@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -177,9 +178,7 @@ func (f *categoryForm) category(was Category, e *Event) (Category, error) {
 	c := was
 	c.Event, c.Hidden, c.ShopName = e.ID, f.Hidden, f.ShopName
 	c.Names = map[string]Text{}
-	for locale, t := range was.Names {
-		c.Names[locale] = t
-	}
+	maps.Copy(c.Names, was.Names)
 	t := c.Names[e.Locales[0]]
 	t.Title = f.Title
 	c.Names[e.Locales[0]] = t

@@ -27,7 +27,7 @@ type codeView struct {
 }
 
 // codeForm is what the promoter typed about a new code.
-type codeForm struct {
+type codeForm struct { //nolint:recvcheck // the template asks a copy
 	Code, Note, Kind, Value, MaxUses, MaxPerOrder, From, Until string
 	Opens                                                      bool
 	Categories                                                 []string

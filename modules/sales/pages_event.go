@@ -125,11 +125,11 @@ func (s *Service) pageEvents(c echo.Context) error {
 		p.Rows = append(p.Rows, row)
 	}
 	if len(p.Rows) == 0 && p.First {
-		any, _, err := s.Events(c.Request().Context(), EventQuery{Limit: 1})
+		some, _, err := s.Events(c.Request().Context(), EventQuery{Limit: 1})
 		if err != nil {
 			return err
 		}
-		p.Empty = len(any) == 0
+		p.Empty = len(some) == 0
 	}
 	return c.Render(http.StatusOK, "sales/events", p)
 }

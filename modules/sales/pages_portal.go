@@ -69,7 +69,7 @@ func (s *Service) remember(c echo.Context, name, value, path string, life time.D
 	if age == 0 {
 		age = -1
 	}
-	c.SetCookie(&http.Cookie{Name: name, Value: value, Path: path, MaxAge: age, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	c.SetCookie(&http.Cookie{Name: name, Value: value, Path: path, MaxAge: age, HttpOnly: true, SameSite: http.SameSiteLaxMode, //nolint:gosec // G124: Secure as the site is
 		Secure: strings.HasPrefix(s.origin(c), "https:")})
 }
 
@@ -104,7 +104,7 @@ func (f frame) Spoken() string {
 	if f.Tongue == nil {
 		return ""
 	}
-	return f.Tongue.Lang
+	return f.Lang
 }
 
 // tongueLink leads to this page in another language.

@@ -85,7 +85,7 @@ func priceWords(t *words.Tongue, minor int64, currency string) string {
 
 func toneOf(name string) int {
 	h := fnv.New32a()
-	h.Write([]byte(name))
+	_, _ = h.Write([]byte(name))
 	return int(h.Sum32() % tones)
 }
 

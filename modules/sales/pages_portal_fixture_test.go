@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -30,6 +31,7 @@ type guest struct {
 }
 
 func newGuest(t *testing.T, site *echo.Echo) *guest {
+	t.Helper()
 	return &guest{t: t, site: site, jar: map[string]*http.Cookie{}, lang: "en"}
 }
 
@@ -78,9 +80,7 @@ func (g *guest) form(page string, more url.Values) url.Values {
 	for _, m := range hiddenInput.FindAllStringSubmatch(page, -1) {
 		out.Add(m[1], m[2])
 	}
-	for k, v := range more {
-		out[k] = v
-	}
+	maps.Copy(out, more)
 	return out
 }
 

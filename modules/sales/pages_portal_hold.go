@@ -52,14 +52,20 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 			return s.toCart(c, cartRef{cart.ID, v.e.ID, cart.ExpiresAt})
 		}
 	}
-	if notice := v.refused(err); notice != nil {
-		s.shelves.forget(v.e.ID)
-		if v.e, err = s.snapshot(ctx, v.e.ID); err != nil {
-			return err
-		}
-		return s.refuse(c, v, http.StatusConflict, notice)
+	return s.notHeld(c, v, err)
+}
+
+// notHeld shows what there is now, when err is one that the visitor can resolve.
+func (s *Service) notHeld(c echo.Context, v visitor, err error) error {
+	notice := v.refused(err)
+	if notice == nil {
+		return err
 	}
-	return err
+	s.shelves.forget(v.e.ID)
+	if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {
+		return err
+	}
+	return s.refuse(c, v, http.StatusConflict, notice)
 }
 
 // formKey makes of a form's key one for what it asks: a visitor who goes back and
@@ -134,15 +140,7 @@ func (s *Service) refuse(c echo.Context, v visitor, status int, notice *said) er
 func (v *visitor) wanted(c echo.Context) (wanted []Wanted, unfit *said) {
 	t := v.t
 	if seated, err := id.Parse(c.FormValue("seated")); err == nil {
-		w := Wanted{Category: seated}
-		for _, text := range c.Request().Form["seat"] {
-			if seat, err := id.Parse(text); err == nil && len(w.Seats) <= maxQty {
-				w.Seats = append(w.Seats, seat)
-			}
-		}
-		if w.Qty = len(w.Seats); w.Qty > 0 {
-			wanted = append(wanted, w)
-		}
+		wanted = wantedSeats(c, seated)
 	} else {
 		for i := range v.e.Categories {
 			if k := v.e.Categories[i].ID; v.chosen[k] > 0 {
@@ -163,6 +161,20 @@ func (v *visitor) wanted(c echo.Context) (wanted []Wanted, unfit *said) {
 		}
 	}
 	return wanted, nil
+}
+
+// wantedSeats are the seats of a category that the form names.
+func wantedSeats(c echo.Context, category id.ID) []Wanted {
+	w := Wanted{Category: category}
+	for _, text := range c.Request().Form["seat"] {
+		if seat, err := id.Parse(text); err == nil && len(w.Seats) <= maxQty {
+			w.Seats = append(w.Seats, seat)
+		}
+	}
+	if w.Qty = len(w.Seats); w.Qty == 0 {
+		return nil
+	}
+	return []Wanted{w}
 }
 
 // moved compares what the visitor saw with what it costs now. Who saw more than it

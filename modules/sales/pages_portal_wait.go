@@ -46,6 +46,16 @@ func (s *Service) shopWait(c echo.Context, t *words.Tongue) error {
 	case !fault.Is(err, fault.Invalid):
 		return err
 	}
+	wrong := waitWrong(t, k, err)
+	return s.showEvent(c, http.StatusUnprocessableEntity, v, &said{Kind: "bad", Title: t.Say("said.form")}, func(p *eventShopPage) {
+		if p.Waiting != nil {
+			p.Waiting.Category, p.Waiting.Qty, p.Waiting.Email, p.Waiting.Wrong = category, qty, w.Email, wrong
+		}
+	})
+}
+
+// waitWrong says at which input of the waiting list's form what is wrong.
+func waitWrong(t *words.Tongue, k *Category, err error) map[string][]string {
 	wrong := map[string][]string{}
 	for _, f := range fieldsOfFault(err) {
 		switch f.Name {
@@ -55,9 +65,5 @@ func (s *Service) shopWait(c echo.Context, t *words.Tongue) error {
 			wrong["email"] = []string{t.Say("form.email.wrong")}
 		}
 	}
-	return s.showEvent(c, http.StatusUnprocessableEntity, v, &said{Kind: "bad", Title: t.Say("said.form")}, func(p *eventShopPage) {
-		if p.Waiting != nil {
-			p.Waiting.Category, p.Waiting.Qty, p.Waiting.Email, p.Waiting.Wrong = category, qty, w.Email, wrong
-		}
-	})
+	return wrong
 }

@@ -1,7 +1,9 @@
 package sales
 
 import (
+	"errors"
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,9 +92,8 @@ func placed(err error, inputs ...string) (by map[string][]fault.Field, rest []fa
 	by = map[string][]fault.Field{}
 	fields := fieldsOfFault(err)
 	if len(fields) == 0 && err != nil {
-		f, _ := err.(*fault.Error)
 		fix := ""
-		if f != nil {
+		if f, ok := errors.AsType[*fault.Error](err); ok {
 			fix = f.Fix
 		}
 		return by, []fault.Field{{Problem: fault.Message(err), Fix: fix}}
@@ -113,12 +114,7 @@ func placed(err error, inputs ...string) (by map[string][]fault.Field, rest []fa
 }
 
 func has(all []string, one string) bool {
-	for _, s := range all {
-		if s == one {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(all, one)
 }
 
 // mended reports whether a form can be shown again with what is wrong: faults of the

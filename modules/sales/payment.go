@@ -148,8 +148,7 @@ func (s *Service) changed(tx *db.Tx, p *Payment) error {
 	case PaymentFlagged:
 		s.log.Warn("a payment is not what was asked for", "payment", p.ID, "reason", p.Reason)
 	case PaymentProcessing:
-		_, err := extendHold(tx, p.Cart, tx.Now().Add(processingTime))
-		return err
+		return extendHold(tx, p.Cart, tx.Now().Add(processingTime))
 	case PaymentFailed, PaymentExpired:
 		return s.letGo(tx, p)
 	}
@@ -162,8 +161,7 @@ func (s *Service) letGo(tx *db.Tx, p *Payment) error {
 	if err != nil {
 		return err
 	}
-	_, err = extendHold(tx, p.Cart, q.Expires)
-	return err
+	return extendHold(tx, p.Cart, q.Expires)
 }
 
 // hears applies what a provider says about a payment. Errors: fault.NotFound.

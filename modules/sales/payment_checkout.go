@@ -120,7 +120,7 @@ func (s *Service) openPayment(ctx context.Context, in Checkout, q Quote, e *Even
 		if err := insertPayment(tx, p); err != nil {
 			return err
 		}
-		if _, err = extendHold(tx, q.Cart, latest(q.Expires, until.Add(s.cfg.Payment.Grace))); err != nil || p.Method != pay.Transfer {
+		if err = extendHold(tx, q.Cart, latest(q.Expires, until.Add(s.cfg.Payment.Grace))); err != nil || p.Method != pay.Transfer {
 			return err
 		}
 		return s.post(tx, letter{Kind: letterBank, Event: p.Event, Subject: p.ID})

@@ -99,11 +99,11 @@ func (h *house) takesMoney() (live *bank) {
 	h.cfg.Payment, h.pays = c, pay.New(c)
 	h.cfg.Seller = SellerConfig{Name: "Usher e. V.", Address: "Gasse 1\n1010 Wien", TaxID: "ATU123", Zone: "Europe/Vienna", Series: "R"}
 	for _, mode := range []pay.Mode{pay.Sandbox, pay.Live} {
-		real, err := h.pays.Of(mode, pay.Stripe)
+		stripe, err := h.pays.Of(mode, pay.Stripe)
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		live = &bank{Listener: real.(pay.Listener), sessions: map[string]pay.State{}, began: map[id.ID]int{}, closed: map[string]bool{}, refunds: map[id.ID]money.Money{}}
+		live = &bank{Listener: stripe.(pay.Listener), sessions: map[string]pay.State{}, began: map[id.ID]int{}, closed: map[string]bool{}, refunds: map[id.ID]money.Money{}}
 		h.pays.Offer(mode, pay.Stripe, live)
 	}
 	return live

@@ -190,12 +190,20 @@ func (s *Service) voidTickets(tx *db.Tx, order id.ID, ns []int) (back returned, 
 	if len(back.numbers) == 0 {
 		return back, fault.E(op, fault.Conflict, "the order has no ticket that is not void", nil)
 	}
-	for i, n := range ns {
-		if !slices.Contains(back.numbers, n) || slices.Index(ns, n) < i {
-			return back, fault.BadField(op, fmt.Sprintf("tickets[%d]", i), fmt.Sprintf("%d is none of the order's, or stands twice", n), fmt.Sprintf("1 to %d", len(tickets)))
-		}
+	if err := checkNumbers(op, ns, back.numbers, len(tickets)); err != nil {
+		return back, err
 	}
 	return back, s.returnTickets(tx, order, &back, lines)
+}
+
+// checkNumbers refuses a number that was not found among an order's tickets, or stands twice.
+func checkNumbers(op string, ns, found []int, tickets int) error {
+	for i, n := range ns {
+		if !slices.Contains(found, n) || slices.Index(ns, n) < i {
+			return fault.BadField(op, fmt.Sprintf("tickets[%d]", i), fmt.Sprintf("%d is none of the order's, or stands twice", n), fmt.Sprintf("1 to %d", tickets))
+		}
+	}
+	return nil
 }
 
 // returnTickets marks tickets void and gives their stock back, in the order in which

@@ -110,12 +110,12 @@ func lockHold(tx *db.Tx, cart id.ID) (lines int, err error) {
 }
 
 // extendHold makes a cart's hold end at that moment, sooner or later than it would.
-func extendHold(tx *db.Tx, cart id.ID, until time.Time) (lines int, err error) {
-	if lines, err = lockHold(tx, cart); err != nil || lines == 0 {
-		return lines, err
+func extendHold(tx *db.Tx, cart id.ID, until time.Time) error {
+	if lines, err := lockHold(tx, cart); err != nil || lines == 0 {
+		return err
 	}
-	_, err = tx.Conn().Exec(tx.Ctx(), `UPDATE sales.hold SET expires_at = $2 WHERE cart = $1`, cart, until)
-	return lines, db.Classify("sales.Checkout", err)
+	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE sales.hold SET expires_at = $2 WHERE cart = $1`, cart, until)
+	return db.Classify("sales.Checkout", err)
 }
 
 // PaymentQuery says which payments are wanted, the latest first.

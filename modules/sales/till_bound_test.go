@@ -76,7 +76,7 @@ func TestWhoIsTooManyIsSentAwayBeforeMemoryGrows(t *testing.T) {
 	}
 	h.Close()
 	h.audit()
-	h.Service.till = newTill(h.db, h.log) // for the house's own end
+	h.till = newTill(h.db, h.log) // for the house's own end
 }
 
 func heap() int64 {

@@ -110,7 +110,7 @@ func (p *play) order(r *rapid.T) {
 	o, replayed, err := p.h.Order(r.Context(), in)
 	was, known := p.m.orders[in.Key]
 	switch {
-	case known && was.same(in):
+	case known && alike(was, in):
 		must(r, err == nil && replayed, "a repeated order: replayed %v, %v", replayed, err)
 	case known:
 		must(r, fault.Is(err, fault.Invalid), "a key used twice: %v", err)
@@ -158,7 +158,7 @@ func (p *play) confirm(r *rapid.T) {
 		p.m.sold[cart] = o.ID
 		p.m.orders["cart "+cart.String()] = in
 	case done:
-		same := p.m.orders["cart "+cart.String()].same(in)
+		same := alike(p.m.orders["cart "+cart.String()], in)
 		must(r, same && o.ID == sold && replayed || !same && fault.Is(err, fault.Invalid), "confirm again: %v", err)
 	default:
 		must(r, fault.Is(err, fault.Conflict), "confirm what is gone: %v", err)
@@ -199,7 +199,7 @@ func (p *play) check(r *rapid.T) {
 	}
 }
 
-func (p Purchase) same(o Purchase) bool {
+func alike(p, o Purchase) bool {
 	a, errA := checkLines("", p.Lines)
 	b, errB := checkLines("", o.Lines)
 	return errors.Join(errA, errB) == nil && p.hash(a) == o.hash(b)

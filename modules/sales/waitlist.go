@@ -28,7 +28,7 @@ const (
 
 // Waiting is somebody on the waiting list of a category. Its id is also that of the
 // cart which an offer holds.
-type Waiting struct {
+type Waiting struct { //nolint:recvcheck // utc changes a copy
 	ID         id.ID      `json:"id"`
 	Event      id.ID      `json:"event"`
 	Category   id.ID      `json:"category"`

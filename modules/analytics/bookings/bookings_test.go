@@ -2,6 +2,7 @@ package bookings_test
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func TestDailyReadsPostsAndSentiment(t *testing.T) {
 		}
 	}
 	_, err = bookings.Daily("past.csv", strings.NewReader(strings.Replace(file, "-0.25", "1.5", 1)))
-	if f, ok := err.(*fault.Error); !ok || !strings.Contains(f.Fields[0].Name, "line 2, sentiment") {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(f.Fields[0].Name, "line 2, sentiment") {
 		t.Errorf("a sentiment of 1.5: %v", err)
 	}
 }
@@ -94,7 +95,7 @@ func TestWrongLinesAreToldWithTheirFix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := bookings.Daily("past.csv", strings.NewReader(tc.body))
-			f, ok := err.(*fault.Error)
+			f, ok := errors.AsType[*fault.Error](err)
 			if !ok || f.Code != fault.Invalid || len(f.Fields) == 0 || !strings.HasPrefix(f.Fields[0].Name, "past.csv: line") {
 				t.Fatalf("got %v", err)
 			}
@@ -107,7 +108,7 @@ func TestWrongLinesAreToldWithTheirFix(t *testing.T) {
 
 func TestManyWrongLinesAreSummedUp(t *testing.T) {
 	_, err := bookings.Daily("past.csv", strings.NewReader(head+strings.Repeat("a,x,2026-04-30,100,2026-05-01,7,,,,,\n", 100)))
-	f, _ := err.(*fault.Error)
+	f, _ := errors.AsType[*fault.Error](err)
 	if f == nil || len(f.Fields) != 21 || !strings.Contains(f.Fields[20].Problem, "80 more") {
 		t.Errorf("got %+v", err)
 	}
@@ -147,7 +148,7 @@ func TestOrdersOfPretix(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 	_, _, err = bookings.Any("orders.csv", strings.NewReader("Order code,Order total,Status,Order date\nA,20,Paid,2026-04-01\n"))
-	if f, _ := err.(*fault.Error); f == nil || !strings.Contains(f.Fix, "Order positions") {
+	if f, _ := errors.AsType[*fault.Error](err); f == nil || !strings.Contains(f.Fix, "Order positions") {
 		t.Errorf("the list of orders: %v", err)
 	}
 }

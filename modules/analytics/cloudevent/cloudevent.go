@@ -79,7 +79,7 @@ func Structured(body []byte) Decoded {
 	return d
 }
 
-// event steps over one event. Errors: *Syntax; the event is only begun then.
+// event steps over one event. Errors: *SyntaxError; the event is only begun then.
 func (s *scanner) event(depth int) (Decoded, error) {
 	if s.next() != '{' {
 		_, err := s.value(depth)
@@ -104,7 +104,7 @@ func Batch(body []byte, most int) ([]Decoded, error) {
 		return nil, fault.E(op, fault.Invalid, "the body is no JSON array", nil).WithFix("send an array of CloudEvents, or one as application/cloudevents+json")
 	}
 	all := make([]Decoded, 0, min(most, len(body)/leastEvent+1))
-	err := s.array(0, func() error {
+	err := s.array(func() error {
 		if len(all) == most {
 			return tooMany(op, most)
 		}
@@ -115,7 +115,7 @@ func Batch(body []byte, most int) ([]Decoded, error) {
 	if err == nil {
 		err = s.end()
 	}
-	if wrong, ok := errors.AsType[*Syntax](err); ok {
+	if wrong, ok := errors.AsType[*SyntaxError](err); ok {
 		return nil, fault.E(op, fault.Invalid, "the body is not valid JSON: "+wrong.Error(), err)
 	}
 	return all, err
@@ -266,7 +266,7 @@ func Text(value []byte) (s string, ok bool) {
 }
 
 // Check tells whether data is one JSON value that PostgreSQL can store. The error
-// is a *Syntax.
+// is a *SyntaxError.
 func Check(data []byte) error {
 	s := scanner{b: data}
 	if _, err := s.value(0); err != nil {
@@ -285,7 +285,7 @@ func bare(quoted []byte) []byte {
 }
 
 // Members calls member for each name and value of a JSON object, in its order.
-// Errors: *Syntax, also for a value of another kind.
+// Errors: *SyntaxError, also for a value of another kind.
 func Members(data []byte, member func(name, value []byte)) error {
 	s := scanner{b: data}
 	if s.next() != '{' {

@@ -59,6 +59,7 @@ func TestBatchesAndLinesFindTheSameEvents(t *testing.T) {
 
 // sound: data that is taken is JSON, also to others, and a fault names a field.
 func sound(t *testing.T, all ...Decoded) {
+	t.Helper()
 	for _, d := range all {
 		if d.Data != nil && !json.Valid(d.Data) {
 			t.Errorf("data is no JSON: %q", d.Data)

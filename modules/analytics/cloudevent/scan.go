@@ -20,16 +20,16 @@ type scanner struct {
 	at int
 }
 
-// Syntax is a place in JSON that is wrong.
-type Syntax struct {
+// SyntaxError is a place in JSON that is wrong.
+type SyntaxError struct {
 	Offset  int // in bytes, from 0
 	Problem string
 }
 
 // Error says what is wrong where.
-func (s *Syntax) Error() string { return fmt.Sprintf("%s at byte %d", s.Problem, s.Offset) }
+func (s *SyntaxError) Error() string { return fmt.Sprintf("%s at byte %d", s.Problem, s.Offset) }
 
-func (s *scanner) bad(problem string) error { return &Syntax{Offset: s.at, Problem: problem} }
+func (s *scanner) bad(problem string) error { return &SyntaxError{Offset: s.at, Problem: problem} }
 
 func (s *scanner) space() {
 	for s.at < len(s.b) {
@@ -69,7 +69,7 @@ func (s *scanner) value(depth int) (text []byte, err error) {
 	case c == '{':
 		err = s.object(depth, func(_, _ []byte) error { return nil })
 	case c == '[':
-		err = s.array(depth, func() error { _, err := s.value(depth + 1); return err })
+		err = s.array(func() error { _, err := s.value(depth + 1); return err })
 	case c == '"':
 		_, err = s.str()
 	case c == '-' || '0' <= c && c <= '9':
@@ -121,7 +121,7 @@ func (s *scanner) object(depth int, member func(name, value []byte) error) error
 }
 
 // array calls item to step over each value.
-func (s *scanner) array(depth int, item func() error) error {
+func (s *scanner) array(item func() error) error {
 	s.at++ // [
 	if s.next() == ']' {
 		s.at++

@@ -23,7 +23,7 @@ func name(segments []Segment, f frame) {
 }
 
 // worthSaying puts traits last that differ by less than words can say: by minutes, of days.
-func (g Segment) worthSaying(order []int, f frame) []int {
+func (g *Segment) worthSaying(order []int, f frame) []int {
 	slight := func(j int) int {
 		if (j == traitRecency || j == traitLead) && math.Abs(math.Expm1(g.Center[j])-math.Expm1(f.median[j])) < .5 {
 			return 1
@@ -35,30 +35,31 @@ func (g Segment) worthSaying(order []int, f frame) []int {
 }
 
 // phrase says a trait's value in words: "buys ≤ 3 days ahead".
-func (g Segment) phrase(j int, f frame) string {
+func (g *Segment) phrase(j int, f frame) string {
 	x := g.Center[j]
 	more := x >= f.median[j]
 	switch j {
 	case traitRecency:
-		if days := math.Expm1(x); more {
-			return "last bought over " + count(days) + " ago"
-		} else {
-			return "bought in the last " + count(days)
+		days := count(math.Expm1(x))
+		if more {
+			return "last bought over " + days + " ago"
 		}
+		return "bought in the last " + days
 	case traitOrders:
-		if n := math.Exp(x); more {
-			return fmt.Sprintf("%s orders and more", round(n))
-		} else {
-			return fmt.Sprintf("%s orders or fewer", round(n))
+		n := round(math.Exp(x))
+		if more {
+			return n + " orders and more"
 		}
+		return n + " orders or fewer"
 	case traitLead:
-		if days := math.Expm1(x); more {
+		days := math.Expm1(x)
+		if more {
 			return "buys ≥ " + count(days) + " ahead"
-		} else if days < .5 {
-			return "buys on the day"
-		} else {
-			return "buys ≤ " + count(days) + " ahead"
 		}
+		if days < .5 {
+			return "buys on the day"
+		}
+		return "buys ≤ " + count(days) + " ahead"
 	case traitBasket:
 		if more {
 			return fmt.Sprintf("spends about %s an order", round(math.Exp(x)/100))
@@ -69,11 +70,11 @@ func (g Segment) phrase(j int, f frame) string {
 	case traitDiscount:
 		return fmt.Sprintf("%.0f %% discounted", 100*g.Discounted)
 	}
-	if km := math.Expm1(x); more {
-		return fmt.Sprintf("comes from %s km and more", round(km))
-	} else {
-		return fmt.Sprintf("lives within %s km", round(km))
+	km := round(math.Expm1(x))
+	if more {
+		return "comes from " + km + " km and more"
 	}
+	return "lives within " + km + " km"
 }
 
 // count writes a number of days.

@@ -37,7 +37,7 @@ func TestShiftDescribesTheChange(t *testing.T) {
 	if e := s.Expected(1); math.Abs(e-32) > 0.5 {
 		t.Errorf("expects %v of a bin", e)
 	}
-	for n = 0; n < 30; n++ {
+	for range 30 {
 		if back, ok := s.Update(20, 1); ok {
 			if back.Direction != detect.Down {
 				t.Errorf("%+v", back)
@@ -201,7 +201,7 @@ func FuzzDecodeShift(f *testing.F) {
 	f.Add(state)
 	f.Add([]byte(`{"v":1,"k":"shift","s":null}`))
 	f.Add([]byte(`{"v":1,"k":"shift","s":{"n":30,"r":[{"c":-1}]}}`))
-	f.Fuzz(func(t *testing.T, state []byte) {
+	f.Fuzz(func(_ *testing.T, state []byte) {
 		s, err := detect.Decode[detect.Shift](state)
 		if err != nil {
 			return

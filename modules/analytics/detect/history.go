@@ -6,7 +6,7 @@ import (
 )
 
 // past is a sliding window of values, in order of arrival.
-type past []float64
+type past []float64 //nolint:recvcheck // only push changes the slice itself
 
 // push adds a value and forgets the oldest beyond size.
 func (p *past) push(x float64, size int) {

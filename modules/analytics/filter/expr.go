@@ -65,8 +65,8 @@ func (n *node) match(d Document) bool {
 	case differ:
 		return !there || !n.equalsAny(found)
 	}
-	order, comparable := compare(found, n.values[0])
-	if !there || !comparable {
+	order, ordered := compare(found, n.values[0])
+	if !there || !ordered {
 		return false
 	}
 	switch n.op {
@@ -82,7 +82,7 @@ func (n *node) match(d Document) bool {
 
 func (n *node) equalsAny(found any) bool {
 	for _, v := range n.values {
-		if order, comparable := compare(found, v); comparable && order == 0 {
+		if order, ordered := compare(found, v); ordered && order == 0 {
 			return true
 		}
 		switch found.(type) {
@@ -96,7 +96,7 @@ func (n *node) equalsAny(found any) bool {
 }
 
 // compare orders two numbers or two texts.
-func compare(a, b any) (order int, comparable bool) {
+func compare(a, b any) (order int, ordered bool) {
 	switch x := a.(type) {
 	case string:
 		y, ok := b.(string)

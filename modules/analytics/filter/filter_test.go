@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -138,7 +139,8 @@ func TestPathsFindValues(t *testing.T) {
 		t.Error("a text is a number")
 	}
 	for _, bad := range []string{"", "total", "$.", "$..a", "$.a b", "$[-1]", "$[*]", "$.a ", "keys"} {
-		if _, err := ParsePath(bad); !fault.Is(err, fault.Invalid) || err.(*fault.Error).Fields[0].Name != "path" {
+		_, err := ParsePath(bad)
+		if f, ok := errors.AsType[*fault.Error](err); !ok || !fault.Is(err, fault.Invalid) || f.Fields[0].Name != "path" {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mathext"
 
@@ -39,9 +40,9 @@ func (e Effect) update(v fit.Variance, y, mu []float64) posterior {
 		if e.HalfLife > 0 {
 			fade = math.Exp2(-1 / e.HalfLife)
 		}
-		for i := len(y) - 1; i >= 0; i-- {
+		for i, n := range slices.Backward(y) {
 			w := keep * v.Weight(u*mu[i])
-			a += w * y[i] / mu[i]
+			a += w * n / mu[i]
 			b += w
 			keep *= fade
 		}

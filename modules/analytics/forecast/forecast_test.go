@@ -97,7 +97,7 @@ func TestBacktestInFoldsForecastsEveryEvent(t *testing.T) {
 	r, err := forecast.Backtest(events, forecast.Options{
 		At: []int{7, 30}, Within: 14, Folds: 3,
 		Now:  func() time.Time { clock = clock.Add(time.Second); return clock },
-		Step: func(done, of int) { steps++; _ = of },
+		Step: func(_, _ int) { steps++ },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ const maxClusters = 16
 
 // referencesOf are the levels of the past events.
 func referencesOf(past []*Event) References {
-	r := References{Price: map[string]float64{}, Artist: map[string]float64{}}
+	r := References{Price: map[string]float64{}}
 	prices, events := map[string][]float64{}, map[string]int{}
 	var posts, days float64
 	for _, e := range past {
@@ -40,18 +40,25 @@ func referencesOf(past []*Event) References {
 	}
 	slices.SortFunc(r.Clusters, func(a, b string) int { return cmp.Or(events[b]-events[a], cmp.Compare(a, b)) })
 	r.Clusters = r.Clusters[:min(len(r.Clusters), maxClusters)]
-	fullness := meanFullness(past)
+	r.Artist = famesOf(past)
+	return r
+}
+
+// famesOf is the fame of each artist, from all past events.
+func famesOf(past []*Event) map[string]float64 {
+	mean := meanFullness(past)
 	sums := map[string][2]float64{}
 	for _, e := range past {
 		if e.Artist != "" {
 			s := sums[e.Artist]
-			sums[e.Artist] = [2]float64{s[0] + e.fullness() - fullness, s[1] + 1}
+			sums[e.Artist] = [2]float64{s[0] + e.fullness() - mean, s[1] + 1}
 		}
 	}
+	fames := map[string]float64{}
 	for artist, s := range sums {
-		r.Artist[artist] = fame(s[0], s[1])
+		fames[artist] = fame(s[0], s[1])
 	}
-	return r
+	return fames
 }
 
 // fame is how much fuller than usual an artist's n past events were, shrunk to zero:

@@ -21,9 +21,10 @@ type Trial struct {
 	Past      []int // numbers of past events to train on
 }
 
-// Window is the near horizon, and Before the days before the event forecasts are made on.
+// Window is the near horizon.
 const Window = 14
 
+// Before are the days before the event that forecasts are made on.
 var Before = []int{7, 14, 30, 60}
 
 // Compare draws the markets, trains on their past and forecasts the events after it,

@@ -194,7 +194,7 @@ func gamma(r *rand.Rand, shape float64) float64 {
 	c := 1 / math.Sqrt(9*d)
 	for {
 		x := r.NormFloat64()
-		v := math.Pow(1+c*x, 3)
+		v := math.Pow(1+c*x, 3) //nolint:staticcheck // QF1005: products round otherwise, and every seed's market would change
 		if v > 0 && math.Log(1-r.Float64()) < x*x/2+d-d*v+d*math.Log(v) {
 			return d * v
 		}

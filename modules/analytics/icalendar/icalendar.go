@@ -132,7 +132,7 @@ func (p *parser) property(name, value string) error {
 	case "LOCATION":
 		e.Location = unescape(value)
 	case "CATEGORIES":
-		for _, c := range strings.Split(value, ",") {
+		for c := range strings.SplitSeq(value, ",") {
 			if c = strings.ToLower(strings.TrimSpace(unescape(c))); c != "" && len(e.Categories) < 20 {
 				e.Categories = append(e.Categories, c)
 			}

@@ -34,7 +34,7 @@ func effective(events []event, p Policy, since Micros) []event {
 		}
 		own := max(e.at, e.arrival-late)
 		floor := since
-		if n, any := newest[e.partition]; any {
+		if n, known := newest[e.partition]; known {
 			floor = max(floor, n-reorder)
 			newest[e.partition] = max(n, own)
 		} else {
@@ -152,7 +152,8 @@ func (k known) Result() (float64, bool) {
 		}
 		squares := 0.0
 		for _, v := range k.in {
-			squares += math.Pow(v-total/n, 2)
+			off := v - total/n
+			squares += off * off
 		}
 		return squares / (n - 1), true
 	case Distinct:

@@ -63,7 +63,7 @@ func readInstallation(data []byte) (installation, error) {
 }
 
 // stored is an installation as the hub keeps it, and what it said beyond that.
-type stored struct {
+type stored struct { //nolint:recvcheck // read by pointer, written by value
 	hub.Installation
 	said said
 }

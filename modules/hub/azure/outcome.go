@@ -72,7 +72,7 @@ const (
 )
 
 // details are what becomes of a message.
-type details struct {
+type details struct { //nolint:recvcheck // filled in by pointer, told by value
 	id             string
 	state          string
 	enqueued       time.Time

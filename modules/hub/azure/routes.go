@@ -191,11 +191,10 @@ func has(c echo.Context, name string) bool {
 }
 
 // located tells where a thing lies.
-func (s *Service) located(c echo.Context, below string) string {
+func (s *Service) located(c echo.Context, below string) {
 	address := s.base(c) + below + "?api-version=" + apiVersion
 	c.Response().Header().Set("Location", address)
 	c.Response().Header().Set("Content-Location", address)
-	return address
 }
 
 // Media types of answers.

@@ -176,8 +176,8 @@ func TestJobsReachListedHostsAlone(t *testing.T) {
 	if r := post("https://elsewhere.example/box?sig=hidden"); strings.Contains(r.body, "hidden") {
 		t.Errorf("the secret is told: %s", r.body)
 	}
-	import_ := "<NotificationHubJob><Type>ImportCreateRegistrations</Type><OutputContainerUri>" + d.blobs.URL + "/box</OutputContainerUri><ImportFileUri>https://elsewhere.example/x</ImportFileUri></NotificationHubJob>"
-	d.want("an import from another", d.as("manage", "POST", "/main/jobs", import_), 400, "ImportFileUri")
+	taking := "<NotificationHubJob><Type>ImportCreateRegistrations</Type><OutputContainerUri>" + d.blobs.URL + "/box</OutputContainerUri><ImportFileUri>https://elsewhere.example/x</ImportFileUri></NotificationHubJob>"
+	d.want("an import from another", d.as("manage", "POST", "/main/jobs", taking), 400, "ImportFileUri")
 
 	body, _, err := d.fetch(t.Context(), d.blobs.URL+"/box/in.txt")
 	d.must(err)

@@ -40,7 +40,7 @@ func parseXML(data []byte) (*element, error) {
 	open, nodes := []*element{top}, 0
 	for {
 		t, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

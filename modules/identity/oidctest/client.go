@@ -32,7 +32,7 @@ func (c oneClient) DevMode() bool                        { return true } // http
 func (c oneClient) IsScopeAllowed(string) bool           { return true }
 func (c oneClient) IDTokenUserinfoClaimsAssertion() bool { return false } // the userinfo endpoint tells
 func (c oneClient) ClockSkew() time.Duration             { return 0 }
-func (c oneClient) RestrictAdditionalIdTokenScopes() func([]string) []string {
+func (c oneClient) RestrictAdditionalIdTokenScopes() func([]string) []string { //nolint:revive // op.Client calls it so
 	return func(s []string) []string { return s }
 }
 func (c oneClient) RestrictAdditionalAccessTokenScopes() func([]string) []string {

@@ -55,7 +55,7 @@ func (f *frames) raw(b []byte) error {
 
 func (f *frames) write(kind byte, b []byte) error {
 	head := [5]byte{kind}
-	binary.BigEndian.PutUint32(head[1:], uint32(len(b))) //nolint:gosec // pieces are small
+	binary.BigEndian.PutUint32(head[1:], uint32(len(b)))
 	if err := f.raw(head[:]); err != nil {
 		return err
 	}

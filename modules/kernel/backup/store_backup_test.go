@@ -136,7 +136,7 @@ func TestFactsAreOlderThanTheRestoredServersTransactions(t *testing.T) {
 	exec(t, from, fmt.Sprintf(`INSERT INTO stream.log (day, partition, xid, type, key, source, source_id, time, received_at, data)
 		VALUES ('2030-01-02', 1, '%d', 't', 'k', 's', '1', now(), now(), '{}')`, ahead-1))
 	file, _, _ := save(t, from)
-	_, err := restore(t, file, target(t, to, true), func(r *Reader) { r.Header.Counter = uint64(ahead) }) //nolint:gosec // positive
+	_, err := restore(t, file, target(t, to, true), func(r *Reader) { r.Header.Counter = uint64(ahead) })
 	if err != nil {
 		t.Fatal(err)
 	}

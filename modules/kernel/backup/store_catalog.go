@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -85,14 +86,11 @@ func (t Table) quoted() string { return pgx.Identifier{t.Schema, t.Name}.Sanitiz
 
 // copySQL is a COPY of exactly the backup's columns.
 func (t Table) copySQL(direction string) string {
-	columns := ""
+	columns := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		if i > 0 {
-			columns += ", "
-		}
-		columns += pgx.Identifier{c}.Sanitize()
+		columns[i] = pgx.Identifier{c}.Sanitize()
 	}
-	return "COPY " + t.quoted() + " (" + columns + ") " + direction
+	return "COPY " + t.quoted() + " (" + strings.Join(columns, ", ") + ") " + direction
 }
 
 func sequencesOf(ctx context.Context, tx pgx.Tx, schemas []string) ([]Sequence, error) {

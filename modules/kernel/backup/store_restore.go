@@ -34,7 +34,7 @@ func (r *Reader) Restore(ctx context.Context, to Target) (Sum, error) {
 		return Sum{}, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := clear(ctx, conn, to); err != nil {
+	if err := unused(ctx, conn, to); err != nil {
 		return Sum{}, err
 	}
 	total, err := r.fillHouse(ctx, conn, to)
@@ -47,8 +47,8 @@ func (r *Reader) Restore(ctx context.Context, to Target) (Sum, error) {
 	return total, err
 }
 
-// clear makes sure that there is no house.
-func clear(ctx context.Context, conn *pgx.Conn, to Target) error {
+// unused makes sure that there is no house.
+func unused(ctx context.Context, conn *pgx.Conn, to Target) error {
 	const op = "backup.Restore"
 	n, err := others(ctx, conn)
 	if err != nil {

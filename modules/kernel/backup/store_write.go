@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,10 +67,8 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 		return nil, fault.E(op, fault.Invalid, "database.url is not a PostgreSQL URL", err)
 	}
 	// What COPY writes depends on these.
-	for name, value := range map[string]string{"timezone": "UTC", "datestyle": "ISO", "intervalstyle": "postgres", "extra_float_digits": "3",
-		"bytea_output": "hex", "client_encoding": "UTF8", "application_name": "usher backup"} {
-		cfg.RuntimeParams[name] = value
-	}
+	maps.Copy(cfg.RuntimeParams, map[string]string{"timezone": "UTC", "datestyle": "ISO", "intervalstyle": "postgres", "extra_float_digits": "3",
+		"bytea_output": "hex", "client_encoding": "UTF8", "application_name": "usher backup"})
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, fault.E(op, fault.Transient, "cannot reach PostgreSQL", err).WithFix("check database.url and that the server accepts connections")

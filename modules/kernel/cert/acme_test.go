@@ -69,7 +69,7 @@ func TestACertificateIsObtainedByACME(t *testing.T) {
 // serialBehind serves on l, and tells the number of the certificate that host is shown.
 func serialBehind(t *testing.T, l net.Listener, cfg *tls.Config, roots *x509.CertPool, host string) (string, error) {
 	t.Helper()
-	srv := &http.Server{Handler: http.NotFoundHandler(), TLSConfig: cfg, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // a test's
+	srv := &http.Server{Handler: http.NotFoundHandler(), TLSConfig: cfg, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = srv.ServeTLS(l, "", "") }()
 	t.Cleanup(func() { _ = srv.Close() })
 	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12})
@@ -138,7 +138,7 @@ func answerNext(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	_, err = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)) //nolint:gosec // short
+	_, err = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...))
 	return err
 }
 

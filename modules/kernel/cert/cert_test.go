@@ -71,7 +71,7 @@ func TestARenewedCertificateIsReadAnew(t *testing.T) {
 	}()
 	serial := func() int64 {
 		t.Helper()
-		c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec // G402: the number is looked at
+		c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 const copyThings = `COPY thing (id, key, name, data, small, n, big, day, at) FROM STDIN (FORMAT binary)`
 
 func withThings(t *testing.T) *db.DB {
+	t.Helper()
 	d := dbtest.New(t)
 	if _, err := d.Pool().Exec(t.Context(), `CREATE TABLE thing (id uuid PRIMARY KEY, key bytea, name text, data jsonb, small smallint, n int, big bigint, day date, at timestamptz)`); err != nil {
 		t.Fatal(err)

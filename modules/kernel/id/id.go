@@ -12,7 +12,7 @@ import (
 type ID = uuid.UUID
 
 // Random bytes are fetched for many IDs at once: they name things, they guard nothing.
-func init() { uuid.EnableRandPool() }
+func init() { uuid.EnableRandPool() } //nolint:gochecknoinits // it may not be called while IDs are made
 
 // Nil is the empty ID.
 var Nil ID

@@ -112,8 +112,8 @@ func TestSettingsThatMakeNoSenseAreRefused(t *testing.T) {
 	if err := bad.Validate(); !errors.As(err, &f) || len(f.Fields) != 4 {
 		t.Error(err)
 	}
-	clear := Config{Host: "h", Port: 25, From: "a@example.org", TLS: None, User: "u", Password: "p"}
-	if clear.Validate() == nil {
+	open := Config{Host: "h", Port: 25, From: "a@example.org", TLS: None, User: "u", Password: "p"}
+	if open.Validate() == nil {
 		t.Error("a password in the clear")
 	}
 }

@@ -42,13 +42,7 @@ func title(s string) string {
 }
 
 func fieldsOf(t reflect.Type) iter.Seq[reflect.StructField] {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
-				return
-			}
-		}
-	}
+	return t.Fields()
 }
 
 // rulesOf reads a validate tag up to "dive": each rule's name with its argument.
@@ -65,7 +59,7 @@ func rulesOf(tag string) map[string]*string {
 }
 
 // constrain says in JSON Schema what a field's rules demand.
-func constrain(s *Schema, rules map[string]*string) *Schema {
+func constrain(s *Schema, rules map[string]*string) *Schema { //nolint:gocognit // one rule after the other
 	if s.Ref != "" || s.Type == nil {
 		return s
 	}
@@ -100,7 +94,7 @@ func constrain(s *Schema, rules map[string]*string) *Schema {
 	if rules["omitempty"] != nil { // the zero value is fine too
 		s.MinLength, s.MinItems = nil, nil
 		if s.Minimum != nil && *s.Minimum > 0 {
-			s.Minimum = number(0)
+			s.Minimum = new(0.0)
 		}
 	}
 	return s

@@ -190,7 +190,7 @@ func idOf(r web.Route) string {
 // known are the parameters that mean the same everywhere.
 var known = map[string]Parameter{
 	"cursor": {Description: "where the page before ended: its next", Schema: &Schema{Type: "string"}},
-	"limit":  {Description: "how many items a page has", Schema: &Schema{Type: "integer", Minimum: number(1)}},
+	"limit":  {Description: "how many items a page has", Schema: &Schema{Type: "integer", Minimum: new(1.0)}},
 	"from":   {Description: "the first instant, RFC 3339", Schema: &Schema{Type: "string", Format: "date-time"}},
 	"to":     {Description: "the instant after the last, RFC 3339", Schema: &Schema{Type: "string", Format: "date-time"}},
 	"app":    {Description: "the name of an app; a key for one app needs none", Schema: &Schema{Type: "string"}},

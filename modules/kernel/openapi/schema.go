@@ -34,8 +34,6 @@ type Schema struct {
 
 func refTo(name string) string { return "#/components/schemas/" + name }
 
-func number(n float64) *float64 { return &n }
-
 // schemas collects the types that have a name. A struct that is answered and one that is
 // taken differ: what is answered has every field that is not left out when empty,
 // what is taken needs those alone that its rules demand, and no others are known.
@@ -178,7 +176,7 @@ func (w walk) fields(t reflect.Type) *Schema {
 // addFields adds t's fields, and those of what it embeds, as encoding/json writes them:
 // of two with the same name the one that is embedded less deeply counts. depths tells
 // how deep those are that are there.
-func (w walk) addFields(o *Schema, t reflect.Type, depth int, depths map[string]int) {
+func (w walk) addFields(o *Schema, t reflect.Type, depth int, depths map[string]int) { //nolint:gocognit // what encoding/json does, in its order
 	for f := range fieldsOf(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		inner := f.Type

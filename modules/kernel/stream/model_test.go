@@ -22,6 +22,7 @@ func TestModelOfEmittersAndCrashingReaders(t *testing.T) {
 }
 
 func modelOfEmittersAndReaders(t *testing.T, together bool) {
+	t.Helper()
 	h := newHouse(t)
 	const seed, emitters, transactions = 11, 3, 60
 	listener := Listener{Name: "all", Batch: 5, Workers: 2, Together: together, From: Beginning, Handle: moody("all", seed)}

@@ -111,7 +111,7 @@ func (r *reader) untilDue() time.Duration {
 }
 
 // work handles one batch in each partition that is due and has facts.
-func (r *reader) work(ctx context.Context) {
+func (r *reader) work(ctx context.Context) { //nolint:funlen,gocognit // one loop
 	due := r.dueLanes()
 	if len(due) == 0 {
 		return

@@ -68,7 +68,7 @@ func (s *Stream) Tell(ctx context.Context) error {
 // watch tells readers which partitions have news until ctx ends. Commits of this
 // process are announced at once; a check of the log finds the rest: commits of
 // other processes, and facts that were held back by an older open transaction.
-func (s *Stream) watch(ctx context.Context, seen uint64) {
+func (s *Stream) watch(ctx context.Context, seen uint64) { //nolint:funlen // one loop
 	c := &checker{s: s, seen: seen}
 	wait := newBackoff(settle, 12*settle)
 	next := time.Now().Add(s.cfg.Poll)

@@ -98,7 +98,7 @@ func (t *tail) lacking(asks []ask) (open []ask) {
 		switch {
 		case s.misses(a.position):
 			open = append(open, a)
-		case s.read.Before(a.since), s.to.id != 0 && !a.position.before(s.to):
+		case s.read.Before(a.since), s.to.id != 0 && !a.before(s.to):
 			open = append(open, ask{a.partition, s.to, a.since})
 		}
 	}

@@ -52,7 +52,7 @@ func cut(run string) (parts []piece) {
 }
 
 // strip takes space, and tags around everything, off both ends.
-func strip(parts []piece) (lead string, inner []piece, trail string) {
+func strip(parts []piece) (lead string, inner []piece, trail string) { //nolint:gocognit // one scan
 	for changed := true; changed; {
 		changed = false
 		if n := len(parts); n > 0 && parts[0].kind == textPiece {

@@ -175,7 +175,7 @@ func (b *Browser) Picture(path string) {
 	b.t.Helper()
 	png, err := chromedp.Run(b.Ctx, chromedp.CaptureScreenshot())
 	if err == nil {
-		err = os.WriteFile(path, png, 0o644)
+		err = os.WriteFile(path, png, 0o644) //nolint:gosec // G306: a picture for everybody
 	}
 	if err != nil {
 		b.t.Fatal(err)

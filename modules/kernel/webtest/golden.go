@@ -27,7 +27,7 @@ func Site() fs.FS { return os.DirFS(filepath.Join("..", "..", "web")) }
 func Same(t testing.TB, path string, got []byte) {
 	t.Helper()
 	if *update {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, got, 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, got, 0o644)); err != nil { //nolint:gosec // G306: a file of the repository
 			t.Fatal(err)
 		}
 	}

@@ -46,6 +46,7 @@ var unusualRequests = []string{
 }
 
 func testDesk(t testing.TB) *desk {
+	t.Helper()
 	d := &desk{wicket: &Wicket{paths: map[string]bool{"/v1/orders": true}}, header: http.Header{}}
 	d.blank = d.common(t.Context(), "127.0.0.1:1")
 	return d

@@ -1,5 +1,7 @@
 package markettest
 
+import "slices"
+
 // Optimum is the most that a seller who knows the true demand can expect to earn
 // with the market's prices, in minor units: the finite-horizon dynamic program
 //
@@ -14,7 +16,7 @@ func (m *Market) Fixed(price int64) float64 { return m.solve([]int64{price}) }
 
 func (m *Market) solve(prices []int64) float64 {
 	value, next := make([]float64, m.Capacity+1), make([]float64, m.Capacity+1)
-	for day := len(m.Truth) - 1; day >= 0; day-- {
+	for day := range slices.Backward(m.Truth) {
 		value, next = next, value
 		chances := make([][]float64, len(prices))
 		for i, p := range prices {

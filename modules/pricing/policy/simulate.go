@@ -7,7 +7,7 @@ import (
 )
 
 // Course is a category's sale, as far as it is known: what a simulation begins with.
-type Course struct {
+type Course struct { //nolint:recvcheck // play and seller change copies of their own
 	Limits Limits // as they would be; their mode does not count
 	Moment Moment // now
 	Left   int

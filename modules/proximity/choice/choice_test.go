@@ -140,18 +140,18 @@ func TestEvaluateFindsTheTrueValue(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			real := 0.0
+			actual := 0.0
 			for _, r := range log {
 				for a, q := range done(p.Probabilities(r.Context, r.Options), r.Options) {
-					real += q * truth(r.Context, r.Options[a]) * r.Options[a].Value / float64(len(log))
+					actual += q * truth(r.Context, r.Options[a]) * r.Options[a].Value / float64(len(log))
 				}
 			}
 			cases++
-			if v.Low <= real && real <= v.High {
+			if v.Low <= actual && actual <= v.High {
 				inside++
 			}
-			if math.Abs(v.SNIPS-real) > 25 || math.Abs(v.DR-real) > 25 {
-				t.Errorf("seed %d, %s: %+v, in truth %.1f", seed, p.Name(), v, real)
+			if math.Abs(v.SNIPS-actual) > 25 || math.Abs(v.DR-actual) > 25 {
+				t.Errorf("seed %d, %s: %+v, in truth %.1f", seed, p.Name(), v, actual)
 			}
 		}
 	}

@@ -54,23 +54,32 @@ func FitLinUCB(history []Record) (*LinUCB, error) {
 		s.b.AddScaledVec(s.b, r.Reward/l.Scale, x)
 	}
 	for offer, s := range arms {
-		var chol mat.Cholesky
-		var inverse mat.SymDense
-		if !chol.Factorize(s.a) || chol.InverseTo(&inverse) != nil {
-			return nil, fault.E("choice.FitLinUCB", fault.Internal, "a ridge regression has no inverse", nil)
-		}
-		arm := &linear{}
-		for j := range n {
-			t := 0.0
-			for k := range n {
-				arm.Inverse = append(arm.Inverse, inverse.At(j, k))
-				t += inverse.At(j, k) * s.b.AtVec(k)
-			}
-			arm.Theta = append(arm.Theta, t)
+		arm, err := solve(s.a, s.b)
+		if err != nil {
+			return nil, err
 		}
 		l.Arms[offer] = arm
 	}
 	return l, nil
+}
+
+// solve is the regression of one arm: the inverse of a, and b multiplied by it.
+func solve(a *mat.SymDense, b *mat.VecDense) (*linear, error) {
+	var chol mat.Cholesky
+	var inverse mat.SymDense
+	if !chol.Factorize(a) || chol.InverseTo(&inverse) != nil {
+		return nil, fault.E("choice.FitLinUCB", fault.Internal, "a ridge regression has no inverse", nil)
+	}
+	arm := &linear{}
+	for j := range b.Len() {
+		t := 0.0
+		for k := range b.Len() {
+			arm.Inverse = append(arm.Inverse, inverse.At(j, k))
+			t += inverse.At(j, k) * b.AtVec(k)
+		}
+		arm.Theta = append(arm.Theta, t)
+	}
+	return arm, nil
 }
 
 func (l *LinUCB) row(c Context) []float64 { return append([]float64{1}, l.Words.features(c)...) }

@@ -65,7 +65,8 @@ func gamma(r *rand.Rand, shape float64) float64 {
 	c := 1 / math.Sqrt(9*d)
 	for {
 		z := r.NormFloat64()
-		v := math.Pow(1+c*z, 3)
+		v := 1 + c*z
+		v = v * v * v
 		if v > 0 && math.Log(1-r.Float64()) < z*z/2+d-d*v+d*math.Log(v) {
 			return d * v
 		}

@@ -32,22 +32,9 @@ func (s Secret) behind(unknowns []string) int {
 // triples every two, of them from every other. It returns what it found.
 func Attack(equations []Equation, secret Secret, k int, triples bool) (found []string) {
 	unknowns, rows := atoms(equations)
-	large := make(bitset, len(unknowns)/64+1) // atoms that are safe company
-	for j, u := range unknowns {
-		if secret.behind(u) >= k {
-			large.put(j)
-		}
-	}
+	large := largeOf(unknowns, secret, k)
 	check := func(support bitset, what func() string) {
-		var places []string
-		for j := range unknowns {
-			if support.has(j) && large.has(j) {
-				return
-			}
-			if support.has(j) {
-				places = append(places, unknowns[j]...)
-			}
-		}
+		places := exposed(unknowns, support, large)
 		if n := secret.behind(places); len(places) > 0 && n < k {
 			found = append(found, fmt.Sprintf("%s: %d devices in %d places", what(), n, len(places)))
 		}
@@ -74,6 +61,30 @@ func Attack(equations []Equation, secret Secret, k int, triples bool) (found []s
 		}
 	}
 	return found
+}
+
+// largeOf are the atoms that are safe company.
+func largeOf(unknowns [][]string, secret Secret, k int) bitset {
+	large := make(bitset, len(unknowns)/64+1)
+	for j, u := range unknowns {
+		if secret.behind(u) >= k {
+			large.put(j)
+		}
+	}
+	return large
+}
+
+// exposed are the places of a support; none when it has safe company.
+func exposed(unknowns [][]string, support, large bitset) (places []string) {
+	for j := range unknowns {
+		if support.has(j) && large.has(j) {
+			return nil
+		}
+		if support.has(j) {
+			places = append(places, unknowns[j]...)
+		}
+	}
+	return places
 }
 
 // bitset is a set of atoms.
@@ -150,12 +161,7 @@ func reduce(in [][]float64) (rows [][]float64) {
 	}
 	rank := 0
 	for col := 0; rank < len(rows) && col < len(rows[0]); col++ {
-		pivot := rank
-		for i := rank; i < len(rows); i++ {
-			if math.Abs(rows[i][col]) > math.Abs(rows[pivot][col]) {
-				pivot = i
-			}
-		}
+		pivot := pivotOf(rows, rank, col)
 		if math.Abs(rows[pivot][col]) < 1e-9 {
 			continue
 		}
@@ -174,4 +180,15 @@ func reduce(in [][]float64) (rows [][]float64) {
 		rank++
 	}
 	return rows[:rank]
+}
+
+// pivotOf is the row, from rank on, that is largest in a column.
+func pivotOf(rows [][]float64, rank, col int) int {
+	pivot := rank
+	for i := rank; i < len(rows); i++ {
+		if math.Abs(rows[i][col]) > math.Abs(rows[pivot][col]) {
+			pivot = i
+		}
+	}
+	return pivot
 }

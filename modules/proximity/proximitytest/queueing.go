@@ -19,7 +19,7 @@ type QueueFigures struct {
 }
 
 // Queues lets customers, some with the app, queue at simulated stalls, and estimates each minute.
-func Queues(share float64, stalls int, seed uint64) (f QueueFigures) {
+func Queues(share float64, stalls int, seed uint64) (f QueueFigures) { //nolint:gocognit // sums of one loop
 	var wrong, signed, all, wrongWait, allWait, asked, waits, covered, waitIn float64
 	for i := range stalls {
 		c := world.OpenCounter(seed+uint64(i), share)

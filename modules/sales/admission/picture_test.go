@@ -18,7 +18,7 @@ func TestPictureHasTheModulesOfTheCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	dark := 0
-	for _, part := range strings.Split(strings.TrimSuffix(p.Path, "z"), "z") {
+	for part := range strings.SplitSeq(strings.TrimSuffix(p.Path, "z"), "z") {
 		var x, y, w, back int
 		if _, err := fmt.Sscanf(part, "M%d %dh%dv1h-%d", &x, &y, &w, &back); err != nil || w != back {
 			t.Fatalf("%q: %v", part, err)

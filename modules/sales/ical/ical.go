@@ -69,10 +69,10 @@ func (w *writer) line(s string) {
 		for cut > 0 && !utf8.RuneStart(s[cut]) {
 			cut--
 		}
-		w.WriteString(s[:cut] + "\r\n ")
+		_, _ = w.WriteString(s[:cut] + "\r\n ")
 		s, room = s[cut:], 74
 	}
-	w.WriteString(s + "\r\n")
+	_, _ = w.WriteString(s + "\r\n")
 }
 
 var escape = strings.NewReplacer(`\`, `\\`, ";", `\;`, ",", `\,`, "\n", `\n`)

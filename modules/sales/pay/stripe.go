@@ -33,7 +33,7 @@ func newStripe(cfg StripeConfig, mode Mode, keys StripeKeys) *stripePages {
 		HTTPClient:        &http.Client{Timeout: stripeTime},
 		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull}, // its log would name people
 		MaxNetworkRetries: stripe.Int64(2),
-		EnableTelemetry:   stripe.Bool(false),
+		EnableTelemetry:   new(false),
 	}
 	if cfg.API != "" {
 		b.URL = stripe.String(cfg.API)
@@ -60,10 +60,10 @@ func (s *stripePages) Begin(ctx context.Context, r Request) (State, error) {
 		ClientReferenceID: stripe.String(r.Payment.String()),
 		SuccessURL:        stripe.String(r.Back),
 		CancelURL:         stripe.String(r.Back),
-		ExpiresAt:         stripe.Int64(r.Until.Unix()),
+		ExpiresAt:         new(r.Until.Unix()),
 		Locale:            stripe.String(stripeLocale(r.Locale)),
 		// What was quoted is what is charged, in the event's currency.
-		AdaptivePricing:   &stripe.CheckoutSessionCreateAdaptivePricingParams{Enabled: stripe.Bool(false)},
+		AdaptivePricing:   &stripe.CheckoutSessionCreateAdaptivePricingParams{Enabled: new(false)},
 		PaymentIntentData: &stripe.CheckoutSessionCreatePaymentIntentDataParams{Metadata: map[string]string{"payment": r.Payment.String()}},
 	}
 	if r.Email != "" {
@@ -78,10 +78,10 @@ func (s *stripePages) Begin(ctx context.Context, r Request) (State, error) {
 			return State{}, err
 		}
 		p.LineItems = append(p.LineItems, &stripe.CheckoutSessionCreateLineItemParams{
-			Quantity: stripe.Int64(int64(item.Qty)),
+			Quantity: new(int64(item.Qty)),
 			PriceData: &stripe.CheckoutSessionCreateLineItemPriceDataParams{
 				Currency:    stripe.String(strings.ToLower(r.Amount.Currency)),
-				UnitAmount:  stripe.Int64(unit),
+				UnitAmount:  new(unit),
 				ProductData: &stripe.CheckoutSessionCreateLineItemPriceDataProductDataParams{Name: stripe.String(item.Title)},
 			},
 		})
@@ -125,7 +125,7 @@ func (s *stripePages) Refund(ctx context.Context, r Refund) (Refunded, error) {
 	if err != nil || made != nil {
 		return refundedOf(made), err
 	}
-	p := &stripe.RefundCreateParams{PaymentIntent: stripe.String(r.Charge), Amount: stripe.Int64(amount), Metadata: map[string]string{"refund": r.ID.String()}}
+	p := &stripe.RefundCreateParams{PaymentIntent: stripe.String(r.Charge), Amount: new(amount), Metadata: map[string]string{"refund": r.ID.String()}}
 	p.SetIdempotencyKey(fmt.Sprintf("refund-%s-%d", r.ID, r.Attempt))
 	made = &stripe.Refund{}
 	if err := s.ask(ctx, http.MethodPost, refunds, p, made); err != nil {

@@ -49,7 +49,7 @@ func (s *stripePages) sessionNotice(n Notice, event stripe.Event) (Notice, error
 	}
 	payment, err := id.Parse(c.ClientReferenceID)
 	if err != nil {
-		return n, nil // somebody else's session on the same account
+		return n, nil //nolint:nilerr // somebody else's session on the same account
 	}
 	state, err := s.stateOf(&c)
 	if err != nil {
@@ -69,7 +69,7 @@ func refundNotice(n Notice, event stripe.Event) (Notice, error) {
 	}
 	refund, err := id.Parse(r.Metadata["refund"])
 	if err != nil {
-		return n, nil // made in Stripe's dashboard
+		return n, nil //nolint:nilerr // made in Stripe's dashboard
 	}
 	outcome := refundedOf(&r)
 	n.Refund, n.Outcome = refund, &outcome

@@ -3,6 +3,7 @@ package fcm
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -184,7 +185,7 @@ func (s *scanner) text() ([]byte, bool) {
 		case c < ' ':
 			return nil, false
 		case c == '\\':
-			if i++; i == len(s.rest) || bytes.IndexByte([]byte(`"\/bfnrt`), s.rest[i]) < 0 {
+			if i++; i == len(s.rest) || strings.IndexByte(`"\/bfnrt`, s.rest[i]) < 0 {
 				return nil, false // also \u, which may be half a character
 			}
 		}

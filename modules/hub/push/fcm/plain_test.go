@@ -52,7 +52,7 @@ func TestWhatIsPlain(t *testing.T) {
 		`{"notification":{"title":"Grüße","body":"x"},"data":{"event":"e1"}}`: true,
 		`{"data":{"event":"e1"}}`:          true,
 		`{}`:                               true,
-		` {"message": {"data":{"a":"b"}}}`: true,
+		` {"message": {"data":{"a":"b"}}}`: true, //nolint:gocritic // the space is what is tried
 		`{"notification":{"title":"x","image":"https:"}}`: false, // the SDK checks it
 		`{"notification":{"title":1}}`:                    false,
 		`{"notification":{"title":"x"},"android":{}}`:     false,

@@ -127,7 +127,7 @@ func TestCloseDrains(t *testing.T) {
 	r.waiting(1)
 	closed := make(chan error)
 	go func() { closed <- r.Close() }()
-	r.until(func() bool { return r.Transport.closed })
+	r.until(func() bool { return r.closed })
 	r.send("/late", "").fails(ErrClosed.Error())
 	p.ok(1, "")
 	c.want(200, "")

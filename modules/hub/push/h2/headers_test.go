@@ -187,8 +187,8 @@ type (
 	broken struct{}
 )
 
-func (zeros) Read(b []byte) (int, error)  { return len(b), nil }
-func (broken) Read(b []byte) (int, error) { return 0, errors.New("broken") }
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+func (broken) Read([]byte) (int, error)  { return 0, errors.New("broken") }
 
 // TestLiteral: what is encoded as it is decodes to itself, and leaves no trace.
 func TestLiteral(t *testing.T) {

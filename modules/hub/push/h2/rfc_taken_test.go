@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"errors"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -105,7 +106,7 @@ func TestAnswerDetails(t *testing.T) {
 	p.must(p.WriteData(7, false, []byte("0123456789x")))
 	p.want("7 reset CANCEL")
 	c.wait()
-	if c.err != nil || c.resp.StatusCode != 404 || c.body != "0123456789" || c.cut != ErrBodyTooLong {
+	if c.err != nil || c.resp.StatusCode != 404 || c.body != "0123456789" || !errors.Is(c.cut, ErrBodyTooLong) {
 		t.Errorf("%v %q %v, want the status, what is taken of the body, and why it ends", c.err, c.body, c.cut)
 	}
 }

@@ -46,6 +46,7 @@ func startGo(t *testing.T) server {
 		_, _ = w.Write(body)
 		w.Header().Set("X-Size", strconv.Itoa(len(body)))
 	}))
+	//nolint:staticcheck // SA1019: net/http's settings do not bound the streams
 	if err := http2.ConfigureServer(ts.Config, &http2.Server{MaxConcurrentStreams: 20}); err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ type fcmRequest struct {
 	malformed    bool // no JSON, or a member of another type
 }
 
-func readFCM(body []byte) (r fcmRequest) {
+func readFCM(body []byte) (r fcmRequest) { //nolint:funlen // one place of the message after the other
 	take := func(value []byte, into *string) {
 		s, ok := text(value)
 		*into, r.malformed = s, r.malformed || !ok

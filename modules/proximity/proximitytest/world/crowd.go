@@ -41,13 +41,7 @@ func Gather(seed uint64, people, minutes int) Crowd {
 	}
 	steps := minutes * 60 / CrowdStep
 	for i := range people {
-		from, until := r.IntN(steps), steps
-		if r.Float64() < 0.7 {
-			from = 0
-		}
-		if r.Float64() < 0.3 {
-			until = from + r.IntN(steps-from)
-		}
+		from, until := stay(r, steps)
 		goal := choose()
 		x, y := goal.x, goal.y
 		for s := range steps {
@@ -65,6 +59,18 @@ func Gather(seed uint64, people, minutes int) Crowd {
 		}
 	}
 	return c
+}
+
+// stay draws when somebody comes and goes: most are there from the beginning to the end.
+func stay(r *rand.Rand, steps int) (from, until int) {
+	from, until = r.IntN(steps), steps
+	if r.Float64() < 0.7 {
+		from = 0
+	}
+	if r.Float64() < 0.3 {
+		until = from + r.IntN(steps-from)
+	}
+	return from, until
 }
 
 // ZoneOf names the zone of a point: six rectangles, alleys between them that belong to

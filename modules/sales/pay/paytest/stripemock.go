@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,9 +90,9 @@ func (m *Mock) Last(t testing.TB, method string) Asked {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i := len(m.seen) - 1; i >= 0; i-- {
-		if m.seen[i].Method == method {
-			return m.seen[i]
+	for _, asked := range slices.Backward(m.seen) {
+		if asked.Method == method {
+			return asked
 		}
 	}
 	t.Fatalf("Stripe was sent no %s", method)
