@@ -17,7 +17,7 @@ type basket struct {
 }
 
 func newBasket(size int) *basket {
-	b := &basket{size: size, full: make(chan struct{}, 1), filled: harvest.take(size)}
+	b := &basket{size: size, full: make(chan struct{}, 1)}
 	b.room.L = &b.mu
 	return b
 }

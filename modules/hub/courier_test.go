@@ -43,13 +43,13 @@ func (p *pipe) take(m *push.Message) func() push.Outcome {
 	p.begun++
 	p.most = max(p.most, p.begun-p.ended)
 	p.sent[m.Handle.Value+string(m.Payload)]++
-	payload := string(m.Payload)
+	handle, payload := m.Handle.Value, string(m.Payload)
 	return func() push.Outcome {
 		<-p.answers
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.ended++
-		if payload != string(m.Payload) {
+		if handle != m.Handle.Value || payload != string(m.Payload) {
 			return push.Outcome{Verdict: push.Failed, Reason: "the message has changed under way"}
 		}
 		return push.Outcome{Verdict: push.Delivered, Status: 200}
@@ -68,7 +68,7 @@ func through(t *testing.T, p *pipe, n int, change func(*Config)) (*rig, Notifica
 	r := newRig(t, change)
 	r.lanes.maker = func(context.Context, push.Service, []byte, Services) (push.Sender, error) { return p, nil }
 	for i := range n {
-		r.phone(push.APNs, i, "")
+		r.phone(push.APNs, i, "", func(in *Installation) { in.Locale = []string{"en", "de"}[i%2] }) // two different payloads
 	}
 	return r, r.send(hello)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,9 @@ type codeForm struct { //nolint:recvcheck // the template asks a copy
 }
 
 // Chosen reports whether a category is ticked.
-func (f codeForm) Chosen(category id.ID) bool { return has(f.Categories, category.String()) }
+func (f codeForm) Chosen(category id.ID) bool {
+	return slices.Contains(f.Categories, category.String())
+}
 
 type codesPage struct {
 	Head       eventHead

@@ -3,6 +3,7 @@ package sales
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func (f *eventForm) event(was Event) (Event, error) {
 	e.Locales = strings.FieldsFunc(f.Locales, func(r rune) bool { return r == ',' || r == ' ' })
 	e.Names = map[string]Text{}
 	for locale, t := range was.Names {
-		if has(e.Locales, locale) {
+		if slices.Contains(e.Locales, locale) {
 			e.Names[locale] = t
 		}
 	}

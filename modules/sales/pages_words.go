@@ -100,7 +100,7 @@ func placed(err error, inputs ...string) (by map[string][]fault.Field, rest []fa
 	}
 	for _, f := range fields {
 		name := f.Name
-		for name != "" && !has(inputs, name) {
+		for name != "" && !slices.Contains(inputs, name) {
 			cut := strings.LastIndexAny(name, ".[")
 			name = name[:max(cut, 0)]
 		}
@@ -111,10 +111,6 @@ func placed(err error, inputs ...string) (by map[string][]fault.Field, rest []fa
 		}
 	}
 	return by, rest
-}
-
-func has(all []string, one string) bool {
-	return slices.Contains(all, one)
 }
 
 // mended reports whether a form can be shown again with what is wrong: faults of the

@@ -110,19 +110,20 @@ func (s *Sender) Service() push.Service { return push.FCM }
 // tokens and of bad messages alike, a dry run with a message that is surely
 // good decides which it was.
 func (s *Sender) Send(ctx context.Context, m *push.Message) push.Outcome {
-	if s.forms != nil {
-		buf := bodies.Get().(*[]byte)
-		defer bodies.Put(buf)
-		body, ok := plain((*buf)[:0], m, s.clock.Now())
-		if *buf = body; ok {
-			return s.send(ctx, m, func() (push.Outcome, string) { return s.pushPlain(ctx, body) })
-		}
+	if err := s.gate.Enter(ctx); err != nil {
+		return wire.Unanswered(ctx, err)
+	}
+	defer s.gate.Leave()
+	if wait := s.Begin(ctx, m); wait != nil {
+		return wait()
 	}
 	msg, err := compose(m, s.clock.Now())
 	if err != nil {
 		return push.Outcome{Verdict: push.Failed, Reason: invalidArgument, Err: err}
 	}
-	return s.send(ctx, m, func() (push.Outcome, string) { return s.push(ctx, msg, (*messaging.Client).Send) })
+	request := func() (push.Outcome, string) { return s.push(ctx, msg, (*messaging.Client).Send) }
+	o, used := request()
+	return s.follow(ctx, m, o, used, request)
 }
 
 // Begin begins to send one message; see push.Piped. It passes by the gate: our transport
@@ -142,16 +143,6 @@ func (s *Sender) Begin(ctx context.Context, m *push.Message) (wait func() push.O
 		defer bodies.Put(buf)
 		return s.follow(ctx, m, s.endPlain(ctx, p), p.bearer, func() (push.Outcome, string) { return s.pushPlain(ctx, body) })
 	}
-}
-
-// send makes a request and what follows from its answer.
-func (s *Sender) send(ctx context.Context, m *push.Message, request func() (push.Outcome, string)) push.Outcome {
-	if err := s.gate.Enter(ctx); err != nil {
-		return wire.Unanswered(ctx, err)
-	}
-	defer s.gate.Leave()
-	o, used := request()
-	return s.follow(ctx, m, o, used, request)
 }
 
 // follow does what follows from an answer: a repeat with a fresh bearer, or a closer look

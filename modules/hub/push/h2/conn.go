@@ -208,7 +208,7 @@ func (c *conn) goAway(f *http2.GoAwayFrame) error {
 		return http2.ConnectionError(errProtocol)
 	}
 	c.last = f.LastStreamID
-	//nolint:staticcheck // SA1019: callers have known it since x/net's transport
+	//nolint:staticcheck // SA1019: what callers of x/net's transport look for
 	c.away = http2.GoAwayError{LastStreamID: f.LastStreamID, ErrCode: f.ErrCode, DebugData: string(f.DebugData())}
 	c.pool.retreat(c)
 	c.repeat(c.away, func(st *stream) bool { return st.id > c.last })

@@ -45,7 +45,6 @@ type Link interface {
 // FormLink is a Link that takes requests as forms; see h2.Form.
 type FormLink interface {
 	Link
-	Send(ctx context.Context, f *h2.Form, filling h2.Filling) (h2.Answer, error)
 	Begin(ctx context.Context, f *h2.Form, filling h2.Filling) (h2.Pending, error)
 }
 

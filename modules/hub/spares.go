@@ -2,12 +2,12 @@ package hub
 
 import "sync"
 
-// A shelf keeps the long slices of ended runs for those that follow. New ones would cost
+// Spares keep the long slices of ended runs for those that follow. New ones would cost
 // their zeroing, and a page fault for every 4 KiB after each round of the collector.
-type shelf[T any] struct{ slices sync.Pool }
+type spares[T any] struct{ slices sync.Pool }
 
 // take returns an empty slice with room for n.
-func (s *shelf[T]) take(n int) []T {
+func (s *spares[T]) take(n int) []T {
 	if kept, ok := s.slices.Get().(*[]T); ok && cap(*kept) >= n {
 		return (*kept)[:0]
 	}
@@ -15,7 +15,7 @@ func (s *shelf[T]) take(n int) []T {
 }
 
 // put takes a slice back that nobody looks at any more; what it points to is let go.
-func (s *shelf[T]) put(used []T) {
+func (s *spares[T]) put(used []T) {
 	if cap(used) == 0 {
 		return
 	}
@@ -24,6 +24,6 @@ func (s *shelf[T]) put(used []T) {
 }
 
 var (
-	rosters shelf[recipient] // a run's recipients
-	harvest shelf[outcome]   // what a basket holds
+	rosters spares[recipient] // a run's recipients
+	harvest spares[outcome]   // what a basket holds
 )
