@@ -37,8 +37,8 @@ func (t *Tx) NewBatch() *Batch { return &Batch{now: t.now, facts: map[News]bool{
 // Now is the batch's instant: the same each time it is asked.
 func (b *Batch) Now() time.Time { return b.now }
 
-// Copy adds rows, if there are any. They go to the server before the statements, a message
-// of its own for each Copy.
+// Copy adds rows, if there are any. They go to the server before the statements, all Copies
+// in one message.
 func (b *Batch) Copy(c *Copy) {
 	if len(c.rows) > len(copyHead) {
 		b.copies = append(b.copies, c)
@@ -81,12 +81,8 @@ func (d *DB) Send(ctx context.Context, b *Batch) error {
 // copyAndSend begins the transaction with the first rows and commits it with the last
 // statement: what that locks is not kept for a journey more.
 func (b *Batch) copyAndSend(ctx context.Context, conn *pgx.Conn) error {
-	before := "BEGIN; "
-	for _, c := range b.copies {
-		if err := c.send(ctx, conn.PgConn(), before); err != nil {
-			return rollback(ctx, conn, err)
-		}
-		before = ""
+	if err := sendCopies(ctx, conn.PgConn(), "BEGIN; ", b.copies...); err != nil {
+		return rollback(ctx, conn, err)
 	}
 	if b.copied != nil {
 		b.copied()
@@ -108,8 +104,8 @@ func rollback(ctx context.Context, conn *pgx.Conn, cause error) error {
 
 // Send runs the batch within the transaction. The error is pgx's own.
 func (t *Tx) Send(b *Batch) error {
-	for _, c := range b.copies {
-		if err := t.Copy(c); err != nil {
+	if len(b.copies) > 0 {
+		if err := sendCopies(t.ctx, t.conn.PgConn(), "", b.copies...); err != nil {
 			return err
 		}
 	}

@@ -1,13 +1,9 @@
 package db
 
 import (
-	"bytes"
-	"context"
 	"encoding/binary"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/usherhq/usher/modules/kernel/id"
 )
@@ -89,16 +85,3 @@ var Epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Time is a timestamptz.
 func (c *Copy) Time(v time.Time) { c.Int8(v.Sub(Epoch).Microseconds()) }
-
-// send sends the rows; before is what the same message does first.
-func (c *Copy) send(ctx context.Context, conn *pgconn.PgConn, before string) error {
-	c.rows = append(c.rows, "\xff\xff"...)
-	_, err := conn.CopyFrom(ctx, bytes.NewReader(c.rows), before+c.sql)
-	if err == nil { // otherwise pgx may still be reading them
-		copyBuffers.Put(&c.rows)
-	}
-	return err
-}
-
-// Copy runs a COPY within the transaction. The error is pgx's own.
-func (t *Tx) Copy(c *Copy) error { return c.send(t.ctx, t.conn.PgConn(), "") }

@@ -138,3 +138,82 @@ func TestACancelledBatchLeavesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A refused COPY does not hold up the rows behind it, however many: the first objection is
+// the answer, and the connection goes on.
+func TestRowsBehindARefusedCopyAreDropped(t *testing.T) {
+	d := withThings(t)
+	send := func(of id.ID, more int) error {
+		b := d.NewBatch()
+		c := db.NewCopy(`COPY thing (id) FROM STDIN (FORMAT binary)`, 1)
+		c.Row()
+		c.ID(of)
+		b.Copy(c)
+		c = db.NewCopy(`COPY thing (id, name) FROM STDIN (FORMAT binary)`, 2)
+		for range more {
+			c.Row()
+			c.ID(id.New())
+			c.Text("a name that takes its room: more than what waits in a socket")
+		}
+		b.Copy(c)
+		b.Queue(`UPDATE thing SET n = 1`)
+		return d.Send(t.Context(), b)
+	}
+	of := id.New()
+	if err := send(of, 3); err != nil {
+		t.Fatal(err)
+	}
+	pg, _ := errors.AsType[*pgconn.PgError](send(of, 50_000))
+	if pg == nil || pg.Code != "23505" {
+		t.Errorf("the same key again: %v", pg)
+	}
+	if err := send(id.New(), 50_000); err != nil {
+		t.Error(err)
+	}
+	if n := number(t, d, `SELECT count(*) FROM thing`); n != 50_005 {
+		t.Errorf("%d rows", n)
+	}
+	if opened := d.Pool().Stat().NewConnsCount(); opened > 2 {
+		t.Errorf("%d connections were opened: refused ones are not used again", opened)
+	}
+}
+
+// Rows that wait for somebody's lock are given up when their context ends, by the server too.
+func TestRowsThatWaitCanBeCancelled(t *testing.T) {
+	d := withThings(t)
+	of := id.New()
+	first, err := d.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := first.Exec(t.Context(), `INSERT INTO thing (id) VALUES ($1)`, of); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	b := d.NewBatch()
+	c := db.NewCopy(`COPY thing (id) FROM STDIN (FORMAT binary)`, 1)
+	for _, key := range []id.ID{id.New(), of} {
+		c.Row()
+		c.ID(key)
+	}
+	b.Copy(c)
+	b.Queue(`UPDATE thing SET n = 1`)
+	if err := d.Send(ctx, b); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("sent with %v", err)
+	}
+	waiting := `SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'BEGIN; COPY%'`
+	for i := 0; i < 500 && number(t, d, waiting) > 0; i++ {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := number(t, d, waiting); n != 0 {
+		t.Errorf("%d servers still wait", n)
+	}
+	if err := first.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := number(t, d, `SELECT count(*) FROM thing`); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
