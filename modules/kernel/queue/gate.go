@@ -19,48 +19,55 @@ const (
 	handedChannel = "usher:queue:handed"
 )
 
-// gate answers Asynq's question whether a lane has work, asked up to a hundred times a
-// second and lane, without Redis as long as nothing was handed since the last no.
+// gate holds Asynq's question whether a lane has work, which it would ask up to a hundred
+// times a second and lane, until something is handed to it. So nobody is woken up for a
+// no, and a job that is handed is fetched at once.
 type gate struct {
-	mu    sync.Mutex
-	lanes map[string]*look
+	mu     sync.Mutex
+	lanes  map[string]chan struct{} // holds one while there may be work
+	closed chan struct{}
 }
 
-// look is what is known of a lane's work.
-type look struct {
-	may  bool      // there may be some
-	next time.Time // when to ask anyway
+func newGate() *gate {
+	return &gate{lanes: map[string]chan struct{}{}, closed: make(chan struct{})}
 }
 
-func (g *gate) of(lane string) *look {
-	if g.lanes == nil {
-		g.lanes = map[string]*look{}
+func (g *gate) of(lane string) chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	may := g.lanes[lane]
+	if may == nil {
+		may = make(chan struct{}, 1)
+		may <- struct{}{}
+		g.lanes[lane] = may
 	}
-	l := g.lanes[lane]
-	if l == nil {
-		l = &look{may: true}
-		g.lanes[lane] = l
-	}
-	return l
+	return may
 }
 
 // open says that a lane may have work.
 func (g *gate) open(lane string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.of(lane).may = true
+	select {
+	case g.of(lane) <- struct{}{}:
+	default:
+	}
 }
 
-// pass tells whether to ask; whoever asks says what came of it by opening again.
-func (g *gate) pass(lane string) bool {
-	now := time.Now()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	l := g.of(lane)
-	if !l.may && now.Before(l.next) {
+// close lets nobody pass any more, nor wait.
+func (g *gate) close() { close(g.closed) }
+
+// pass waits until a lane may have work, at most gateRest, and tells whether to ask;
+// whoever asks says what came of it by opening again.
+func (g *gate) pass(ctx context.Context, lane string) bool {
+	may, rest := g.of(lane), time.NewTimer(gateRest)
+	defer rest.Stop()
+	select {
+	case <-may:
+	case <-rest.C:
+	case <-ctx.Done():
+		return false
+	case <-g.closed:
 		return false
 	}
-	l.may, l.next = false, now.Add(gateRest)
 	return true
 }
 
@@ -71,7 +78,7 @@ func (g *gate) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if !ok {
 			return next(ctx, cmd)
 		}
-		if !g.pass(lane) {
+		if !g.pass(ctx, lane) {
 			cmd.SetErr(redis.Nil)
 			return redis.Nil
 		}

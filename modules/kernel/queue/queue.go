@@ -166,7 +166,7 @@ func New(d *db.DB, opt asynq.RedisConnOpt, cfg Config, log *slog.Logger) (*Queue
 	}
 	q := &Queue{
 		cfg: cfg.withDefaults(), log: log, store: store{d},
-		redis: client, gate: &gate{}, client: asynq.NewClientFromRedisClient(client), inspector: asynq.NewInspectorFromRedisClient(client),
+		redis: client, gate: newGate(), client: asynq.NewClientFromRedisClient(client), inspector: asynq.NewInspectorFromRedisClient(client),
 		handlers: map[string]Handler{}, wake: make(chan struct{}, 1), running: map[id.ID]*run{},
 	}
 	client.AddHook(q.gate)

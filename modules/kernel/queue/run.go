@@ -72,6 +72,7 @@ func (p Pace) of(pickup time.Duration) time.Duration {
 
 // stop waits until every lane is idle, cancelling the handlers after ShutdownTimeout.
 func (q *Queue) stop(servers []*asynq.Server) {
+	q.gate.close()
 	late := time.AfterFunc(q.cfg.ShutdownTimeout, q.stopJobs)
 	defer late.Stop()
 	var all sync.WaitGroup
