@@ -94,6 +94,17 @@ func (f *fleet) grow(ctx context.Context, n int) error {
 	return nil
 }
 
+// shrink stops processes, the last first, until there are n.
+func (f *fleet) shrink(n int) {
+	f.mu.Lock()
+	gone := f.all[n:]
+	f.all = f.all[:n:n]
+	f.mu.Unlock()
+	for _, u := range gone {
+		_ = u.stop()
+	}
+}
+
 // lose kills the last process (kill -9); the proxy soon knows, as a health check would tell it.
 func (f *fleet) lose() error {
 	f.mu.Lock()

@@ -9,6 +9,7 @@ import (
 )
 
 const (
+	saleRounds  = 3 // of what is compared: machines are not equally fast all the time
 	saleClients = 256
 	saleTickets = 150_000
 	saleWithin  = 8 * time.Second
@@ -22,7 +23,6 @@ const (
 	shopFactor  = 15.0
 	earlier     = 2_000_000
 	earlierGoal = 0.90
-	laterShare  = 3 // one in so many of the tickets is enough to compare with
 )
 
 // onSale is scenario T.
@@ -46,7 +46,7 @@ func (b *bench) onSale(ctx context.Context) error {
 	if err := b.ordinary(ctx, db); err != nil {
 		return err
 	}
-	return b.afterMillions(ctx, db)
+	return b.afterMillions(ctx)
 }
 
 // part is how much of a quantity this run measures: all of it, less when it is quick.
@@ -120,67 +120,4 @@ func (b *bench) pairs(ctx context.Context, db string) error {
 	}
 	b.result.add("hold → confirm, pairs of requests for two tickets", s.String(), fmt.Sprintf("≥ %.0f pairs/s", pairGoal), verdictOf(s.rate() >= pairGoal))
 	return nil
-}
-
-// ordinary compares with a transaction an order by GORM, in turn.
-func (b *bench) ordinary(ctx context.Context, db string) error {
-	n := b.part(shopOrders)
-	theirs, err := shopSchema(ctx, db, b.part(shopOrders))
-	if err != nil {
-		return err
-	}
-	shop, err := startShop(db)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = shop.stop() }()
-	say("  GORM, a transaction an order")
-	took, waits, err := load{doors: []string{shop.door}, clients: shopClients, n: n, do: theirs.order("/orders")}.run(ctx)
-	if err == nil {
-		err = auditSale(ctx, db, "shop", theirs, n, 1)
-	}
-	if err != nil {
-		return err
-	}
-	ours, err := b.rush(ctx, db, "and ours again", b.part(saleTickets/laterShare))
-	if err != nil {
-		return err
-	}
-	requests := b.part(saleTickets / laterShare)
-	idle, _, err := load{doors: []string{shop.door}, clients: saleClients, n: requests, do: theirs.order("/nothing")}.run(ctx)
-	if err != nil {
-		return err
-	}
-	floor := float64(requests) / idle.Seconds()
-	b.result.tell("what this machine could do at best: the same requests and clients, echo on net/http decodes each and answers it, nothing is kept", "%.0f/s; usher sold %.0f %% of that right before", floor, 100*ours.rate()/floor)
-	rate := float64(n) / took.Seconds()
-	b.result.add("a transaction an order: echo and GORM, the same tables, HTTP and number of connections", fmt.Sprintf("%.0f/s with %d clients, p50 %.1f ms, p99 %.1f ms; usher right after it %.0f/s, %.1f ×",
-		rate, shopClients, ms(quantile(waits, 0.5)), ms(quantile(waits, 0.99)), ours.rate(), ours.rate()/rate), fmt.Sprintf("≥ %.0f ×", shopFactor), verdictOf(ours.rate() >= shopFactor*rate))
-	return nil
-}
-
-// afterMillions asks whether earlier orders make the till slow: the rate before them
-// and after them, each measured right beside the other.
-func (b *bench) afterMillions(ctx context.Context, db string) error {
-	few, err := b.rush(ctx, db, "before the millions", b.part(saleTickets/laterShare))
-	if err != nil {
-		return err
-	}
-	old, err := b.concert(ctx, 1)
-	if err != nil {
-		return err
-	}
-	say("  %d earlier orders", b.part(earlier))
-	if err := earlierOrders(ctx, db, old, b.part(earlier)); err != nil {
-		return err
-	}
-	if err := settle(ctx); err != nil {
-		return err
-	}
-	many, err := b.rush(ctx, db, "after the millions", b.part(saleTickets/laterShare))
-	if err != nil {
-		return err
-	}
-	b.result.add(fmt.Sprintf("single tickets with %d earlier orders", b.part(earlier)), fmt.Sprintf("%.0f %% of the rate right before them; %s", 100*many.rate()/few.rate(), many), fmt.Sprintf("≥ %.0f %%", 100*earlierGoal), verdictOf(many.rate() >= earlierGoal*few.rate()))
-	return auditSale(ctx, db, "sales", old, b.part(earlier), 1)
 }

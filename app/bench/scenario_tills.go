@@ -18,12 +18,13 @@ import (
 )
 
 const (
-	tillOrders   = 100_000
-	tillQty      = 4
-	tillClients  = 256
-	tillShare    = 0.60
-	replicaOrder = 60_000
-	slower       = 0.95 // what still counts as no slower, on a machine that is not equally fast all the time
+	tillOrders    = 100_000
+	tillQty       = 4
+	tillClients   = 256
+	tillShare     = 0.60
+	replicaOrder  = 120_000 // all rounds together
+	replicaRounds = 2
+	slower        = 0.95 // what still counts as no slower, on a machine that is not equally fast all the time
 )
 
 // tills is scenario U. It has a PostgreSQL of its own, as built in, that several
@@ -40,36 +41,28 @@ func (b *bench) tills(ctx context.Context) error {
 	return b.batchPath(ctx, f.pg.URL())
 }
 
-// replicas sells through 1, 2 and 4 processes.
+// replicas sells through 1, 2 and 4 processes, in rounds.
 func (b *bench) replicas(ctx context.Context, f *fleet) error {
-	first, orders := 0.0, b.part(replicaOrder)
-	for _, n := range []int{1, 2, 4} {
-		if err := f.grow(ctx, n); err != nil {
-			return err
+	sizes := []int{1, 2, 4}
+	through := make([]laps, len(sizes))
+	for round := range replicaRounds {
+		for i, n := range sizes {
+			if err := f.grow(ctx, n); err != nil {
+				return err
+			}
+			say("  %d processes, round %d of %d", n, round+1, replicaRounds)
+			for _, l := range []*laps{new(laps), &through[i]} { // the first is to get warm
+				if err := f.sell(ctx, l, b.part(replicaOrder)/replicaRounds); err != nil {
+					return err
+				}
+			}
 		}
-		c, err := f.all[0].concert(ctx, orders)
-		if err != nil {
-			return err
-		}
-		if err := settle(ctx); err != nil { // a process that has just started has other things to do
-			return err
-		}
-		say("  %d processes", n)
-		took, waits, err := load{doors: f.doors(), key: f.key, clients: saleClients, n: orders, do: c.order("/v1/orders")}.run(ctx)
-		if err == nil {
-			err = auditSale(ctx, f.pg.URL(), "sales", c, orders, 1)
-		}
-		if err != nil {
-			return err
-		}
-		rate := float64(orders) / took.Seconds()
-		value := fmt.Sprintf("%.0f/s, p50 %.1f ms, p99 %.1f ms", rate, ms(quantile(waits, 0.5)), ms(quantile(waits, 0.99)))
-		if n == 1 {
-			first = rate
-			b.result.tell("single tickets through 1 process", "%s", value)
-			continue
-		}
-		b.result.add(fmt.Sprintf("through %d processes", n), fmt.Sprintf("%s; %.0f %% of one", value, 100*rate/first), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(rate >= slower*first))
+		f.shrink(1)
+	}
+	b.result.tell("single tickets through 1 process", "%s, %d rounds in turn with those that follow", &through[0], replicaRounds)
+	for i, n := range sizes[1:] {
+		l, first := &through[i+1], through[0].rate()
+		b.result.add(fmt.Sprintf("through %d processes", n), fmt.Sprintf("%s; %.0f %% of one", l, 100*l.rate()/first), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(l.rate() >= slower*first))
 	}
 	return nil
 }
