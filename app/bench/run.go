@@ -37,7 +37,7 @@ func (b *bench) scenarios() []scenario {
 		{"A", "Fan-out, APNs", "One notification to everybody, in turn with its peers on the same simulated service.", b.fanOut},
 		{"E", "Audience and dry run", "Tag expressions over all installations, through HTTP, one after the other.", b.audience},
 		{"W", "Fan-out at the wire's speed", "The same notification over each of usher's transports (docs/adr/0032), in turn with the peers and with the wire itself: h2load sends one message again and again, without a database, to the same simulated service. Each transport's process has sent to a tenth before. Then a service that says goodbye, refuses streams and cuts connections.", b.wireSpeed},
-		{"C", "Memory of a send", "usher's resident memory at most (VmHWM); usher is started anew before each send.", b.memory},
+		{"C", "Memory of a send", "usher's resident memory at most (VmHWM) from its start on; it is started anew before the ten sends and before the one.", b.memory},
 		{"F", "Registration", "PUT /v1/installations/:id, each answered after its commit, over 64 connections kept alive.", b.registration},
 		{"I", "Ingest", "POST /v1/events: sales as CloudEvents in batches, one event in a thousand sent twice, each request answered after its commit; the listeners of analytics work at the same time.", b.ingest},
 		{"T", "On-sale", "Tickets through HTTP with JSON and an idempotency key each, every order answered after its commit (fsync), over connections kept alive. After each part `sold = tickets = sum(qty) = what clients were told ≤ capacity` is asked of the database, and that no key has two orders.", b.onSale},

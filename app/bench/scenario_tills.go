@@ -38,6 +38,9 @@ func (b *bench) tills(ctx context.Context) error {
 	if err := b.replicas(ctx, f); err != nil {
 		return err
 	}
+	if err := b.echoes(ctx, f.pg.URL()); err != nil {
+		return err
+	}
 	return b.batchPath(ctx, f.pg.URL())
 }
 
@@ -64,6 +67,32 @@ func (b *bench) replicas(ctx context.Context, f *fleet) error {
 		l, first := &through[i+1], through[0].rate()
 		b.result.add(fmt.Sprintf("through %d processes", n), fmt.Sprintf("%s; %.0f %% of one", l, 100*l.rate()/first), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(l.rate() >= slower*first))
 	}
+	return nil
+}
+
+// echoes tells what several processes on these cores cost whoever they are: echo on
+// net/http decodes each order and answers it, and nothing is kept.
+func (b *bench) echoes(ctx context.Context, database string) error {
+	sizes := []int{1, 2, 4}
+	through, buyer := make([]laps, len(sizes)), concert{id.New().String(), id.New().String()}
+	var doors []string
+	for range sizes[len(sizes)-1] {
+		s, err := startShop(database)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = s.stop() }()
+		doors = append(doors, s.door)
+	}
+	for range replicaRounds {
+		for i, n := range sizes {
+			if err := through[i].run(ctx, load{doors: doors[:n], clients: saleClients, n: b.part(replicaOrder) / replicaRounds, do: buyer.order("/nothing")}); err != nil {
+				return err
+			}
+		}
+	}
+	first := through[0].rate()
+	b.result.tell("for comparison: the same requests to processes that keep nothing and share nothing (echo on net/http)", "1: %.0f/s, 2: %.0f %%, 4: %.0f %% of that", first, 100*through[1].rate()/first, 100*through[2].rate()/first)
 	return nil
 }
 
