@@ -121,11 +121,48 @@ func TestCountsAndChoicesEndWhereTheScoreIsZero(t *testing.T) {
 	})
 }
 
+// Whole steps would jump to and fro over the end of this fit for ever.
+func TestAFitThatJumpsOverItsEndComesToIt(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 0))
+	missed := 0
+	for range 3000 {
+		n, p := 7, 5
+		d, priors := fit.Data{}, fit.Priors{Intercept: fit.Prior{SD: 1}}
+		for range p {
+			priors.Coef = append(priors.Coef, fit.Prior{Mean: 2 * r.NormFloat64(), SD: 1})
+		}
+		for range n {
+			x := make([]float64, p)
+			for j := range x {
+				x[j] = 2*r.Float64() - 1
+			}
+			d.X, d.Y = append(d.X, x), append(d.Y, math.Floor(math.Abs(10*r.NormFloat64())))
+			d.W, d.Offset = append(d.W, .1+r.ExpFloat64()), append(d.Offset, r.NormFloat64())
+		}
+		v := fit.Variance{Phi: 1, Kappa: .5}
+		got, err := fitted(false, d, priors, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.Converged {
+			missed++
+		}
+		for j, s := range score(false, d, priors, v, got.Model) {
+			if got.Converged && math.Abs(s) > 1e-4 {
+				t.Fatalf("the score of coefficient %d is %v", j, s)
+			}
+		}
+	}
+	if missed > 0 {
+		t.Errorf("%d of 3000 fits did not end", missed)
+	}
+}
+
 func fitted(logistic bool, d fit.Data, p fit.Priors, v fit.Variance) (*fit.Solution, error) {
 	if logistic {
 		return fit.Logistic(d, p, fit.Steps{Iterations: 500})
 	}
-	return fit.Poisson(d, p, v, fit.Steps{Iterations: 500})
+	return fit.Poisson(d, p, v, fit.Steps{Iterations: 500, EtaMin: -30, EtaMax: 30}) // beyond the clip the score is another one
 }
 
 func score(logistic bool, d fit.Data, p fit.Priors, v fit.Variance, m fit.Model) []float64 {

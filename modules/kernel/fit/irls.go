@@ -88,6 +88,7 @@ func irls(op string, d Data, p Priors, s Steps, working func(eta, y float64) (w,
 	out := &Solution{Model: s.begin(p, width)}
 	w, z := make([]float64, len(d.Y)), make([]float64, len(d.Y))
 	var last *gram
+	way := newWay(width, s.MaxStep)
 	for !out.Converged && out.Iterations < s.Iterations {
 		for i, x := range d.X {
 			eta := min(max(out.Eta(x)+d.offset(i), s.EtaMin), s.EtaMax)
@@ -99,7 +100,7 @@ func irls(op string, d Data, p Priors, s Steps, working func(eta, y float64) (w,
 		if err != nil {
 			return nil, err
 		}
-		out.Converged = out.step(next, s.MaxStep) <= s.Tolerance
+		out.Converged = way.step(&out.Model, next) <= s.Tolerance
 		out.Iterations++
 		last = g
 	}
@@ -107,18 +108,44 @@ func irls(op string, d Data, p Priors, s Steps, working func(eta, y float64) (w,
 	return out, nil
 }
 
-// step moves m towards next, each coefficient by at most most, and returns the largest move.
-func (m *Model) step(next Model, most float64) (moved float64) {
-	to := func(from, to float64) float64 {
-		by := min(max(to-from, -most), most)
-		moved = max(moved, math.Abs(by))
-		return from + by
+// way is how a fit moves. Where counts scatter more than Poisson's the steps may jump to and
+// fro over the end for ever: one that goes back by more than half of the last is halved, and
+// so are all that follow.
+// Source: McCullagh and Nelder give no remedy; halving as in I. C. Marschner, "glm2: Fitting
+// generalized linear models with convergence problems", The R Journal 3/2 (2011).
+type way struct {
+	most   float64   // no coefficient moves more at once
+	share  float64   // of each step that is taken
+	steps  []float64 // the last in full, the intercept's first
+	length float64   // of its largest move
+}
+
+func newWay(width int, most float64) *way {
+	return &way{most: most, share: 1, steps: make([]float64, width+1)}
+}
+
+// step moves m towards next, and returns the largest move a whole step would have been.
+func (w *way) step(m *Model, next Model) float64 {
+	at := func(m *Model, j int) *float64 {
+		if j == 0 {
+			return &m.Intercept
+		}
+		return &m.Coef[j-1]
 	}
-	m.Intercept = to(m.Intercept, next.Intercept)
-	for j := range m.Coef {
-		m.Coef[j] = to(m.Coef[j], next.Coef[j])
+	along, length := 0.0, 0.0
+	for j, before := range w.steps {
+		by := min(max(*at(&next, j)-*at(m, j), -w.most), w.most)
+		along, length = along+by*before, max(length, math.Abs(by))
+		w.steps[j] = by
 	}
-	return moved
+	if along < 0 && length > w.length/2 {
+		w.share /= 2
+	}
+	w.length = length
+	for j, by := range w.steps {
+		*at(m, j) += w.share * by
+	}
+	return length
 }
 
 func (s Steps) begin(p Priors, width int) Model {
