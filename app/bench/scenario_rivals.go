@@ -48,6 +48,7 @@ func (b *bench) ordinary(ctx context.Context, db string) error {
 		if err != nil {
 			return err
 		}
+		say("    %s", sold)
 		ours.n, ours.took = ours.n+sold.n, ours.took+sold.took
 		if err := idle.run(ctx, load{doors: []string{shop.door}, clients: saleClients, n: requests, do: theirs.order("/nothing")}); err != nil {
 			return err
