@@ -44,7 +44,7 @@ type Priors struct {
 }
 
 // Model is a linear predictor: η = Intercept + Σ Coef·x. It is what is stored.
-type Model struct { //nolint:recvcheck // read by pointer, used by value
+type Model struct {
 	Intercept float64   `json:"intercept"`
 	Coef      []float64 `json:"coef"`
 }
