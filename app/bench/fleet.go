@@ -136,3 +136,37 @@ func (f *fleet) doors() (all []string) {
 	}
 	return all
 }
+
+// oneHouse is a fleet of one, which is warm.
+func (b *bench) oneHouse(ctx context.Context, name string) (*fleet, error) {
+	f, err := b.assemble(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err = f.grow(ctx, 1); err == nil {
+		err = f.sell(ctx, new(laps), b.part(saleTickets)/saleRounds)
+	}
+	if err != nil {
+		f.stop(context.WithoutCancel(ctx))
+	}
+	return f, err
+}
+
+// sell sells n single tickets of a new concert through all processes, behind a checkpoint,
+// and audits it.
+func (f *fleet) sell(ctx context.Context, l *laps, n int) error {
+	c, err := f.all[0].concert(ctx, n)
+	if err != nil {
+		return err
+	}
+	if err := checkpoint(ctx, f.pg.URL()); err != nil {
+		return err
+	}
+	if err := settle(ctx); err != nil { // a process that has just started has other things to do
+		return err
+	}
+	if err := l.run(ctx, load{doors: f.doors(), key: f.key, clients: saleClients, n: n, do: c.order("/v1/orders")}); err != nil {
+		return err
+	}
+	return auditSale(ctx, f.pg.URL(), "sales", c, n, 1)
+}

@@ -63,6 +63,29 @@ func (l load) run(ctx context.Context) (took time.Duration, waits []time.Duratio
 	return time.Since(start), waits, errors.Join(errors.Join(failed...), ctx.Err())
 }
 
+// laps is a thing measured in rounds, in turn with what it is compared with.
+type laps struct {
+	n     int
+	took  time.Duration
+	waits []time.Duration
+}
+
+func (l *laps) run(ctx context.Context, round load) error {
+	took, waits, err := round.run(ctx)
+	l.add(laps{round.n, took, waits})
+	return err
+}
+
+func (l *laps) add(more laps) {
+	l.n, l.took, l.waits = l.n+more.n, l.took+more.took, append(l.waits, more.waits...)
+}
+
+func (l *laps) rate() float64 { return float64(l.n) / l.took.Seconds() }
+
+func (l *laps) String() string {
+	return fmt.Sprintf("%.0f/s, p50 %.1f ms, p99 %.1f ms", l.rate(), ms(quantile(l.waits, 0.5)), ms(quantile(l.waits, 0.99)))
+}
+
 // client is one connection kept alive.
 type client struct {
 	conn net.Conn

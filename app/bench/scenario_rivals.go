@@ -3,27 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 )
-
-// laps is a thing measured in rounds, in turn with what it is compared with.
-type laps struct {
-	n     int
-	took  time.Duration
-	waits []time.Duration
-}
-
-func (l *laps) run(ctx context.Context, round load) error {
-	took, waits, err := round.run(ctx)
-	l.n, l.took, l.waits = l.n+round.n, l.took+took, append(l.waits, waits...)
-	return err
-}
-
-func (l *laps) rate() float64 { return float64(l.n) / l.took.Seconds() }
-
-func (l *laps) String() string {
-	return fmt.Sprintf("%.0f/s, p50 %.1f ms, p99 %.1f ms", l.rate(), ms(quantile(l.waits, 0.5)), ms(quantile(l.waits, 0.99)))
-}
 
 // ordinary compares with a transaction an order by GORM, and with echo that keeps nothing.
 func (b *bench) ordinary(ctx context.Context, db string) error {
@@ -49,7 +29,7 @@ func (b *bench) ordinary(ctx context.Context, db string) error {
 			return err
 		}
 		say("    %s", sold)
-		ours.n, ours.took = ours.n+sold.n, ours.took+sold.took
+		ours.add(sold.laps)
 		if err := idle.run(ctx, load{doors: []string{shop.door}, clients: saleClients, n: requests, do: theirs.order("/nothing")}); err != nil {
 			return err
 		}
@@ -101,38 +81,4 @@ func (b *bench) afterMillions(ctx context.Context) error {
 	b.result.add(fmt.Sprintf("single tickets with %d earlier orders", b.part(earlier)), fmt.Sprintf("%s; %.0f %% of the rate of a house without them in turn with it, %d rounds, each behind a checkpoint (%s)", &many, 100*many.rate()/few.rate(), saleRounds, &few),
 		fmt.Sprintf("≥ %.0f %%", 100*earlierGoal), verdictOf(many.rate() >= earlierGoal*few.rate()))
 	return auditSale(ctx, old.pg.URL(), "sales", before, b.part(earlier), 1)
-}
-
-// oneHouse is a fleet of one, which is warm.
-func (b *bench) oneHouse(ctx context.Context, name string) (*fleet, error) {
-	f, err := b.assemble(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if err = f.grow(ctx, 1); err == nil {
-		err = f.sell(ctx, new(laps), b.part(saleTickets)/saleRounds)
-	}
-	if err != nil {
-		f.stop(context.WithoutCancel(ctx))
-	}
-	return f, err
-}
-
-// sell sells n single tickets of a new concert through all processes, behind a checkpoint,
-// and audits it.
-func (f *fleet) sell(ctx context.Context, l *laps, n int) error {
-	c, err := f.all[0].concert(ctx, n)
-	if err != nil {
-		return err
-	}
-	if err := checkpoint(ctx, f.pg.URL()); err != nil {
-		return err
-	}
-	if err := settle(ctx); err != nil { // a process that has just started has other things to do
-		return err
-	}
-	if err := l.run(ctx, load{doors: f.doors(), key: f.key, clients: saleClients, n: n, do: c.order("/v1/orders")}); err != nil {
-		return err
-	}
-	return auditSale(ctx, f.pg.URL(), "sales", c, n, 1)
 }

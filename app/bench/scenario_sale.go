@@ -54,16 +54,12 @@ func (b *bench) part(of int) int { return min(of, max(1, of*b.n/1_000_000)) }
 
 // sold is what one part of the sale took.
 type sold struct {
-	n     int
-	took  time.Duration
-	waits []time.Duration
-	used  cpu
+	laps
+	used cpu
 }
 
-func (s sold) rate() float64 { return float64(s.n) / s.took.Seconds() }
-
 func (s sold) String() string {
-	return fmt.Sprintf("%.2f s = %.0f/s, p50 %.1f ms, p99 %.1f ms; %s, clients %.1f; %s", s.took.Seconds(), s.rate(), ms(quantile(s.waits, 0.5)), ms(quantile(s.waits, 0.99)),
+	return fmt.Sprintf("%.2f s = %s; %s, clients %.1f; %s", s.took.Seconds(), &s.laps,
 		s.used.each(int64(s.n)), float64(s.used.harness.Microseconds())/float64(s.n), disturbance(s.used.others(s.took)))
 }
 
@@ -75,8 +71,7 @@ func (b *bench) sell(ctx context.Context, db string, c concert, l load, qty int)
 		l.doors, l.key = []string{strings.TrimPrefix(b.url, "http://")}, b.key
 	}
 	before := b.cpu()
-	s.n = l.n
-	if s.took, s.waits, err = l.run(ctx); err != nil {
+	if err = s.run(ctx, l); err != nil {
 		return s, err
 	}
 	s.used = b.cpu().minus(before)

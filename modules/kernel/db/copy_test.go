@@ -203,7 +203,7 @@ func TestRowsThatWaitCanBeCancelled(t *testing.T) {
 	if err := d.Send(ctx, b); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("sent with %v", err)
 	}
-	waiting := `SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'BEGIN; COPY%'`
+	waiting := `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN; COPY%'`
 	for i := 0; i < 500 && number(t, d, waiting) > 0; i++ {
 		time.Sleep(10 * time.Millisecond)
 	}

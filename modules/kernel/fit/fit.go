@@ -63,7 +63,7 @@ type Solution struct {
 	Model
 	Posterior  *Posterior
 	Iterations int  // of reweighting; 1 for a linear fit
-	Converged  bool // the last iteration moved no coefficient by more than the tolerance
+	Converged  bool // a further whole step moves no coefficient by more than the tolerance
 }
 
 // check refuses what the solver would turn into nonsense. op names the caller.

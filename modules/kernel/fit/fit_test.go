@@ -121,7 +121,7 @@ func TestCountsAndChoicesEndWhereTheScoreIsZero(t *testing.T) {
 	})
 }
 
-// Whole steps would jump to and fro over the end of this fit for ever.
+// Whole steps would jump to and fro over the end of some of these fits for ever.
 func TestAFitThatJumpsOverItsEndComesToIt(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 0))
 	missed := 0

@@ -111,8 +111,9 @@ func irls(op string, d Data, p Priors, s Steps, working func(eta, y float64) (w,
 // way is how a fit moves. Where counts scatter more than Poisson's the steps may jump to and
 // fro over the end for ever: one that goes back by more than half of the last is halved, and
 // so are all that follow.
-// Source: McCullagh and Nelder give no remedy; halving as in I. C. Marschner, "glm2: Fitting
-// generalized linear models with convergence problems", The R Journal 3/2 (2011).
+// Source of the halving: I. C. Marschner, "glm2: Fitting generalized linear models with
+// convergence problems", The R Journal 3/2 (2011). There the deviance tells when; here the
+// direction does, as the priors and the clip have a part in it too.
 type way struct {
 	most   float64   // no coefficient moves more at once
 	share  float64   // of each step that is taken
