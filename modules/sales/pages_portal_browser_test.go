@@ -1,9 +1,11 @@
 package sales
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -103,16 +105,36 @@ func picture(t *testing.T, b *webtest.Browser, name, path string) {
 	}
 }
 
-// TestPricesAreKeptTrueWhileTheyAreLookedAt changes a price under a visitor's eyes.
+// TestPricesAreKeptTrueWhileTheyAreLookedAt changes a price under a visitor's eyes: before
+// the page is told of changes at all, as on a slow line, and afterwards.
 func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	h := newHouse(t)
 	e := night(h)
-	b := openShop(t, h)
+	site, line := shopSite(h), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/live") {
+			<-line
+		}
+		site.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	b := webtest.NewBrowser(t, server.URL)
+	category := e.Categories[0].ID.String()
+	sees := func(price string) {
+		t.Helper()
+		b.Until(`document.querySelector("[data-category='` + category + `'] [data-part=price]").textContent === "` + price + `" && document.getElementById("said").textContent.includes("` + price + `")`)
+	}
 	b.Open("/shop/events/" + e.Slug + "?lang=en")
-	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"))
+	b.Do(chromedp.SetValue("#qty-"+category, "2"))
+	h.reprice(e, 0, 5000)
+	close(line)
+	sees("€52.50")
+	if said := b.Text(`document.getElementById("said").textContent`); strings.Count(said, "€") != 1 {
+		t.Errorf("one price has moved, and the page says %q", said)
+	}
 	h.reprice(e, 0, 5400)
-	b.Until(`document.querySelector("[data-category='` + e.Categories[0].ID.String() + `'] [data-part=price]").textContent === "€56.50" && document.getElementById("said").textContent.includes("€56.50")`)
-	if got := b.Text(`document.querySelector("#qty-` + e.Categories[0].ID.String() + `").value`); got != "2" {
+	sees("€56.50")
+	if got := b.Text(`document.querySelector("#qty-` + category + `").value`); got != "2" {
 		t.Errorf("what was chosen became %q", got)
 	}
 	b.Do(chromedp.Click("#buy button"))

@@ -2,7 +2,6 @@
 // chosen stays; a price that moves is shown, and said once.
 const form = document.querySelector("form[data-live]");
 const said = document.getElementById("said");
-let first = true;
 
 if (form) {
   const source = new EventSource(form.dataset.live);
@@ -12,8 +11,7 @@ if (form) {
       const row = form.querySelector(`[data-category="${now.id}"]`);
       if (row && show(row, now)) news.push(now.say);
     }
-    if (!first && news.length) said.textContent = news.join(" ");
-    first = false;
+    if (news.length) said.textContent = news.join(" ");
   });
   addEventListener("pagehide", () => source.close());
 }
