@@ -24,12 +24,10 @@ func objection(err error) bool {
 	return ok && (pg.Code == "23514" || pg.Code == "23505" || pg.Code == "40P01")
 }
 
-// hope writes a round as if every ask were new and every ticket there: rows, then one
-// message, which are a transaction. copied is called when the next round
-// may begin to write: this one has only its commit before it.
-func (s store) hope(ctx context.Context, round []*ask, need []need, copied func()) ([]verdict, []remaining, error) {
+// hope writes a round as if every ask were new and every ticket there, in one journey that
+// is a transaction.
+func (s store) hope(ctx context.Context, round []*ask, need []need) ([]verdict, []remaining, error) {
 	b, verdicts := s.db.NewBatch(), make([]verdict, len(round))
-	b.Copied(copied)
 	left, err := queueRound(b, round, verdicts, need, hopeStockSQL)
 	if err != nil {
 		return nil, nil, err

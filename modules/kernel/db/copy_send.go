@@ -9,27 +9,22 @@ import (
 )
 
 // Copy runs a COPY within the transaction. The error is pgx's own.
-func (t *Tx) Copy(c *Copy) error { return sendCopies(t.ctx, t.conn.PgConn(), "", c) }
+func (t *Tx) Copy(c *Copy) error { return sendCopies(t.ctx, t.conn.PgConn(), c) }
 
-// sendCopies sends each COPY and its rows, all of them in one write; before is what precedes
-// the first statement. The protocol allows it: a server that refuses a COPY drops its rows.
-// pgx waits for the server's consent to each, and the server for the rows, with all its
-// locks. The connection is closed when ctx ends in between. Errors: *pgconn.PgError, ctx's,
-// the network's.
+// sendCopies sends each COPY and its rows, all of them in one write. The protocol allows it:
+// a server that refuses a COPY drops its rows. pgx waits for the server's consent to each,
+// and the server for the rows, with all its locks. The connection is closed when ctx ends in
+// between. Errors: *pgconn.PgError, ctx's, the network's.
 // Source: PostgreSQL documentation, "Message Flow", "COPY Operations".
-func sendCopies(ctx context.Context, conn *pgconn.PgConn, before string, copies ...*Copy) error {
+func sendCopies(ctx context.Context, conn *pgconn.PgConn, copies ...*Copy) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	wire := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(wire)
-	*wire = (*wire)[:0]
-	for _, c := range copies {
-		var err error
-		if *wire, err = c.appendTo(*wire, before); err != nil {
-			return err
-		}
-		before = ""
+	var err error
+	if *wire, err = appendAll((*wire)[:0], "", copies); err != nil {
+		return err
 	}
 	hurry := context.AfterFunc(ctx, func() { _ = conn.Conn().SetDeadline(time.Unix(1, 0)) })
 	refused, err := exchange(conn, *wire, len(copies))
@@ -41,6 +36,18 @@ func sendCopies(ctx context.Context, conn *pgconn.PgConn, before string, copies 
 		return err
 	}
 	return refused
+}
+
+// appendAll adds all copies to wire; before is what precedes the first statement.
+func appendAll(wire []byte, before string, copies []*Copy) ([]byte, error) {
+	for _, c := range copies {
+		var err error
+		if wire, err = c.appendTo(wire, before); err != nil {
+			return wire, err
+		}
+		before = ""
+	}
+	return wire, nil
 }
 
 // appendTo adds the statement, the rows and their end as messages, and gives up the rows.
@@ -57,14 +64,19 @@ func (c *Copy) appendTo(wire []byte, before string) ([]byte, error) {
 	return (&pgproto3.CopyDone{}).Encode(wire)
 }
 
-// exchange writes and reads until the server is ready for the nth time; refused is its first
-// objection. After an err it cannot be said where the two are.
+// exchange writes, and reads the answers to n copies.
 func exchange(conn *pgconn.PgConn, wire []byte, n int) (refused, err error) {
 	if _, err := conn.Conn().Write(wire); err != nil {
 		return nil, err
 	}
+	return answersTo(n, conn.Frontend())
+}
+
+// answersTo reads until the server is ready for the nth time; refused is its first
+// objection. After an err it cannot be said where the two are.
+func answersTo(n int, from *pgproto3.Frontend) (refused, err error) {
 	for n > 0 {
-		message, err := conn.ReceiveMessage(context.Background())
+		message, err := from.Receive()
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -73,38 +74,35 @@ func TestCopyWritesEveryType(t *testing.T) {
 // A batch with rows happens as a whole or not at all, and its connection goes on.
 func TestABatchWithRowsIsOneTransaction(t *testing.T) {
 	d := withThings(t)
-	send := func(of id.ID, sql string) (copied bool, err error) {
+	send := func(of id.ID, sql string) error {
 		c, b := db.NewCopy(`COPY thing (id) FROM STDIN (FORMAT binary)`, 1), d.NewBatch()
 		c.Row()
 		c.ID(of)
 		b.Copy(c)
-		b.Copied(func() { copied = true })
 		b.Queue(sql)
-		err = d.Send(t.Context(), b)
-		return copied, err
+		return d.Send(t.Context(), b)
 	}
 	one, two := id.New(), id.New()
 	for i, step := range []struct {
 		of      id.ID
 		sql     string
 		refused string // code
-		copied  bool
 		rows    int
 	}{
-		{one, `UPDATE thing SET n = 1`, "", true, 1},
-		{one, `UPDATE thing SET n = 2`, "23505", false, 1}, // by COPY
-		{two, `UPDATE thing SET n = 1 / 0`, "22012", true, 1},
-		{two, `UPDATE thing SET n = 3`, "", true, 2},
+		{one, `UPDATE thing SET n = 1`, "", 1},
+		{one, `UPDATE thing SET n = 2`, "23505", 1}, // by COPY
+		{two, `UPDATE thing SET n = 1 / 0`, "22012", 1},
+		{two, `UPDATE thing SET n = 3`, "", 2},
 	} {
-		copied, err := send(step.of, step.sql)
+		err := send(step.of, step.sql)
 		refused := ""
 		if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 			refused = pg.Code
 		} else if err != nil {
 			t.Errorf("%d: %v", i, err)
 		}
-		if refused != step.refused || copied != step.copied || number(t, d, `SELECT count(*) FROM thing`) != step.rows {
-			t.Errorf("%d: refused %q, copied %v, %d rows; want %+v", i, refused, copied, number(t, d, `SELECT count(*) FROM thing`), step)
+		if refused != step.refused || number(t, d, `SELECT count(*) FROM thing`) != step.rows {
+			t.Errorf("%d: refused %q, %d rows; want %+v", i, refused, number(t, d, `SELECT count(*) FROM thing`), step)
 		}
 	}
 	if n := number(t, d, `SELECT min(n) FROM thing`); n != 3 {
@@ -126,8 +124,8 @@ func TestACancelledBatchLeavesNothing(t *testing.T) {
 		c.ID(id.New())
 		b.Copy(c)
 	}
-	b.Copied(cancel)
 	b.Queue(`SELECT pg_sleep(10)`)
+	time.AfterFunc(200*time.Millisecond, cancel)
 	if err := d.Send(ctx, b); !errors.Is(err, context.Canceled) {
 		t.Errorf("sent with %v", err)
 	}
@@ -215,5 +213,76 @@ func TestRowsThatWaitCanBeCancelled(t *testing.T) {
 	}
 	if n := number(t, d, `SELECT count(*) FROM thing`); n != 1 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// What the statements behind rows answer comes to their functions, and a statement that
+// fails is the end of all.
+func TestABatchWithRowsReadsItsAnswers(t *testing.T) {
+	d := withThings(t)
+	one, two := id.New(), id.New()
+	c, b := db.NewCopy(`COPY thing (id, n) FROM STDIN (FORMAT binary)`, 2), d.NewBatch()
+	for i, of := range []id.ID{one, two} {
+		c.Row()
+		c.ID(of)
+		c.Int4(int32(i))
+	}
+	b.Copy(c)
+	var all []int
+	var sum, changed int
+	var none error
+	b.Queue(`SELECT n FROM thing WHERE n >= $1 ORDER BY n`, 0).Query(func(rows pgx.Rows) (err error) {
+		all, err = pgx.CollectRows(rows, pgx.RowTo[int])
+		return err
+	})
+	b.Queue(`UPDATE thing SET n = n + $1`, 10).Exec(func(tag pgconn.CommandTag) error { changed = int(tag.RowsAffected()); return nil })
+	b.Queue(`SELECT n FROM thing WHERE n < 0`).QueryRow(func(row pgx.Row) error { none = row.Scan(&sum); return nil })
+	b.Queue(`SELECT sum(n) FROM thing`).QueryRow(func(row pgx.Row) error { return row.Scan(&sum) })
+	if err := d.Send(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(all) != "[0 1]" || changed != 2 || !errors.Is(none, pgx.ErrNoRows) || sum != 21 {
+		t.Errorf("read %v, changed %d, of none %v, sum %d", all, changed, none, sum)
+	}
+	for name, spoil := range map[string]func(b *db.Batch){
+		"a row's function": func(b *db.Batch) { b.Queue(`SELECT 1 / 0`).QueryRow(func(row pgx.Row) error { return row.Scan(&sum) }) },
+		"a rows' function": func(b *db.Batch) { b.Queue(`SELECT 1 / 0`).Query(func(rows pgx.Rows) error { return rows.Err() }) },
+		"a tag's function": func(b *db.Batch) { b.Queue(`SELECT 1 / 0`).Exec(func(pgconn.CommandTag) error { return nil }) },
+		"an argument":      func(b *db.Batch) { b.Queue(`SELECT $1::int`, "many") },
+		"a statement":      func(b *db.Batch) { b.Queue(`SELECT none FROM nowhere`) },
+	} {
+		c, b := db.NewCopy(`COPY thing (id) FROM STDIN (FORMAT binary)`, 1), d.NewBatch()
+		c.Row()
+		c.ID(id.New())
+		b.Copy(c)
+		spoil(b)
+		if err := d.Send(t.Context(), b); err == nil || number(t, d, `SELECT count(*) FROM thing`) != 2 {
+			t.Errorf("%s: sent with %v, %d rows", name, err, number(t, d, `SELECT count(*) FROM thing`))
+		}
+	}
+}
+
+// A table that has changed under prepared statements costs one batch, not the connection's every one.
+func TestABatchOutlivesAChangedTable(t *testing.T) {
+	d := withThings(t)
+	send := func() error {
+		c, b := db.NewCopy(`COPY thing (id) FROM STDIN (FORMAT binary)`, 1), d.NewBatch()
+		c.Row()
+		c.ID(id.New())
+		b.Copy(c)
+		b.Queue(`UPDATE thing SET n = 1 RETURNING *`)
+		return d.Send(t.Context(), b)
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Pool().Exec(t.Context(), `ALTER TABLE thing ADD COLUMN further int`); err != nil {
+		t.Fatal(err)
+	}
+	if err := send(); err == nil {
+		t.Error("the statement still fits")
+	}
+	if err := send(); err != nil {
+		t.Error(err)
 	}
 }
