@@ -46,7 +46,7 @@ func TestWhoIsTooManyIsSentAwayBeforeMemoryGrows(t *testing.T) {
 		})
 		close(done)
 	}()
-	const most = tillQueue + tillBatch
+	const most = tillQueue + tillWorkers*tillBatch
 	for end := time.Now().Add(time.Minute); away.Load() < come-most; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d were sent away, %d should be", away.Load(), come-most)
