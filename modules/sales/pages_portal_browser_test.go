@@ -113,7 +113,10 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	site, line := shopSite(h), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/live") {
-			<-line
+			select {
+			case <-line:
+			case <-r.Context().Done(): // the browser has gone: the test has failed
+			}
 		}
 		site.ServeHTTP(w, r)
 	}))
