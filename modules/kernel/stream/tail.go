@@ -12,8 +12,8 @@ import (
 
 const (
 	tailFacts = 1000            // most facts read of a partition at once
-	tailRoom  = 2000            // most facts kept of a partition …
-	tailBytes = 1 << 20         // … and most bytes of their data
+	tailRoom  = 8000            // most facts kept of a partition …
+	tailBytes = 2 << 20         // … and most bytes of their data
 	tailAge   = 5 * time.Second // what was read longer ago may have been erased since
 	tailReach = uint64(10_000)  // transactions ahead of a stretch from where it begins anew
 )
