@@ -24,7 +24,7 @@ func objection(err error) bool {
 	return ok && (pg.Code == "23514" || pg.Code == "23505" || pg.Code == "40P01")
 }
 
-// hope writes a round as if every ask were new and every ticket there, in one journey that
+// hope writes a round as if every ask were new and every ticket there, in one message that
 // is a transaction.
 func (s store) hope(ctx context.Context, round []*ask, need []need) ([]verdict, []remaining, error) {
 	b, verdicts := s.db.NewBatch(), make([]verdict, len(round))

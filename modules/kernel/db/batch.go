@@ -14,11 +14,11 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
-// Batch is rows (Copy), statements and facts that go to the server in one journey, one
+// Batch is rows (Copy), statements and facts that go to the server in one message, one
 // transaction of its own when DB.Send sends it: all of it happens or nothing.
 // Nothing can be decided in between; what must hold is for the statements'
 // guards to say (CHECK, UNIQUE, a function that raises). For a hot path it spares
-// four of five journeys to the server.
+// four of five round trips to the server.
 type Batch struct {
 	pgx.Batch
 	copies []*Copy

@@ -11,7 +11,7 @@ import (
 
 // sendWhole sends a batch that has rows: they begin the transaction, the statements follow
 // behind them before any answer is read, and the last of them commits. Nobody waits for
-// the other in between, and what the last statements lock is not kept for a journey.
+// the other in between, and what the last statements lock is not kept for a round trip.
 // The connection is closed when ctx ends. Errors: *pgconn.PgError, ctx's, the network's.
 func (b *Batch) sendWhole(ctx context.Context, conn *pgx.Conn) error {
 	b.Queue("COMMIT")
