@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -33,7 +34,8 @@ const (
 	inletBatch = 256  // installations a transaction
 	inletQueue = 4096 // installations that may wait
 	inletTime  = 20 * time.Second
-	collisions = 3 // times a batch is tried that met another transaction
+	collisions = 4  // times a batch is tried that met another transaction, or a handle's owner
+	wary       = 16 // transactions that free handles at once after one that met an owner: where one moved, more do
 )
 
 // inlet is the group commit of installations: while one transaction is under way
@@ -43,6 +45,7 @@ type inlet struct {
 	s     *Service
 	apps  appCache
 	zones sync.Map // names known to be good; there are some hundred
+	wary  atomic.Int32
 
 	queue chan *request
 	done  chan struct{}
@@ -96,18 +99,7 @@ func (n *inlet) work() {
 	defer close(n.done)
 	batch := make([]*request, 0, inletBatch)
 	for first := range n.queue {
-		batch = append(batch[:0], first)
-		for len(batch) < inletBatch {
-			select {
-			case r, open := <-n.queue:
-				if open {
-					batch = append(batch, r)
-					continue
-				}
-			default:
-			}
-			break
-		}
+		batch = db.Gather(append(batch[:0], first), n.queue, inletBatch)
 		n.write(batch)
 	}
 }
@@ -149,10 +141,20 @@ func (n *inlet) commit(round []*request) {
 }
 
 // putAll writes installations of which no two share an id or a handle, again if
-// the transaction met another one on a handle. confirm is as for putInstallations.
+// the transaction met another one on a handle. It hopes that nobody else has their
+// handles, as is mostly so: to look for owners costs as much as the rest of a refresh.
+// confirm is as for putInstallations.
 func (s *Service) putAll(ctx context.Context, rows []*Installation, confirm bool) (puts []Put, err error) {
+	free := s.inlet.wary.Load() > 0
+	if free {
+		s.inlet.wary.Add(-1)
+	}
 	err = s.again(ctx, func(tx *db.Tx) (err error) {
-		puts, err = putInstallations(tx, rows, confirm)
+		puts, err = putInstallations(tx, rows, confirm, free)
+		if collided(err) {
+			s.inlet.wary.Store(wary)
+			free = true
+		}
 		return err
 	})
 	return puts, err

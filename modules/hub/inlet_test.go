@@ -100,9 +100,20 @@ func (d *desk) write(rows ...*Installation) []reply {
 	return out
 }
 
-func TestBatchTakesEffectInOrder(t *testing.T) {
-	d := newDesk(t, "festival")
+// hopingAndWary runs a test with an inlet that hopes that nobody has its handles, and with
+// one that frees them at once.
+func hopingAndWary(t *testing.T, test func(t *testing.T, d *desk, ready int32)) {
+	t.Helper()
+	t.Run("hoping", func(t *testing.T) { test(t, newDesk(t, "festival"), 0) })
+	t.Run("wary", func(t *testing.T) { test(t, newDesk(t, "festival"), wary) })
+}
+
+func TestBatchTakesEffectInOrder(t *testing.T) { hopingAndWary(t, batchTakesEffectInOrder) }
+
+func batchTakesEffectInOrder(t *testing.T, d *desk, ready int32) {
+	t.Helper()
 	d.write(tokenAt("festival", "a", 1), tokenAt("festival", "b", 2))
+	d.inlet.wary.Store(ready)
 	got := d.write(
 		tokenAt("festival", "a", 3), // a: 1 → 3
 		tokenAt("festival", "a", 4), // a: 3 → 4
@@ -121,11 +132,35 @@ func TestBatchTakesEffectInOrder(t *testing.T) {
 	}
 }
 
-func TestTwoSwapHandles(t *testing.T) {
-	d := newDesk(t, "festival")
+func TestTwoSwapHandles(t *testing.T) { hopingAndWary(t, twoSwapHandles) }
+
+func twoSwapHandles(t *testing.T, d *desk, ready int32) {
+	t.Helper()
 	d.write(tokenAt("festival", "a", 1), tokenAt("festival", "b", 2))
+	d.inlet.wary.Store(ready)
 	d.write(tokenAt("festival", "a", 2), tokenAt("festival", "b", 1))
 	want := map[string]string{"a": apnsHandle(2), "b": apnsHandle(1)}
+	if left := d.all("festival"); fmt.Sprint(left) != fmt.Sprint(want) {
+		t.Errorf("left %v, want %v", left, want)
+	}
+}
+
+// Where one phone has moved, the inlet looks for owners, and after a while it hopes again.
+func TestInletIsWaryForAWhile(t *testing.T) {
+	d := newDesk(t, "festival")
+	if d.write(tokenAt("festival", "a", 1)); d.inlet.wary.Load() != 0 {
+		t.Error("a new handle made it wary")
+	}
+	if d.write(tokenAt("festival", "b", 1)); d.inlet.wary.Load() != wary {
+		t.Error("it met an owner and is not wary")
+	}
+	for i := range wary {
+		d.write(tokenAt("festival", fmt.Sprint("c", i), 1)) // each takes it from the one before
+	}
+	if d.inlet.wary.Load() != 0 {
+		t.Error("it is wary for ever")
+	}
+	want := map[string]string{fmt.Sprint("c", wary-1): apnsHandle(1)}
 	if left := d.all("festival"); fmt.Sprint(left) != fmt.Sprint(want) {
 		t.Errorf("left %v, want %v", left, want)
 	}
@@ -182,9 +217,12 @@ func TestCloseWritesWhatWaits(t *testing.T) {
 
 // TestHandleGivenUpMeanwhile lets one transaction give a handle up while another, which
 // saw it held, waits to take it: the first owner has a new handle and must stay.
-func TestHandleGivenUpMeanwhile(t *testing.T) {
-	d := newDesk(t, "festival")
+func TestHandleGivenUpMeanwhile(t *testing.T) { hopingAndWary(t, handleGivenUpMeanwhile) }
+
+func handleGivenUpMeanwhile(t *testing.T, d *desk, ready int32) {
+	t.Helper()
 	d.write(tokenAt("festival", "a", 1))
+	d.inlet.wary.Store(ready)
 	moved, taker := tokenAt("festival", "a", 2), tokenAt("festival", "b", 1)
 	for _, in := range []*Installation{moved, taker} {
 		if err := in.validate(validZone); err != nil {
@@ -194,7 +232,7 @@ func TestHandleGivenUpMeanwhile(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	err := d.db.InTx(t.Context(), func(tx *db.Tx) error {
-		if _, err := putInstallations(tx, []*Installation{moved}, true); err != nil {
+		if _, err := putInstallations(tx, []*Installation{moved}, true, true); err != nil {
 			return err
 		}
 		go func() {

@@ -95,7 +95,7 @@ func (s *Service) change(ctx context.Context, app, installation string,
 		if err != nil {
 			return err
 		}
-		puts, err := putInstallations(tx, []*Installation{in}, confirm)
+		puts, err := putInstallations(tx, []*Installation{in}, confirm, true)
 		if err == nil {
 			p = puts[0]
 		}

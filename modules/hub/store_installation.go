@@ -129,8 +129,9 @@ FROM o LEFT JOIN written w USING (app_id, id)`
 
 // putInstallations writes validated installations and answers for each, in their
 // order. No two of rows may share an id or a handle within an app. confirm says that
-// the devices themselves hold these handles now.
-func putInstallations(tx *db.Tx, rows []*Installation, confirm bool) ([]Put, error) {
+// the devices themselves hold these handles now; free takes the handles from whoever else
+// has them, without it the unique index objects to those (see collided).
+func putInstallations(tx *db.Tx, rows []*Installation, confirm, free bool) ([]Put, error) {
 	const op = "hub.PutInstallation"
 	var t intake
 	for _, in := range rows {
@@ -140,12 +141,14 @@ func putInstallations(tx *db.Tx, rows []*Installation, confirm bool) ([]Put, err
 	}
 	b := &pgx.Batch{}
 	b.Queue(freshPlans)
-	b.Queue(displaceSQL, t.app, t.id, t.kind, t.handle)
+	if free {
+		b.Queue(displaceSQL, t.app, t.id, t.kind, t.handle)
+	}
 	b.Queue(putSQL, tx.Now(), confirm, t.app, t.id, t.service, t.kind, t.handle, t.p256dh, t.auth, t.topic, t.user, t.locale, t.zone,
 		t.currency, t.units, t.quietFrom, t.quietTo, t.tags, t.attributes, t.templates, t.status, t.statusReason, t.expires)
 	answers := tx.Conn().SendBatch(tx.Ctx(), b)
 	defer answers.Close()
-	for range 2 {
+	for range b.Len() - 1 {
 		if _, err := answers.Exec(); err != nil {
 			return nil, classifyPut(op, err)
 		}

@@ -92,7 +92,7 @@ func TestAPutThatMeetsAnotherSeesWhatItGivesUp(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	r.must(r.db.InTx(t.Context(), func(tx *db.Tx) error {
-		if _, err := putInstallations(tx, []*Installation{moved(passing, map[string]Template{"a": {Body: `{}`}})}, true); err != nil {
+		if _, err := putInstallations(tx, []*Installation{moved(passing, map[string]Template{"a": {Body: `{}`}})}, true, true); err != nil {
 			return err
 		}
 		go func() {

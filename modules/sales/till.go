@@ -3,7 +3,6 @@ package sales
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -85,7 +84,7 @@ func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
 func (t *till) work() {
 	batch := make([]*ask, 0, tillBatch)
 	for first := range t.queue {
-		batch, turn := t.wait(t.gather(append(batch[:0], first)))
+		batch, turn := t.wait(db.Gather(append(batch[:0], first), t.queue, tillBatch))
 		start := t.store.db.Now()
 		t.serve(batch)
 		if turn {
@@ -109,7 +108,7 @@ func (t *till) wait(batch []*ask) (all []*ask, turn bool) {
 	for {
 		select {
 		case t.turn <- struct{}{}:
-			return t.take(batch), true
+			return db.Take(batch, t.queue, tillBatch), true
 		default:
 		}
 		if len(batch) >= tillEnough {
@@ -120,7 +119,7 @@ func (t *till) wait(batch []*ask) (all []*ask, turn bool) {
 		}
 		select {
 		case t.turn <- struct{}{}:
-			return t.take(batch), true
+			return db.Take(batch, t.queue, tillBatch), true
 		case a, open := <-queue:
 			if !open {
 				queue = nil
@@ -131,33 +130,6 @@ func (t *till) wait(batch []*ask) (all []*ask, turn bool) {
 			return batch, false
 		}
 	}
-}
-
-// gather adds what waits to a batch, and what the goroutines that could run by now bring:
-// buyers who have just been answered come again one by one.
-func (t *till) gather(batch []*ask) []*ask {
-	for before := 0; before < len(batch) && len(batch) < tillBatch; {
-		before = len(batch)
-		runtime.Gosched()
-		batch = t.take(batch)
-	}
-	return batch
-}
-
-// take adds what waits to a batch.
-func (t *till) take(batch []*ask) []*ask {
-	for len(batch) < tillBatch {
-		select {
-		case a, open := <-t.queue:
-			if !open {
-				return batch
-			}
-			batch = append(batch, a)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // serve answers every ask of a batch.
