@@ -1,10 +1,11 @@
 package sales
 
 import (
+	"cmp"
 	"context"
-	"html/template"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,24 +35,37 @@ type billView struct {
 
 type billLineView struct {
 	Title, Unit, Gross, Rate string
-	Qty                      grouped
-	Fee                      bool
+	Qty                      int
 }
 
 type taxView struct{ Rate, Net, Tax string }
 
-func (b *Bill) view() billView {
-	amount := func(minor int64) string { return words.In("en").Money(minor, b.Currency) }
+func (b *Bill) view(t *words.Tongue) billView {
+	amount := func(minor int64) string { return t.Money(minor, b.Currency) }
 	v := billView{Total: amount(b.GrossMinor)}
 	for _, l := range b.Lines {
-		v.Lines = append(v.Lines, billLineView{Title: l.Title, Unit: amount(l.UnitMinor), Gross: amount(l.GrossMinor), Rate: permilleText(l.TaxPermille) + " %", Qty: grouped(l.Qty), Fee: l.Kind == billFee})
+		v.Lines = append(v.Lines, billLineView{Title: l.named(t), Unit: amount(l.UnitMinor), Gross: amount(l.GrossMinor), Rate: rateWords(t, l.TaxPermille), Qty: l.Qty})
 	}
-	for _, t := range b.Taxes {
-		if t.Permille > 0 {
-			v.Taxes = append(v.Taxes, taxView{permilleText(t.Permille) + " %", amount(t.NetMinor), amount(t.TaxMinor)})
+	for _, x := range b.Taxes {
+		if x.Permille > 0 {
+			v.Taxes = append(v.Taxes, taxView{rateWords(t, x.Permille), amount(x.NetMinor), amount(x.TaxMinor)})
 		}
 	}
 	return v
+}
+
+// named is what the line is for.
+func (l *BillLine) named(t *words.Tongue) string {
+	title := cmp.Or(l.Title, t.Say("cart.what"))
+	if l.Kind == billFee {
+		return t.Say("pay.fee", title)
+	}
+	return title
+}
+
+// rateWords is a tax rate, as in "7.7 %".
+func rateWords(t *words.Tongue, permille int) string {
+	return strings.ReplaceAll(permilleText(permille), ".", t.Say("number.point")) + " %"
 }
 
 func (s *Service) invoiceLinks(ctx context.Context, p *Payment) (links []invoiceLink, err error) {
@@ -65,20 +79,24 @@ func (s *Service) invoiceLinks(ctx context.Context, p *Payment) (links []invoice
 	return links, err
 }
 
-// invoicePage is a document as it is printed.
+// invoicePage is a document as it is printed, in the buyer's language.
 type invoicePage struct {
+	*words.Tongue
 	Name    string
 	Credit  bool
 	Sandbox bool
 	Of      string
 	Date    string
 	Title   string
-	When    template.HTML
+	When    string
 	Seller  []string
 	TaxID   string
 	Buyer   []string
 	Bill    billView
 }
+
+// Spoken is the language of the page, whatever the dashboard's is.
+func (p invoicePage) Spoken() string { return p.Lang }
 
 func (s *Service) pageInvoice(c echo.Context) error {
 	invoice, ok := openID(s.invoiceKey, c.Param("token"))
@@ -107,8 +125,12 @@ func (s *Service) pageInvoiceOfStaff(c echo.Context) error {
 
 func (i *Invoice) page() invoicePage {
 	d := &i.Document
-	v := invoicePage{Name: i.Name(), Credit: i.Kind == kindCredit, Sandbox: i.Mode == pay.Sandbox, Of: d.Of, Date: d.Date, Title: d.Title, When: moment{d.Starts, d.Zone}.HTML(),
-		Seller: append([]string{d.Seller.Name}, strings.Split(d.Seller.Address, "\n")...), TaxID: d.Seller.TaxID, Bill: d.Bill.view()}
+	t := words.In(d.Buyer.Locale)
+	v := invoicePage{Tongue: t, Name: i.Name(), Credit: i.Kind == kindCredit, Sandbox: i.Mode == pay.Sandbox, Of: d.Of, Date: d.Date, Title: d.Title, When: t.Moment(moment{d.Starts, d.Zone}.local()),
+		Seller: append([]string{d.Seller.Name}, strings.Split(d.Seller.Address, "\n")...), TaxID: d.Seller.TaxID, Bill: d.Bill.view(t)}
+	if day, err := time.Parse(time.DateOnly, d.Date); err == nil {
+		v.Date = t.Day(day)
+	}
 	if d.Seller.Email != "" {
 		v.Seller = append(v.Seller, d.Seller.Email)
 	}

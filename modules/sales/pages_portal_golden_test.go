@@ -6,6 +6,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/webtest"
+	"github.com/usherhq/usher/modules/sales/pay"
 	"github.com/usherhq/usher/modules/sales/words"
 )
 
@@ -85,4 +86,18 @@ func TestGoldenPortalPages(t *testing.T) {
 		german[name+"-de"] = page
 	}
 	webtest.Golden(t, "portal", german)
+}
+
+func TestGoldenInvoices(t *testing.T) {
+	pages := map[string]any{}
+	for _, lang := range []string{"en", "de"} {
+		bill := Bill{Currency: "EUR", GrossMinor: 5200, Lines: []BillLine{{Title: "Standing", Qty: 2, UnitMinor: 2500, GrossMinor: 5000, TaxPermille: 190},
+			{Kind: billFee, Title: "Standing", Qty: 2, UnitMinor: 100, GrossMinor: 200, TaxPermille: 77}}, Taxes: []TaxSum{{Permille: 190, NetMinor: 4202, TaxMinor: 798}, {Permille: 77, NetMinor: 186, TaxMinor: 14}}}
+		i := Invoice{Kind: kindInvoice, Series: "R", Year: 2027, Number: 42, Mode: pay.Live, Document: Document{Seller: Seller{"Night GmbH", "Gasse 1\n1010 Wien", "ATU123", "night@example.org"},
+			Buyer: Buyer{Name: "Ana", Email: "ana@example.org", Locale: lang}, Title: "Night", Starts: time.Date(2027, 6, 1, 18, 0, 0, 0, time.UTC), Zone: "Europe/Vienna", Date: "2027-05-02", Bill: bill}}
+		pages["invoice-"+lang] = i.page()
+		i.Kind, i.Document.Of, i.Mode = kindCredit, "R-2027-000041", pay.Sandbox
+		pages["invoice-credit-"+lang] = i.page()
+	}
+	webtest.Golden(t, "sales", pages)
 }

@@ -1,7 +1,6 @@
 package sales
 
 import (
-	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -111,11 +110,7 @@ func (s *Service) refOf(p *Payment) cartRef {
 func (b *Bill) shown(t *words.Tongue) []lineView {
 	out := make([]lineView, len(b.Lines))
 	for i, l := range b.Lines {
-		title := l.Title
-		if l.Kind == billFee {
-			title = t.Say("pay.fee", cmp.Or(l.Title, t.Say("cart.what")))
-		}
-		out[i] = lineView{Qty: l.Qty, Title: title, Unit: t.Say("cart.each", priceWords(t, l.UnitMinor, b.Currency)), Sum: priceWords(t, l.GrossMinor, b.Currency)}
+		out[i] = lineView{Qty: l.Qty, Title: l.named(t), Unit: t.Say("cart.each", priceWords(t, l.UnitMinor, b.Currency)), Sum: priceWords(t, l.GrossMinor, b.Currency)}
 	}
 	return out
 }

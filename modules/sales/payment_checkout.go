@@ -12,6 +12,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/sales/pay"
+	"github.com/usherhq/usher/modules/sales/words"
 )
 
 // Checkout is what a buyer says who wants to pay for his cart.
@@ -198,15 +199,9 @@ func (s *Service) begin(ctx context.Context, by pay.Provider, p Payment, origin 
 		return s.placeDue(ctx, p)
 	}
 	r := pay.Request{Payment: p.ID, Amount: p.amount(), Email: buyer.Email, Locale: buyer.Locale, Until: *p.Until, Back: origin + "/pay/" + s.PaymentToken(p.ID)}
+	t := words.In(buyer.Locale)
 	for _, l := range p.Bill.Lines {
-		title := l.Title
-		if l.Kind == billFee {
-			title += " · fee"
-		}
-		if title == "" {
-			title = "Ticket"
-		}
-		r.Items = append(r.Items, pay.Item{Title: title, Qty: l.Qty, UnitMinor: l.UnitMinor})
+		r.Items = append(r.Items, pay.Item{Title: l.named(t), Qty: l.Qty, UnitMinor: l.UnitMinor})
 	}
 	st, err := by.Begin(ctx, r)
 	if err != nil && !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Invalid) {
