@@ -1,23 +1,15 @@
 package analytics
 
 import (
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
-
-// siteOnDisk is the templates and assets as they are on disk.
-func siteOnDisk() fs.FS { return os.DirFS("../../web") }
 
 func goldenDetectorPages() map[string]any {
 	ends := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -69,25 +61,6 @@ func TestChartMarksAlarmsWhereTheyWere(t *testing.T) {
 	}
 }
 
-// detectorSite serves pages and JSON as the house does.
-func detectorSite(t *testing.T, s *Service) *echo.Echo {
-	t.Helper()
-	assets, err := web.NewAssets(siteOnDisk())
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := echo.New()
-	if e.Renderer, err = web.NewRenderer(siteOnDisk(), map[string]any{"asset": assets.URL}); err != nil {
-		t.Fatal(err)
-	}
-	e.HTTPErrorHandler = web.ErrorHandler(quietLog, nil)
-	m := web.Mounter{Echo: e, Guard: anyone{}}
-	m.Pages(s.DetectorPages()...)
-	m.Routes(s.detectorRoutes()...)
-	m.Routes(assets.Route())
-	return e
-}
-
 func TestDetectorPagesAndJSON(t *testing.T) {
 	r := newWatchRig(t)
 	cfg := buying()
@@ -96,7 +69,7 @@ func TestDetectorPagesAndJSON(t *testing.T) {
 	r.run(s)
 	r.minutes(s, 20, 6, "gig & co")
 	r.minutes(s, 6, 20, "gig & co")
-	site := detectorSite(t, s)
+	site := webtest.NewSite(t, anyone{}, s.DetectorPages(), s.detectorRoutes())
 	link := seriesLink(series{"buying", "gig & co", ""})
 	for _, tc := range []struct {
 		path   string

@@ -5,7 +5,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -46,7 +45,7 @@ func TestBrowserLooksAtForecastPages(t *testing.T) {
 	ctx := t.Context()
 	r.train()
 	r.must(r.Foresee(ctx, nil))
-	server := httptest.NewServer(newQuerySite(t, r.Service, nil))
+	server := httptest.NewServer(newQuerySite(t, r.Service))
 	t.Cleanup(server.Close)
 
 	if status, page := upload(t, server.URL+"/forecasts/import", "wrong.csv", []byte("event_id,event_date,on_sale_date,capacity,date,sold\na,2026-05-02,2026-04-01,100,2026-04-02,six\n")); status != 422 || !strings.Contains(page, "wrong.csv: line 2, sold") {
@@ -78,9 +77,6 @@ func TestBrowserLooksAtForecastPages(t *testing.T) {
 	r.must(r.Segment(ctx))
 	for _, path := range []string{"/forecasts", "/segments", event, "/forecasts/models", "/forecasts/calibration", "/forecasts/calendar", "/forecasts/import"} {
 		b.Look(path)
-		if dir := os.Getenv("PICTURES"); dir != "" {
-			b.Picture(dir + strings.ReplaceAll(strings.Replace(path, event, "/event", 1), "/", "_") + ".png")
-		}
 	}
 	b.Open("/forecasts/import")
 	b.Until(`document.body.innerText.includes("1 of them lack a capacity")`)

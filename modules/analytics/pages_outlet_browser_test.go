@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"net/http/httptest"
 	"testing"
 
 	"github.com/usherhq/usher/modules/kernel/webtest"
@@ -15,9 +14,7 @@ func TestBrowserFindsWebhookPagesAccessible(t *testing.T) {
 	r.to.says(503)
 	r.happens(price(4))
 	r.works()
-	server := httptest.NewServer(newQuerySite(t, r.Service, nil))
-	t.Cleanup(server.Close)
-	b := webtest.NewBrowser(t, server.URL)
+	b := webtest.Browse(t, newQuerySite(t, r.Service))
 	for _, path := range []string{"/webhooks", "/webhooks/" + r.ID.String()} {
 		b.Look(path)
 	}

@@ -2,13 +2,9 @@ package analytics
 
 import (
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,55 +12,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
-func querySiteFiles() fs.FS { return os.DirFS("../../web") }
-
-// newQuerySite serves the query pages as the house does; asset gives the address
-// of an asset.
-func newQuerySite(t *testing.T, s *Service, asset func(string) string) *echo.Echo {
+// newQuerySite serves the query pages as the house does.
+func newQuerySite(t *testing.T, s *Service) *echo.Echo {
 	t.Helper()
-	assets, err := web.NewAssets(querySiteFiles())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if asset == nil {
-		asset = assets.URL
-	}
-	renderer, err := web.NewRenderer(querySiteFiles(), map[string]any{"asset": asset})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := echo.New()
-	e.Renderer = renderer
-	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), func(c echo.Context, p web.Problem) error {
-		return c.Render(p.Status, "app/error", p)
-	})
-	sameOrigin, err := web.SameOrigin(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Use(web.Identify, web.Recover, web.Secure, sameOrigin)
-	m := web.Mounter{Echo: e, Guard: anyone{}}
-	m.Pages(s.Pages()...)
-	m.Routes(assets.Route())
-	return e
-}
-
-// visitQuery asks for a page as a browser does; form is posted when it is not nil.
-func visitQuery(e *echo.Echo, target string, form url.Values) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(http.MethodGet, target, nil)
-	if form != nil {
-		req = httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Sec-Fetch-Site", "same-origin")
-	}
-	req.Header.Set("Accept", "text/html")
-	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, req)
-	return rec
+	return webtest.NewSite(t, anyone{}, s.Pages(), nil)
 }
 
 // busyQueries is a rig with a query by category whose windows are partly final.
@@ -94,15 +48,15 @@ var queryFormRight = url.Values{"name": {"revenue"}, "types": {"sale.completed"}
 // To accept a change: go test ./modules/analytics -run GoldenQuery -update
 func TestGoldenQueryPages(t *testing.T) {
 	r := busyQueries(t)
-	site := newQuerySite(t, r.Service, func(name string) string { return "/assets/" + name })
-	empty := newQuerySite(t, newQueryRig(t).Service, func(name string) string { return "/assets/" + name })
+	site := newQuerySite(t, r.Service)
+	empty := newQuerySite(t, newQueryRig(t).Service)
 	for name, answer := range map[string]*httptest.ResponseRecorder{
-		"queries-none":     visitQuery(empty, "/queries", nil),
-		"queries-busy":     visitQuery(site, "/queries", nil),
-		"query":            visitQuery(site, "/queries/sales-by-category", nil),
-		"query-edit-new":   visitQuery(site, "/queries/new", nil),
-		"query-edit-wrong": visitQuery(site, "/queries/new", queryFormWrong),
-		"query-edit-trial": visitQuery(site, "/queries/new", queryFormRight),
+		"queries-none":     webtest.Visit(empty, "/queries", nil),
+		"queries-busy":     webtest.Visit(site, "/queries", nil),
+		"query":            webtest.Visit(site, "/queries/sales-by-category", nil),
+		"query-edit-new":   webtest.Visit(site, "/queries/new", nil),
+		"query-edit-wrong": webtest.Visit(site, "/queries/new", queryFormWrong),
+		"query-edit-trial": webtest.Visit(site, "/queries/new", queryFormRight),
 	} {
 		webtest.Same(t, filepath.Join("testdata", "pages", name+".html"), webtest.Main(answer.Body.Bytes()))
 	}
@@ -114,10 +68,10 @@ func TestQueryPagesWorkWithoutJavaScript(t *testing.T) {
 	r.run(r.Service)
 	r.happen(sale("vip", minute(0)))
 	r.settled()
-	site := newQuerySite(t, r.Service, nil)
+	site := newQuerySite(t, r.Service)
 	form := url.Values{}
 	maps.Copy(form, queryFormRight)
-	try := visitQuery(site, "/queries/new", form)
+	try := webtest.Visit(site, "/queries/new", form)
 	if body := try.Body.String(); try.Code != 200 || !strings.Contains(body, "<strong>1</strong> count") || !strings.Contains(body, `<td class="num">10</td>`) {
 		t.Fatalf("trying out: %d %s", try.Code, body)
 	}
@@ -143,7 +97,7 @@ func TestQueryPagesWorkWithoutJavaScript(t *testing.T) {
 		{"/queries/revenue/replay", url.Values{"from": {"2026-06-01T12:00"}}, 303, ""},
 		{"/queries/nothing", nil, 404, "no standing query"},
 	} {
-		answer := visitQuery(site, step.path, step.form)
+		answer := webtest.Visit(site, step.path, step.form)
 		if answer.Code != step.status || !strings.Contains(answer.Body.String(), step.want) {
 			t.Errorf("%s %v: %d %s", step.path, step.form, answer.Code, answer.Body)
 		}
@@ -152,14 +106,14 @@ func TestQueryPagesWorkWithoutJavaScript(t *testing.T) {
 	q, err := r.Query(t.Context(), "revenue")
 	r.must(err)
 	expect(t, r.finalsAt(q, minute(9)), " (11:59:00, 12:00:00] 1 of 1")
-	file := visitQuery(site, "/queries/revenue/outputs.csv", nil)
+	file := webtest.Visit(site, "/queries/revenue/outputs.csv", nil)
 	if want := fmt.Sprintf("end,start,key,value,facts,complete,final_at\n2026-06-01T12:00:00Z,2026-06-01T11:59:00Z,,1,1,true,%s\n", minute(9).Format(time.RFC3339Nano)); file.Body.String() != want {
 		t.Errorf("the file is %s, want %s", file.Body, want)
 	}
-	if gone := visitQuery(site, "/queries/revenue/delete", url.Values{}); gone.Code != 303 {
+	if gone := webtest.Visit(site, "/queries/revenue/delete", url.Values{}); gone.Code != 303 {
 		t.Errorf("deleting: %d", gone.Code)
 	}
-	if rest := visitQuery(site, "/queries", nil); !strings.Contains(rest.Body.String(), "Nothing is counted yet") {
+	if rest := webtest.Visit(site, "/queries", nil); !strings.Contains(rest.Body.String(), "Nothing is counted yet") {
 		t.Errorf("the list is %s", rest.Body)
 	}
 }
@@ -169,13 +123,13 @@ func TestStaffLooksAtQueries(t *testing.T) {
 	r := busyQueries(t)
 	site := streamSite(t, r.Service, looker{})
 	for _, path := range []string{"/queries", "/queries/sales-by-category"} {
-		page := visitQuery(site, path, nil)
+		page := webtest.Visit(site, path, nil)
 		if body := page.Body.String(); page.Code != 200 || strings.Contains(body, `method="post"`) || strings.Contains(body, "/queries/new") || strings.Contains(body, "/edit") {
 			t.Errorf("%s: %d %s", path, page.Code, body)
 		}
 	}
 	for _, path := range []string{"/queries/new", "/queries/sales/edit", "/queries/sales/pause", "/queries/sales/resume", "/queries/sales/replay", "/queries/sales/delete"} {
-		if page := visitQuery(site, path, url.Values{}); page.Code != 403 {
+		if page := webtest.Visit(site, path, url.Values{}); page.Code != 403 {
 			t.Errorf("%s: %d", path, page.Code)
 		}
 	}

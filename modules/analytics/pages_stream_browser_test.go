@@ -1,38 +1,32 @@
 package analytics
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/chromedp/chromedp"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 func TestBrowserFindsStreamPagesAccessible(t *testing.T) {
-	axe, err := os.ReadFile(filepath.Join("..", "..", "web", "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		t.Fatalf("axe-core is missing, run make assets: %v", err)
-	}
 	r := newStreamRig(t)
 	r.came()
 	r.happen(sale("vip", minute(0)), sale("<day>", minute(0)))
 	parked := r.parked(2)[0]
-	b := newQueryTab(t, r.Service)
+	b := webtest.Browse(t, newQuerySite(t, r.Service))
 	for _, path := range []string{"/stream", "/stream/listeners", "/stream/listeners/analytics.carts/replay?from=2026-06-01T12:00", "/stream/parked",
 		"/stream/parked/" + parked.ID.String(), "/stream/log", factLink(parked.Fact), "/stream/export"} {
-		b.look(string(axe), path)
+		b.Look(path, drawn)
 	}
-	b.quiet()
+	b.Quiet()
 }
 
 // What comes in shows in the page without anybody loading it again.
 func TestBrowserSeesEventsComeIn(t *testing.T) {
 	r := newStreamRig(t)
-	b := newQueryTab(t, r.Service)
-	b.do(chromedp.Navigate(b.base + "/stream"))
-	b.until(`document.querySelector("#numbers").textContent.includes("Nothing came in") && document.querySelector(".uplot") !== null`)
+	b := webtest.Browse(t, newQuerySite(t, r.Service))
+	b.Open("/stream")
+	b.Until(`document.querySelector("#numbers").textContent.includes("Nothing came in") && document.querySelector(".uplot") !== null`)
 	r.came()
-	b.until(`document.querySelector("#numbers .figures dd").textContent === "150"`)
-	b.until(`[...document.querySelectorAll("#line tbody td:nth-child(2)")].some((c) => c.dataset.v === "120")`)
-	b.quiet()
+	b.Until(`document.querySelector("#numbers .figures dd").textContent === "150"`)
+	b.Until(`[...document.querySelectorAll("#line tbody td:nth-child(2)")].some((c) => c.dataset.v === "120")`)
+	b.Quiet()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/stream"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 // streamRig is analytics beside a listener that fails until it is mended.
@@ -106,13 +107,7 @@ func (looker) Allow(_ echo.Context, r web.Right) error {
 
 func streamSite(t *testing.T, s *Service, guard web.Guard) *echo.Echo {
 	t.Helper()
-	e := newQuerySite(t, s, nil)
-	site := echo.New()
-	site.Renderer, site.HTTPErrorHandler = e.Renderer, e.HTTPErrorHandler
-	m := web.Mounter{Echo: site, Guard: guard}
-	m.Pages(s.Pages()...)
-	m.Routes(s.streamRoutes()...)
-	return site
+	return webtest.NewSite(t, guard, s.Pages(), s.streamRoutes())
 }
 
 // listenTo opens a live stream; next is the data of its next event.

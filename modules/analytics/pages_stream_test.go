@@ -10,6 +10,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 func TestStreamPagesWorkWithoutJavaScript(t *testing.T) {
@@ -59,22 +60,22 @@ func TestStreamPagesWorkWithoutJavaScript(t *testing.T) {
 		{"export", "/stream/export", nil, 200, `value="2026-05-31T12:00"`},
 		{"export what", "/stream/export?format=parquet&from=x", nil, 422, "is not a date and time"},
 	} {
-		answer := visitQuery(site, step.path, step.form)
+		answer := webtest.Visit(site, step.path, step.form)
 		if answer.Code != step.status || !strings.Contains(answer.Body.String(), step.want) {
 			t.Errorf("%s: %s %v: %d %s", step.name, step.path, step.form, answer.Code, answer.Body)
 		}
 		if step.form == nil && step.status == 200 && !strings.Contains(step.path, "/replay") {
-			if seen := visitQuery(look, step.path, nil); seen.Code != 200 || strings.Contains(seen.Body.String(), `method="post"`) && !strings.Contains(seen.Body.String(), "/sign-out") {
+			if seen := webtest.Visit(look, step.path, nil); seen.Code != 200 || strings.Contains(seen.Body.String(), `method="post"`) && !strings.Contains(seen.Body.String(), "/sign-out") {
 				t.Errorf("%s: who may only look sees %d %s", step.name, seen.Code, seen.Body)
 			}
 		}
 		if step.form != nil {
-			if refused := visitQuery(look, step.path, step.form); refused.Code != 403 {
+			if refused := webtest.Visit(look, step.path, step.form); refused.Code != 403 {
 				t.Errorf("%s: who may only look gets %d", step.name, refused.Code)
 			}
 		}
 	}
-	to := visitQuery(site, "/stream/export?format=parquet&from=2026-06-01T11:00&to=&type=x.a%26b", nil)
+	to := webtest.Visit(site, "/stream/export?format=parquet&from=2026-06-01T11:00&to=&type=x.a%26b", nil)
 	if want := "/v1/events/export?format=parquet&from=2026-06-01T11%3A00%3A00Z&type=x.a%26b"; to.Code != 303 || to.Header().Get("Location") != want {
 		t.Errorf("the form leads with %d to %s, want %s", to.Code, to.Header().Get("Location"), want)
 	}
@@ -96,20 +97,20 @@ func TestAParkedFactTakesEffectOnceWhenItsListenerIsMended(t *testing.T) {
 	}
 	r.mended.Store(true)
 	path := "/stream/parked/" + list[0].ID.String() + "/replay"
-	if answer := visitQuery(site, path, url.Values{}); answer.Code != 303 {
+	if answer := webtest.Visit(site, path, url.Values{}); answer.Code != 303 {
 		t.Errorf("replay: %d %s", answer.Code, answer.Body)
 	}
-	if answer := visitQuery(site, path, url.Values{}); answer.Code != 404 {
+	if answer := webtest.Visit(site, path, url.Values{}); answer.Code != 404 {
 		t.Errorf("the second replay: %d", answer.Code)
 	}
-	all := visitQuery(site, "/stream/parked/replay", url.Values{"listener": {"test.tickets"}})
+	all := webtest.Visit(site, "/stream/parked/replay", url.Values{"listener": {"test.tickets"}})
 	if to := all.Header().Get("Location"); to != "/stream/parked?done=1&failed=0&left=0" {
 		t.Errorf("all: %d to %s", all.Code, to)
 	}
 	if tickets, distinct := r.printed(); tickets != 2 || distinct != 2 {
 		t.Errorf("%d tickets for %d sales, want two for two", tickets, distinct)
 	}
-	if rest := visitQuery(site, "/stream/parked", nil); !strings.Contains(rest.Body.String(), "No fact is parked.") {
+	if rest := webtest.Visit(site, "/stream/parked", nil); !strings.Contains(rest.Body.String(), "No fact is parked.") {
 		t.Errorf("the list is %s", rest.Body)
 	}
 }

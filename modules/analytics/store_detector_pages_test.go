@@ -2,14 +2,13 @@ package analytics
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 // busyDetectors is a house with a series that rose, one that is new, alarms of both
@@ -57,13 +56,9 @@ func busyDetectors(t *testing.T) *Service {
 }
 
 func TestBrowserFindsDetectorPagesAccessible(t *testing.T) {
-	axe, err := os.ReadFile(filepath.Join("..", "..", "web", "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		t.Fatalf("axe-core is missing, run make assets: %v", err)
-	}
-	b := newQueryTab(t, busyDetectors(t))
+	b := webtest.Browse(t, newQuerySite(t, busyDetectors(t)))
 	for _, path := range []string{"/detectors", seriesLink(series{"buying", "summerfest-2026", "standing"}), "/alarms", "/connectors"} {
-		b.look(string(axe), path)
+		b.Look(path, drawn)
 	}
-	b.quiet()
+	b.Quiet()
 }

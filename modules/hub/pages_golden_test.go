@@ -2,8 +2,6 @@ package hub
 
 import (
 	"encoding/json"
-	"io/fs"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -72,23 +70,8 @@ func goldenPages(t *testing.T) map[string]any {
 	}
 }
 
-// The golden files hold what the templates draw, not what was forgotten.
 func TestEveryTemplateIsTried(t *testing.T) {
-	tried := map[string]bool{"installation": true} // TestInstallationsAreFound
-	for name := range goldenPages(t) {
-		page, _, _ := strings.Cut(name, "-")
-		tried[page] = true
-	}
-	names, err := fs.Glob(siteFiles(), "templates/hub/*.html")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range names {
-		name := strings.TrimSuffix(filepath.Base(path), ".html")
-		if !strings.HasPrefix(name, "_") && !tried[name] {
-			t.Errorf("no golden page draws %s", path)
-		}
-	}
+	webtest.Tried(t, "hub", goldenPages(t), "installation") // TestInstallationsAreFound
 }
 
 func TestPreviewReadsWhatPhonesShow(t *testing.T) {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,73 +15,17 @@ import (
 
 	"github.com/usherhq/usher/modules/hub/push"
 	"github.com/usherhq/usher/modules/kernel/id"
-	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
-
-// everyone lets any caller do anything, as "ana".
-type everyone struct{}
-
-func (everyone) Allow(c echo.Context, _ web.Right) error {
-	c.SetRequest(c.Request().WithContext(web.WithActor(c.Request().Context(), "ana")))
-	return nil
-}
-
-// siteFiles are the templates and assets as they are on disk.
-func siteFiles() fs.FS { return os.DirFS("../../web") }
 
 // newSite serves a hub's pages as the house does.
 func newSite(t *testing.T, s *Service) *echo.Echo {
 	t.Helper()
-	assets, err := web.NewAssets(siteFiles())
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer, err := web.NewRenderer(siteFiles(), map[string]any{"asset": assets.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := echo.New()
-	e.Renderer = renderer
-	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), func(c echo.Context, p web.Problem) error {
-		return c.Render(p.Status, "app/error", p)
-	})
-	sameOrigin, err := web.SameOrigin(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Use(web.Identify, web.Recover, web.Secure, sameOrigin)
-	m := web.Mounter{Echo: e, Guard: everyone{}}
-	m.Pages(s.Pages()...)
-	m.Routes(assets.Route())
-	return e
+	return webtest.NewSite(t, webtest.Everyone{}, s.Pages(), nil)
 }
 
-// visit asks for a page as a browser does; form is posted when it is not nil.
-func visit(e *echo.Echo, target string, form url.Values) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(http.MethodGet, target, nil)
-	if form != nil {
-		req = httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Sec-Fetch-Site", "same-origin")
-	}
-	req.Header.Set("Accept", "text/html")
-	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, req)
-	return rec
-}
-
-// shows fails unless the answer has the status and all the texts.
-func shows(t *testing.T, rec *httptest.ResponseRecorder, status int, texts ...string) {
-	t.Helper()
-	if rec.Code != status {
-		t.Fatalf("status %d, want %d: %s", rec.Code, status, rec.Body)
-	}
-	for _, text := range texts {
-		if !strings.Contains(rec.Body.String(), text) {
-			t.Errorf("the page does not show %q:\n%s", text, rec.Body)
-		}
-	}
-}
+// The tests of pages ask and look so often that this is short here.
+var visit, shows = webtest.Visit, webtest.Shows
 
 func TestFirstRunLeadsToTheFirstNotification(t *testing.T) {
 	r := newRig(t)
@@ -233,11 +175,11 @@ func TestInstallationsAreFound(t *testing.T) {
 func TestTemplatesHoldNothingInline(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)\sstyle=|\son[a-z]+=|<style|<script(?:[^>]*)>[^<]|javascript:`)
 	data := []byte(`<script type="application/ld+json">`)
-	err := fs.WalkDir(siteFiles(), "templates", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(webtest.Files(), "templates", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		text, err := fs.ReadFile(siteFiles(), name)
+		text, err := fs.ReadFile(webtest.Files(), name)
 		text = bytes.ReplaceAll(text, data, nil)
 		if at := inline.FindString(string(text)); at != "" {
 			t.Errorf("%s has %q", name, at)

@@ -1,10 +1,6 @@
 package identity
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,9 +8,6 @@ import (
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
-
-// siteFiles are the templates and assets as they are on disk.
-func siteFiles() fs.FS { return os.DirFS("../../web") }
 
 // TestGoldenPages draws the main states of the pages from fixed data. To accept
 // a change: go test ./modules/identity -run Golden -update
@@ -65,21 +58,4 @@ func goldenPages(t *testing.T) map[string]any {
 	}
 }
 
-// The golden files hold what the templates draw, not what was forgotten.
-func TestEveryTemplateIsTried(t *testing.T) {
-	tried := map[string]bool{}
-	for name := range goldenPages(t) {
-		page, _, _ := strings.Cut(name, "-")
-		tried[page] = true
-	}
-	names, err := fs.Glob(siteFiles(), "templates/identity/*.html")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range names {
-		name := strings.TrimSuffix(filepath.Base(path), ".html")
-		if !strings.HasPrefix(name, "_") && !tried[name] {
-			t.Errorf("no golden page draws %s", path)
-		}
-	}
-}
+func TestEveryTemplateIsTried(t *testing.T) { webtest.Tried(t, "identity", goldenPages(t)) }

@@ -1,10 +1,10 @@
 package identity
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,38 +13,15 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 // newSite serves all of identity as the house does.
 func newSite(t *testing.T, h *house) *echo.Echo {
 	t.Helper()
-	assets, err := web.NewAssets(siteFiles())
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer, err := web.NewRenderer(siteFiles(), map[string]any{"asset": assets.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := echo.New()
-	e.Renderer = renderer
-	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), func(c echo.Context, p web.Problem) error {
-		return c.Render(p.Status, "app/error", p)
-	})
-	sameOrigin, err := web.SameOrigin([]string{CallbackPattern})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Use(web.Identify, web.Recover, web.Secure, sameOrigin)
-	m := web.Mounter{Echo: e, Guard: testGuard{h.Service}}
 	personal := h.PersonalData()
-	m.Pages(h.Pages()...)
-	m.Pages(personal.Pages()...)
-	m.Pages(web.Route{Method: "GET", Path: "/", Right: web.Staff, Handler: h.pageSessions})
-	m.Routes(h.Routes()...)
-	m.Routes(personal.Routes()...)
-	m.Routes(assets.Route())
-	return e
+	home := web.Route{Method: "GET", Path: "/", Right: web.Staff, Handler: h.pageSessions}
+	return webtest.NewSite(t, testGuard{h.Service}, slices.Concat(h.Pages(), personal.Pages(), []web.Route{home}), slices.Concat(h.Routes(), personal.Routes()), CallbackPattern)
 }
 
 // guest is a browser at the site, on this machine unless from says otherwise.

@@ -1,7 +1,6 @@
 package pricing
 
 import (
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -39,9 +38,7 @@ func lively(t *testing.T) *house {
 // nothing. With PICTURES=1 it also takes those of docs/images.
 func TestPagesInABrowser(t *testing.T) {
 	h := lively(t)
-	server := httptest.NewServer(h.site(guest{}))
-	t.Cleanup(server.Close)
-	b := webtest.NewBrowser(t, server.URL)
+	b := webtest.Browse(t, h.site(guest{}))
 	there := "/prices/" + h.floor().String()
 	r, err := h.RuleOf(t.Context(), h.floor())
 	if err != nil {

@@ -3,7 +3,6 @@ package proximity
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -13,37 +12,15 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
-// anyone lets everybody in.
-type anyone struct{}
-
-func (anyone) Allow(echo.Context, web.Right) error { return nil }
-
-// site is the module's pages and API over HTTP.
+// siteOf is the module's pages and API over HTTP.
 func siteOf(t *testing.T, s *Service) *httptest.Server {
 	t.Helper()
-	assets, err := web.NewAssets(webtest.Site())
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer, err := web.NewRenderer(webtest.Site(), map[string]any{"asset": assets.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := echo.New()
-	e.Renderer = renderer
-	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), func(c echo.Context, p web.Problem) error { return c.Render(p.Status, "app/error", p) })
-	e.Use(web.Identify, web.Recover, web.Secure)
-	m := web.Mounter{Echo: e, Guard: anyone{}}
-	m.Pages(s.Pages()...)
-	m.Routes(append(s.Routes(), assets.Route())...)
-	server := httptest.NewServer(e)
+	server := httptest.NewServer(webtest.NewSite(t, webtest.Everyone{}, s.Pages(), s.Routes()))
 	t.Cleanup(server.Close)
 	return server
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/id"
-	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
@@ -121,10 +120,7 @@ func TestDoublesPageTellsBothUses(t *testing.T) {
 func TestDoorOfAnotherEventIsClosedToAScanner(t *testing.T) {
 	h, _, o := boughtTickets(t, 1)
 	other := h.concert(Category{Capacity: 1})
-	site := newSite(t, nil, nil)
-	m := web.Mounter{Echo: site, Guard: doorkeeper{o.Event}}
-	m.Pages(h.doorPages()...)
-	m.Routes(h.scanRoutes()...)
+	site := webtest.NewSite(t, doorkeeper{o.Event}, h.doorPages(), h.scanRoutes())
 	for path, code := range map[string]int{"/events/" + o.Event.String() + "/door": 200, "/events/" + other.ID.String() + "/door": 403, "/v1/scans/guests?event=" + other.ID.String(): 403,
 		"/v1/scans/guests?event=" + o.Event.String(): 200, "/v1/scans/door": 200, "/events/" + o.Event.String() + "/doubles": 401} {
 		req := httptest.NewRequest(http.MethodGet, path, nil)
@@ -162,9 +158,7 @@ func TestBrowserFindsDoorPagesAccessible(t *testing.T) {
 		at = at.Add(time.Minute)
 		h.report(o.Event, device, Scan{ID: id.New(), Code: h.Code(&ticket), Offline: true, LetIn: true, ScannedAt: &at})
 	}
-	server := httptest.NewServer(newSite(t, nil, h.doorPages()))
-	t.Cleanup(server.Close)
-	p := phone{webtest.NewBrowser(t, server.URL), t}
+	p := phone{webtest.Browse(t, newSite(t, nil, h.doorPages())), t}
 	for _, path := range []string{"/door", "/door/print", "/doubles"} {
 		p.Look("/events/" + o.Event.String() + path)
 		p.keep(strings.Trim(strings.ReplaceAll(path, "/", "-"), "-") + "-page-wide")

@@ -66,7 +66,7 @@ func TestEveryEventTemplateIsTried(t *testing.T) {
 		for name := range pages {
 			found = found || strings.HasPrefix(name, template+"-")
 		}
-		if _, err := fs.Stat(siteFiles(), filepath.Join("templates", "sales", template+".html")); err != nil || !found {
+		if _, err := fs.Stat(webtest.Files(), filepath.Join("templates", "sales", template+".html")); err != nil || !found {
 			t.Errorf("%s: tried %v, %v", template, found, err)
 		}
 	}

@@ -2,9 +2,6 @@ package sales
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,9 +14,7 @@ import (
 // openShop serves the portal to a browser.
 func openShop(t *testing.T, h *house) *webtest.Browser {
 	t.Helper()
-	server := httptest.NewServer(shopSite(h))
-	t.Cleanup(server.Close)
-	return webtest.NewBrowser(t, server.URL)
+	return webtest.Browse(t, shopSite(h))
 }
 
 // buy goes from the list to the tickets as somebody with a phone does.
@@ -70,39 +65,13 @@ func TestBrowserFindsThePortalAccessible(t *testing.T) {
 	g := newGuest(t, shopSite(h))
 	_, cart := g.holds(e, 0, 2)
 	there := "/shop/events/" + e.Slug
-	for name, path := range map[string]string{
-		"list": "/shop", "calendar": "/shop/calendar?month=" + e.StartsAt.Format("2006-01"), "event": there, "event-codes": there + "?lang=de&code=members&code=x",
-		"seats": there + "/seats/" + e.Categories[1].ID.String() + "?lang=en", "cart": cart, "mine": "/shop/mine",
-	} {
+	for _, path := range []string{"/shop", "/shop/calendar?month=" + e.StartsAt.Format("2006-01"), there, there + "?lang=de&code=members&code=x",
+		there + "/seats/" + e.Categories[1].ID.String() + "?lang=en", cart, "/shop/mine"} {
 		b.Look(path)
-		picture(t, b, name, path)
 	}
 	b.Quiet()
 	b.Look("/shop/events/none")
 	b.Quiet("404")
-}
-
-// picture writes a page to a file in every dress when PORTAL_PICTURES names a folder,
-// for people to look at.
-func picture(t *testing.T, b *webtest.Browser, name, path string) {
-	t.Helper()
-	dir := os.Getenv("PORTAL_PICTURES")
-	if dir == "" {
-		return
-	}
-	for width, device := range map[int64]string{390: "phone", 1280: "desk"} {
-		for _, scheme := range []string{"light", "dark"} {
-			b.Dress(width, scheme)
-			b.Open(path)
-			png, err := chromedp.Run(b.Ctx, chromedp.FullScreenshot(100))
-			if err == nil {
-				err = os.WriteFile(filepath.Join(dir, name+"-"+device+"-"+scheme+".png"), png, 0o644)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 }
 
 // TestPricesAreKeptTrueWhileTheyAreLookedAt changes a price under a visitor's eyes: before
@@ -111,7 +80,7 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	h := newHouse(t)
 	e := night(h)
 	site, line := shopSite(h), make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b := webtest.Browse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/live") {
 			select {
 			case <-line:
@@ -120,8 +89,6 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 		}
 		site.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
-	b := webtest.NewBrowser(t, server.URL)
 	category := e.Categories[0].ID.String()
 	sees := func(price string) {
 		t.Helper()

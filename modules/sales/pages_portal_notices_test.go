@@ -112,7 +112,6 @@ func TestBrowserIsToldWhatItsOwnerTicks(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	b.Look("/shop/notices")
-	picture(t, b, "notices", "/shop/notices")
 	b.Quiet()
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 // atDoor is a checkout that is paid when people come.
@@ -287,7 +288,7 @@ func TestWhatTheHouseRefusesIsSaidByThePortal(t *testing.T) {
 	h := newHouse(t)
 	e := night(h)
 	site := newSite(t, nil, nil)
-	m := web.Mounter{Echo: site, Guard: everyone{}, Limiter: web.NewLimiter(web.LimitConfig{Callers: 100, Shop: web.Rate{PerSecond: 0.01, Burst: 2}}, clock.System{})}
+	m := web.Mounter{Echo: site, Guard: webtest.Everyone{}, Limiter: web.NewLimiter(web.LimitConfig{Callers: 100, Shop: web.Rate{PerSecond: 0.01, Burst: 2}}, clock.System{})}
 	m.Pages(h.buyerPages()...)
 	g := newGuest(t, site)
 	shows(t, g.ask("/shop/events/"+e.Slug+"?lang=de", nil), 200, `<html lang="de">`)

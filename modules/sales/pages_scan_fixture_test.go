@@ -56,10 +56,7 @@ func enrolling(event id.ID) web.Route {
 
 func (h *house) gate(event id.ID) *gate {
 	h.t.Helper()
-	site := newSite(h.t, nil, nil)
-	m := web.Mounter{Echo: site, Guard: doorkeeper{event}}
-	m.Pages(h.scanPages()...)
-	m.Routes(append(h.scanRoutes(), enrolling(event))...)
+	site := webtest.NewSite(h.t, doorkeeper{event}, h.scanPages(), append(h.scanRoutes(), enrolling(event)))
 	g := &gate{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.cut.Load() {

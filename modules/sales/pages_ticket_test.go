@@ -2,7 +2,6 @@ package sales
 
 import (
 	"encoding/json"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -208,9 +207,7 @@ func TestBrowserFindsTicketPagesAccessible(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 3`, o.ID)
-	server := httptest.NewServer(site)
-	t.Cleanup(server.Close)
-	b := newEventBrowser(t)
-	b.look(server.URL, "/o/"+h.OrderToken(o.ID)+"?handed=1")
-	b.look(server.URL, "/t/"+h.HolderToken(&handed))
+	b := webtest.Browse(t, site)
+	b.Look("/o/" + h.OrderToken(o.ID) + "?handed=1")
+	b.Look("/t/" + h.HolderToken(&handed))
 }

@@ -2,8 +2,14 @@ package webtest
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +28,14 @@ type Browser struct {
 	up       string // the way to the root of the tree
 	mu       sync.Mutex
 	complain []string // console errors, exceptions, refusals of the content policy
+}
+
+// Browse serves a site and opens a tab on it, with a network of its own: loopback alone.
+func Browse(t testing.TB, site http.Handler) *Browser {
+	t.Helper()
+	server := httptest.NewServer(site)
+	t.Cleanup(server.Close)
+	return NewBrowser(t, server.URL)
 }
 
 // NewBrowser opens a tab. Chromium ends with the test, and after four minutes at the most.
@@ -115,6 +129,12 @@ func (b *Browser) Dress(width int64, scheme string) {
 
 const axeRules = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations))`
 
+// violation is a part of what axe-core reports.
+type violation struct {
+	ID, Help string
+	Nodes    []struct{ HTML, FailureSummary string }
+}
+
 // Accessible fails when axe-core finds something on the page as it is now.
 func (b *Browser) Accessible(where string) {
 	b.t.Helper()
@@ -124,56 +144,104 @@ func (b *Browser) Accessible(where string) {
 	}
 	b.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](string(axe) + ";void 0")))
 	report, err := chromedp.Run(b.Ctx, chromedp.Evaluate[string](axeRules, chromedp.EvalAwaitPromise))
-	if err != nil || report != "[]" {
-		b.t.Errorf("%s: %v %s", where, err, report)
+	var found []violation
+	if err == nil {
+		err = json.Unmarshal([]byte(report), &found)
+	}
+	if err != nil {
+		b.t.Fatal(where, err)
+	}
+	for _, v := range found {
+		b.t.Errorf("%s: %s: %s\n%s\n%s", where, v.ID, v.Help, v.Nodes[0].HTML, v.Nodes[0].FailureSummary)
 	}
 }
 
+// dresses are a phone and a desk, by day and by night.
+var dresses = []struct {
+	width  int64
+	scheme string
+}{{390, "light"}, {390, "dark"}, {1280, "light"}, {1280, "dark"}}
+
 // Look opens a page at phone and desktop width, light and dark, and fails when it is wider
-// than the window or axe-core finds something.
-func (b *Browser) Look(path string) {
+// than the window or axe-core finds something. It waits until these expressions are true.
+func (b *Browser) Look(path string, until ...string) {
 	b.t.Helper()
-	for _, width := range []int64{390, 1280} {
-		for _, scheme := range []string{"light", "dark"} {
-			b.LookAs(path, width, scheme)
-		}
+	for _, d := range dresses {
+		b.LookAs(path, d.width, d.scheme, until...)
 	}
 }
 
 // LookAs is Look at one width, light or dark.
-func (b *Browser) LookAs(path string, width int64, scheme string) {
+func (b *Browser) LookAs(path string, width int64, scheme string, until ...string) {
 	b.t.Helper()
 	b.Dress(width, scheme)
 	b.Open(path)
-	over, err := chromedp.Run(b.Ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth - innerWidth`))
-	if err != nil || over > 0 {
-		b.t.Errorf("%s at %d: %v pixels too wide, %v", path, width, over, err)
+	b.Until(`document.readyState === "complete"`)
+	for _, expression := range until {
+		b.Until(expression)
 	}
-	b.Accessible(path + ", " + scheme)
+	b.judge(path, width, scheme)
 }
 
+// Inspect is Look for the page that is open, such as the answer to a form.
+func (b *Browser) Inspect(what string) {
+	b.t.Helper()
+	for _, d := range dresses {
+		b.Dress(d.width, d.scheme)
+		b.judge(what, d.width, d.scheme)
+	}
+}
+
+// judge looks at the page as it is now. When USHER_PICTURES names a folder, it keeps a
+// picture there, for people to look at.
+func (b *Browser) judge(what string, width int64, scheme string) {
+	b.t.Helper()
+	over, err := chromedp.Run(b.Ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth - innerWidth`))
+	if err != nil || over > 0 {
+		b.t.Errorf("%s at %d, %s: %v pixels too wide, %v", what, width, scheme, over, err)
+	}
+	if dir := os.Getenv("USHER_PICTURES"); dir != "" {
+		name := strings.Trim(notInNames.ReplaceAllString(what, "-"), "-")
+		b.take(filepath.Join(dir, fmt.Sprintf("%.150s-%d-%s.png", name, width, scheme)), chromedp.FullScreenshot(100))
+	}
+	b.Accessible(fmt.Sprintf("%s at %d, %s", what, width, scheme))
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
 // Quiet fails when the console complained since the last call, except of texts that hold
-// one of these.
+// one of these. Without `make assets` the files of vendor are missing, and the pages must
+// do without.
 func (b *Browser) Quiet(except ...string) {
 	b.t.Helper()
+	if !b.Vendored() {
+		except = append(except, "/assets/vendor/")
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-complaints:
 	for _, c := range b.complain {
-		for _, e := range except {
-			if strings.Contains(c, e) {
-				continue complaints
-			}
+		if !slices.ContainsFunc(except, func(e string) bool { return strings.Contains(c, e) }) {
+			b.t.Error("console: " + c)
 		}
-		b.t.Error("console: " + c)
 	}
 	b.complain = nil
+}
+
+// Vendored reports whether `make assets` was run: pages have other people's scripts.
+func (b *Browser) Vendored() bool {
+	_, err := os.Stat(filepath.Join(b.up, "web", "assets", "vendor", "htmx.min.js"))
+	return err == nil
 }
 
 // Picture writes what is seen to a PNG file, for people to look at.
 func (b *Browser) Picture(path string) {
 	b.t.Helper()
-	png, err := chromedp.Run(b.Ctx, chromedp.CaptureScreenshot())
+	b.take(path, chromedp.CaptureScreenshot())
+}
+
+func (b *Browser) take(path string, shot chromedp.Action[[]byte]) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.Ctx, shot)
 	if err == nil {
 		err = os.WriteFile(path, png, 0o644) //nolint:gosec // G306: a picture for everybody
 	}

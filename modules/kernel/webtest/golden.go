@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,9 +20,9 @@ var update = flag.Bool("update", false, "write the golden files instead of compa
 // Updating reports whether golden files are written instead of compared.
 func Updating() bool { return *update }
 
-// Site is templates and assets as they are on disk, seen from a package two folders
+// Files are templates and assets as they are on disk, seen from a package two folders
 // below the root.
-func Site() fs.FS { return os.DirFS(filepath.Join("..", "..", "web")) }
+func Files() fs.FS { return os.DirFS(filepath.Join("..", "..", "web")) }
 
 // Same compares what a test made with the golden file at path; with -update it writes it.
 func Same(t testing.TB, path string, got []byte) {
@@ -62,7 +63,7 @@ var pageBlocks = []string{"title", "head", "main", "foot"}
 // them with testdata/pages/<name>.html.
 func Golden(t *testing.T, module string, pages map[string]any) {
 	t.Helper()
-	renderer, err := web.NewRenderer(Site(), map[string]any{
+	renderer, err := web.NewRenderer(Files(), map[string]any{
 		"asset": func(name string) string { return "/assets/" + name },
 		"who":   func(actor string) string { return actor + " by name" }, // so that a golden file says where people are told by name
 	})
@@ -84,6 +85,26 @@ func Golden(t *testing.T, module string, pages map[string]any) {
 			}
 			Same(t, filepath.Join("testdata", "pages", name+".html"), drawn.Bytes())
 		})
+	}
+}
+
+// Tried fails unless pages of Golden draw every template of a module, except those that
+// another test draws: golden files hold what templates draw, not what was forgotten.
+func Tried(t testing.TB, module string, pages map[string]any, except ...string) {
+	t.Helper()
+	for name := range pages {
+		template, _, _ := strings.Cut(name, "-")
+		except = append(except, template)
+	}
+	paths, err := fs.Glob(Files(), "templates/"+module+"/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".html")
+		if !strings.HasPrefix(name, "_") && !slices.Contains(except, name) {
+			t.Errorf("no golden page draws %s", path)
+		}
 	}
 }
 
