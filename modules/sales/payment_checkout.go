@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/mail"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -31,24 +30,6 @@ type CheckedOut struct {
 	Payment *Payment // nil: it is free
 }
 
-// Buyer is what we know of somebody who buys.
-type Buyer struct {
-	Name   string `json:"name"`
-	Email  string `json:"email"`
-	Locale string `json:"locale"`
-}
-
-func readBuyer(raw json.RawMessage) (b Buyer, err error) {
-	const op, such = "sales.Checkout", `such as {"name": "Ana", "email": "ana@example.org"}`
-	if len(raw) > maxBuyer || len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &b) != nil {
-		return b, fault.BadField(op, "buyer", "is no JSON object of at most 4 KB", such)
-	}
-	if a, err := mail.ParseAddress(b.Email); err != nil || a.Address != b.Email {
-		return b, fault.BadField(op, "buyer.email", "is no e-mail address", such)
-	}
-	return b, nil
-}
-
 // Checkout pays for a cart, or says where to pay; asking again gives the same answer.
 // What is free, or paid at the door, is an order at once. Else the cart's tickets are
 // kept until it can be paid no more. Another method replaces the one before.
@@ -64,10 +45,11 @@ func (s *Service) Checkout(ctx context.Context, in Checkout) (CheckedOut, error)
 	if q.Cart != in.Cart {
 		return CheckedOut{}, fault.BadField(op, "quote", "is another cart's", "send the cart's own")
 	}
-	buyer, err := readBuyer(in.Buyer)
+	buyer, kept, err := readBuyer(in.Buyer)
 	if err != nil {
 		return CheckedOut{}, err
 	}
+	in.Buyer = kept
 	e, err := s.snapshot(ctx, q.Event)
 	if err != nil {
 		return CheckedOut{}, err
@@ -76,8 +58,7 @@ func (s *Service) Checkout(ctx context.Context, in Checkout) (CheckedOut, error)
 		return CheckedOut{}, fault.E(op, fault.Conflict, "the event is cancelled", nil)
 	}
 	if q.Total() == 0 {
-		o, _, err := s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: in.Buyer, Person: in.Person})
-		return CheckedOut{Order: &o}, err
+		return s.checkoutFree(ctx, in, q)
 	}
 	by, err := s.pays.Of(pay.ModeOf(e.Sandbox), in.Method)
 	if err != nil {
@@ -88,6 +69,21 @@ func (s *Service) Checkout(ctx context.Context, in Checkout) (CheckedOut, error)
 		return CheckedOut{}, err
 	}
 	return s.begin(ctx, by, p, in.Origin, buyer)
+}
+
+func (s *Service) checkoutFree(ctx context.Context, in Checkout, q Quote) (CheckedOut, error) {
+	holds, err := s.holds(ctx, q.Cart, q.Lines)
+	if err == nil && !holds {
+		var order *id.ID
+		if order, err = s.orderOfCart(ctx, q.Cart); err == nil && order == nil {
+			err = cartGone()
+		}
+	}
+	if err != nil {
+		return CheckedOut{}, err
+	}
+	o, _, err := s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: in.Buyer, Person: in.Person})
+	return CheckedOut{Order: &o}, err
 }
 
 // openPayment finds the payment that the cart has, or makes one and keeps the tickets for it.

@@ -101,7 +101,11 @@ func (s *Service) postOrder(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		o, replayed, err = s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: in.Buyer, Person: web.CallerOf(ctx).Person})
+		buyer, err := keepBuyer("sales.postOrder", in.Buyer)
+		if err != nil {
+			return err
+		}
+		o, replayed, err = s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: buyer, Person: web.CallerOf(ctx).Person})
 		if err != nil {
 			return keyed(err)
 		}
@@ -145,10 +149,10 @@ func (s *Service) purchase(c echo.Context, in choice) (Purchase, error) {
 		return p, err
 	}
 	if p.Asked, err = in.canonical(); err != nil {
-		return p, fault.BadField("sales.purchase", "buyer", "is no JSON object", `such as {"name": "Ana", "email": "ana@example.org"}`)
+		return p, fault.BadField("sales.purchase", "buyer", "is no JSON object", suchBuyer)
 	}
-	if len(in.Buyer) > maxBuyer || len(in.Buyer) > 0 && in.Buyer[0] != '{' {
-		return p, fault.BadField("sales.purchase", "buyer", "is no JSON object of at most 4 KB", `such as {"name": "Ana", "email": "ana@example.org"}`)
+	if p.Buyer, err = keepBuyer("sales.purchase", in.Buyer); err != nil {
+		return p, err
 	}
 	e, err := s.snapshot(ctx, in.Event)
 	if err != nil {
@@ -158,9 +162,6 @@ func (s *Service) purchase(c echo.Context, in choice) (Purchase, error) {
 	p.Lines, err = s.price(ctx, in.Event, in.Lines, in.Codes)
 	return p, err
 }
-
-// maxBuyer bounds what is kept about a buyer, in bytes.
-const maxBuyer = 4 << 10
 
 // answer answers an order or cart; a repetition says so.
 func answer(c echo.Context, replayed bool, v interface{ appendJSON([]byte) ([]byte, error) }) error {

@@ -6,6 +6,7 @@
 package sales
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -116,7 +117,7 @@ type Purchase struct {
 	Event    id.ID
 	Lines    []Line
 	Currency string
-	Buyer    json.RawMessage // name, e-mail, locale, as far as stated; a JSON object
+	Buyer    json.RawMessage // name, e-mail, locale, as far as stated; a JSON object that jsonb takes: see keepBuyer
 	Caller   string          // with Key: who may repeat it
 	Key      string          // Idempotency-Key; "": it cannot be repeated
 	Asked    []byte          // with Key: the request as it was sent; prices and seats that we chose are not part of it
@@ -191,8 +192,22 @@ func (s *Service) Release(ctx context.Context, cart id.ID, lines []Line) error {
 	if err != nil {
 		return err
 	}
+	if holds, err := s.holds(ctx, cart, lines); err != nil || !holds {
+		return cmp.Or(err, cartGone())
+	}
 	_, err = s.till.ask(ctx, &ask{kind: askRelease, cart: cart, lines: lines})
 	return err
+}
+
+// holds reports whether a cart holds these lines. Whoever may ask for one that is gone
+// again and again is answered by this: at the till he would send his neighbours the long way.
+func (s *Service) holds(ctx context.Context, cart id.ID, lines []Line) (bool, error) {
+	kept, _, err := s.heldLines(ctx, cart)
+	now := held{lines: make(map[id.ID]Line, len(kept))}
+	for _, l := range kept {
+		now.lines[l.Category] = l
+	}
+	return now.same(lines), err
 }
 
 // Expire gives back what carts hold whose time is over, and says how many tickets.

@@ -11,9 +11,9 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
-// Classify turns a database error into a fault: not found, conflict, transient
-// (connection lost, deadlock, serialisation), otherwise internal. nil stays nil
-// and a fault stays as it is.
+// Classify turns a database error into a fault: not found, conflict, invalid (data that
+// no column takes, such as a NUL), transient (connection lost, deadlock, serialisation),
+// otherwise internal. nil stays nil and a fault stays as it is.
 func Classify(op string, err error) error {
 	if err == nil {
 		return nil
@@ -40,6 +40,8 @@ func Classify(op string, err error) error {
 			return fault.E(op, fault.Conflict, "it exists already", err)
 		}
 		return fault.E(op, fault.Conflict, "the change breaks a rule of the data", err)
+	case "22", "54": // data exception, program limit
+		return fault.E(op, fault.Invalid, "PostgreSQL does not take the data: "+pg.Message, err)
 	case "08", "40", "53", "57":
 		return fault.E(op, fault.Transient, "the database is busy or away", err)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/fault"
 )
 
 // collisions is how often a batch is tried that met another transaction.
@@ -40,8 +39,6 @@ func (s *Stream) Append(ctx context.Context, facts []Fact) (fresh []bool, err er
 		switch {
 		case err == nil || !refused:
 			return fresh, db.Classify(op, err)
-		case pg.Code[:2] == "22" || pg.Code[:2] == "54":
-			return nil, fault.E(op, fault.Invalid, "PostgreSQL does not take the data: "+pg.Message, err)
 		case (pg.Code == "23505" || pg.Code[:2] == "40") && attempt < collisions:
 			// Another transaction has just written the same. COPY cannot step over it.
 			write = insertFacts
