@@ -45,7 +45,8 @@ func readCatalogue(file []byte) (events []draftEvent, wrong []LineError, err err
 		return nil, nil, fault.BadField(op, "file", "is not UTF-8", "save it as CSV UTF-8")
 	}
 	r := csv.NewReader(bytes.NewReader(file))
-	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = separator(file), -1, true
+	r.Comma, r.FieldsPerRecord = separator(file), -1
+	r.TrimLeadingSpace = r.Comma != '\t' // else an empty cell would be trimmed away, its tab too
 	head, err := r.Read()
 	if err != nil {
 		return nil, nil, fault.BadField(op, "file", "has no first line with the names of its columns", "slug,title,zone,currency,starts_at,category,price,capacity")
@@ -62,11 +63,11 @@ func readCatalogue(file []byte) (events []draftEvent, wrong []LineError, err err
 		if in.lines++; in.lines > maxImportLines {
 			return nil, nil, fault.BadField(op, "file", fmt.Sprintf("has more than %d lines", maxImportLines), "import it in parts")
 		}
-		line, _ := r.FieldPos(0)
 		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
 			in.wrong = append(in.wrong, LineError{Line: broken.Line, Problem: broken.Err.Error(), Fix: `double a quote within quotes: "a ""b"""`})
 			break // the rest cannot be told apart
 		}
+		line, _ := r.FieldPos(0)
 		in.take(line, cells)
 	}
 	if in.lines == 0 {

@@ -1,6 +1,8 @@
 package sales
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -81,7 +83,39 @@ func TestAmountsAreReadAsTheyAreWritten(t *testing.T) {
 	})
 }
 
+// Cells pasted from a spreadsheet are separated by tabs, and empty ones are cells too.
+func TestEmptyCellsBetweenTabsKeepTheirColumns(t *testing.T) {
+	events, wrong, err := readCatalogue([]byte(tabbedFile))
+	if err != nil || len(wrong) > 0 || len(events) != 1 {
+		t.Fatalf("%+v, %v, %v", events, wrong, err)
+	}
+	e, c := events[0].event, events[0].categories[0]
+	if c.PriceMinor != 2500 || c.FeeMinor != 0 || c.TaxPermille != 0 || c.Capacity != 400 || e.Series != "" || e.StartsAt.Hour() != 20 {
+		t.Errorf("%+v of %+v", c, e)
+	}
+}
+
+const tabbedFile = "series\tslug\tcategory\tprice\tfee\ttax_permille\tcapacity\tstarts_at\n\ta\tFloor\t 25.00\t\t\t400\t2027-06-01 20:00\n"
+
+// A line that cannot be read is said to be wrong, wherever in it the fault is.
+func TestAStrayQuoteIsToldByItsLine(t *testing.T) {
+	site := newSite(t, nil, newHouse(t).eventPages())
+	for _, file := range strayQuotes {
+		_, wrong, err := readCatalogue([]byte(file))
+		if err != nil || len(wrong) != 1 || wrong[0].Line != 2 || wrong[0].Problem == "" {
+			t.Errorf("%q: %+v, %v", file, wrong, err)
+		}
+		rec := visit(site, "/events/import", url.Values{"text": {file}, "do": {"check"}})
+		shows(t, rec, http.StatusUnprocessableEntity, "double a quote")
+	}
+}
+
+var strayQuotes = []string{"slug,category\na\"b,c\n", "slug,category\n\"ab,c\n", "slug,category\n\"a\"b,c\n", "slug,category\na,b\"c\n"}
+
 func FuzzImport(f *testing.F) {
+	for _, file := range append(strayQuotes, tabbedFile) {
+		f.Add([]byte(file))
+	}
 	f.Add([]byte(goodFile))
 	f.Add([]byte("slug;category;price\na;b;1,5\n"))
 	f.Add([]byte("slug\tcategory\n'=x\t\"y\n"))
