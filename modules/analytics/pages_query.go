@@ -13,6 +13,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
@@ -201,7 +202,7 @@ func (s *Service) pageOutputsFile(c echo.Context) error {
 			if o.Value != nil {
 				value = strconv.FormatFloat(*o.Value, 'g', -1, 64)
 			}
-			_ = w.Write([]string{o.End.Format(time.RFC3339Nano), o.Start.Format(time.RFC3339Nano), o.Key, value,
+			_ = w.Write([]string{o.End.Format(time.RFC3339Nano), o.Start.Format(time.RFC3339Nano), sheet.Guard(o.Key), value,
 				strconv.FormatInt(o.Revision, 10), strconv.FormatBool(o.Complete), o.FinalAt.Format(time.RFC3339Nano)})
 		}
 		w.Flush()

@@ -13,6 +13,7 @@ import (
 	"github.com/usherhq/usher/modules/analytics/cluster"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
@@ -177,7 +178,7 @@ func (s *Service) pageMembers(c echo.Context) error {
 			return err
 		}
 		for _, m := range list {
-			if err := w.Write([]string{g.Name, m}); err != nil {
+			if err := w.Write([]string{sheet.Guard(g.Name), sheet.Guard(m)}); err != nil {
 				return err
 			}
 			after = m

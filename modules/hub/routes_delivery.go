@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/modules/kernel/sheet"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
@@ -77,6 +78,6 @@ func deliveryRecord(d Delivery) []string {
 	if d.Target != nil {
 		target = strconv.Itoa(*d.Target)
 	}
-	return []string{guardCell(d.Installation), target, string(d.Service), d.State, strconv.Itoa(d.Status), guardCell(d.Reason),
+	return []string{sheet.Guard(d.Installation), target, string(d.Service), d.State, strconv.Itoa(d.Status), sheet.Guard(d.Reason),
 		strconv.Itoa(d.Attempts), d.At.Format(time.RFC3339Nano), d.ID}
 }

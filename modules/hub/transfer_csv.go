@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 )
 
 // csvColumns are the columns of an export, in their order. An import may have them
@@ -137,24 +138,6 @@ func fromCell(value string, into any) error {
 	return json.Unmarshal([]byte(value), into)
 }
 
-// A spreadsheet runs a cell that begins with one of these. Export puts an apostrophe
-// before it (and before an apostrophe, so that nothing is ambiguous), import takes it off.
-const formulaStarts = "=+-@\t\r\n'"
-
-func guardCell(s string) string {
-	if s != "" && strings.IndexByte(formulaStarts, s[0]) >= 0 {
-		return "'" + s
-	}
-	return s
-}
-
-func unguardCell(s string) string {
-	if len(s) > 1 && s[0] == '\'' && strings.IndexByte(formulaStarts, s[1]) >= 0 {
-		return s[1:]
-	}
-	return s
-}
-
 // csvLines reads records by the names in its header line.
 type csvLines struct {
 	s       *scanner
@@ -199,7 +182,7 @@ func (c *csvLines) next() (*Installation, int64, error) {
 	in := new(Installation)
 	var f []fault.Field
 	for i, cell := range c.cells {
-		if err := in.setCell(c.columns[i], unguardCell(cell)); err != nil {
+		if err := in.setCell(c.columns[i], sheet.Unguard(cell)); err != nil {
 			f = append(f, fieldsOf(err, c.columns[i])...)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 )
 
 // exportPage is how many installations an export reads at once, each page on its own:
@@ -83,7 +84,7 @@ func csvWriter(buf *bufio.Writer) (put func(*Installation) error, flush func() e
 			return err
 		}
 		for i := range cells {
-			cells[i] = guardCell(cells[i])
+			cells[i] = sheet.Guard(cells[i])
 		}
 		return w.Write(cells)
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 )
 
 // drain reads all lines and checks what every reader promises: an installation or a
@@ -87,7 +88,7 @@ func FuzzSplitCSV(f *testing.F) {
 			t.Fatalf("%q: ours %q %v, encoding/csv %q %v", buf.String(), ours, err, theirs, theirErr)
 		}
 		for _, s := range cells {
-			if got := unguardCell(guardCell(s)); got != s {
+			if got := sheet.Unguard(sheet.Guard(s)); got != s {
 				t.Fatalf("%q came back as %q", s, got)
 			}
 		}

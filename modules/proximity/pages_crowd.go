@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/modules/kernel/sheet"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/proximity/heatmap"
 )
@@ -317,7 +318,7 @@ func (s *Service) pageHeatCSV(c echo.Context) error {
 		}
 		line("", p.Total)
 		for _, z := range p.Zones {
-			line(z.Zone, z.Figure)
+			line(sheet.Guard(z.Zone), z.Figure)
 		}
 	}
 	rows.Flush()
@@ -339,7 +340,7 @@ func (s *Service) pageQueuesCSV(c echo.Context) error {
 	rows := csv.NewWriter(w)
 	_ = rows.Write([]string{"at", "stall", "people", "low", "high", "wait_minutes", "sales_300s"})
 	for _, q := range all {
-		row := []string{q.At.Format(time.RFC3339), q.Name, "", "", "", "", strconv.Itoa(q.Sales)}
+		row := []string{q.At.Format(time.RFC3339), sheet.Guard(q.Name), "", "", "", "", strconv.Itoa(q.Sales)}
 		if q.Known {
 			row[2], row[3], row[4] = fmt.Sprintf("%.1f", q.People), fmt.Sprintf("%.1f", q.Low), fmt.Sprintf("%.1f", q.High)
 		}

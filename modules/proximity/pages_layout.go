@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/proximity/heatmap"
 )
@@ -151,13 +152,13 @@ func (s *Service) pageLayoutCSV(c echo.Context) error {
 		if report.Better != nil {
 			x, y = report.Better.Sites[i].X, report.Better.Sites[i].Y
 		}
-		_ = rows.Write([]string{"stall", t.Name, short(t.X), short(t.Y), short(x), short(y), "", "", "m"})
+		_ = rows.Write([]string{"stall", sheet.Guard(t.Name), short(t.X), short(t.Y), short(x), short(y), "", "", "m"})
 	}
 	for _, b := range report.Bottlenecks {
-		_ = rows.Write([]string{"bottleneck", b.Name, "", "", "", "", short(b.Width), short(b.WidthNeed), "m wide"})
+		_ = rows.Write([]string{"bottleneck", sheet.Guard(b.Name), "", "", "", "", short(b.Width), short(b.WidthNeed), "m wide"})
 	}
 	for _, u := range report.Underused {
-		_ = rows.Write([]string{"under-used", u.Stall, "", "", "", "", number(u.People, 0), number(u.Expected, 0), "people, and expected"})
+		_ = rows.Write([]string{"under-used", sheet.Guard(u.Stall), "", "", "", "", number(u.People, 0), number(u.Expected, 0), "people, and expected"})
 	}
 	if b := report.Better; b != nil {
 		_ = rows.Write([]string{"walking", "", "", "", "", "", number(b.WalkingBefore, 0), number(b.WalkingAfter, 0), "person-metres an hour"})

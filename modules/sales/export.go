@@ -11,6 +11,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 )
 
 // Exports of an event, by name, and what each says. Amounts are in minor units, times in
@@ -50,8 +51,8 @@ func (s *Service) Export(ctx context.Context, event id.ID, what, format string, 
 	return 0, fault.BadField(op, "format", "is "+format, "csv or ndjson")
 }
 
-// sheet takes an export row by row; head gets the columns, without values.
-type sheet interface {
+// table takes an export row by row; head gets the columns, without values.
+type table interface {
 	head(columns []cell) error
 	row(row []cell) error
 	end() error
@@ -100,16 +101,10 @@ func (c cell) text() string {
 	return ""
 }
 
-// harmless keeps a spreadsheet from taking a text for a formula: one that begins with
-// = + - @, a tab or a line break gets an apostrophe before it, and so does one that
-// begins with an apostrophe, so that taking one away gives back what was written.
-// Line breaks become \n, as CSV readers make them. Source: OWASP, CSV injection.
+// harmless is a text that no spreadsheet takes for a formula. Line breaks become \n, as
+// CSV readers make them.
 func harmless(text string) string {
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	if text != "" && strings.ContainsRune("=+-@\t\n'", rune(text[0])) {
-		return "'" + text
-	}
-	return text
+	return sheet.Guard(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n"))
 }
 
 func (s jsonLines) row(row []cell) error {

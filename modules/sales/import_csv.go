@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/sheet"
 )
 
 // importColumns are the columns a file may have, in any order. Those of the event
@@ -130,7 +131,7 @@ func (in *catalogueReader) take(line int, cells []string) {
 		return
 	}
 	for i, cell := range cells {
-		r.cells[in.head[i]] = unguard(strings.TrimSpace(cell))
+		r.cells[in.head[i]] = sheet.Unguard(strings.TrimSpace(cell))
 	}
 	slug := r.cells["slug"]
 	i, known := in.at[slug]
@@ -141,15 +142,6 @@ func (in *catalogueReader) take(line int, cells []string) {
 	}
 	d := &in.events[i]
 	d.categories = append(d.categories, draftCategory{r.category(&d.event), line})
-}
-
-// unguard takes off the apostrophe that exports put before what a spreadsheet would
-// run as a formula.
-func unguard(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r'", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
 }
 
 func (r row) complain(column, problem, fix string) {

@@ -36,7 +36,7 @@ const attendeesSQL = `SELECT coalesce(t.holder->>'name', o.buyer->>'name', '') A
 
 // exportRows hands the rows of a query to w, one after the other: no more than one is in
 // memory. Errors: fault.Transient when nobody takes them any more, and those of the database.
-func (s *Service) exportRows(ctx context.Context, sql string, event id.ID, w sheet) (n int, err error) {
+func (s *Service) exportRows(ctx context.Context, sql string, event id.ID, w table) (n int, err error) {
 	const op = "sales.Export"
 	rows, err := s.db.Pool().Query(ctx, sql, event)
 	if err != nil {
