@@ -97,7 +97,7 @@ func (s *Service) issueInvoice(tx *db.Tx, p *Payment) error {
 		if err != nil {
 			return err
 		}
-		bill = p.Bill.part(qty, false)
+		bill = p.Bill.part(qty, nil, false)
 	}
 	return s.issue(tx, p, Invoice{Kind: kindInvoice}, bill)
 }

@@ -44,6 +44,30 @@ func TestAnInvoiceAndItsCreditNotesSayTheSame(t *testing.T) {
 	}
 }
 
+// Three times 1.05 at 19 % hold 0.50 tax, one holds 0.17: three credit notes say no more than the invoice.
+func TestCreditNotesOfAllTicketsCreditTheInvoicedTax(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.concert(Category{PriceMinor: 105, TaxPermille: 190, Capacity: 10})
+	_, order := h.paidOrder(e, Wanted{Category: h.ids(`SELECT id FROM sales.category WHERE event = $1`, e.ID)[0], Qty: 3})
+	for n := 1; n <= 3; n++ {
+		if _, err := h.refund(order, Refunding{Tickets: []int{n}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := h.InvoicesOf(t.Context(), order)
+	if err != nil || len(all) != 4 {
+		t.Fatalf("%d documents, %v", len(all), err)
+	}
+	var gross, tax int64
+	for _, credit := range all[1:] {
+		gross, tax = gross+credit.Document.Bill.GrossMinor, tax+credit.Document.Bill.TaxMinor
+	}
+	if invoice := all[0].Document.Bill; invoice.GrossMinor != gross || invoice.TaxMinor != 50 || tax != 50 {
+		t.Errorf("invoiced %d with %d tax, credited %d with %d", invoice.GrossMinor, invoice.TaxMinor, gross, tax)
+	}
+}
+
 // TestInvoiceNumbersHaveNoGap lets 50 take numbers at once, of whom every third fails
 // after he has one.
 func TestInvoiceNumbersHaveNoGap(t *testing.T) {
@@ -123,4 +147,61 @@ func TestTaxesAddUp(t *testing.T) {
 			r.Fatalf("%d is billed as %+v", total, b)
 		}
 	})
+}
+
+// However an order is split into refunds, they credit what was invoiced, line by line.
+func TestCreditsOfAnySplitAddUpToTheBill(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		e, rest, lines := Event{Currency: "EUR"}, map[id.ID]int{}, []Line(nil)
+		for range rapid.IntRange(1, 3).Draw(r, "lines") {
+			c := Category{ID: id.New(), FeeMinor: rapid.Int64Range(0, 50).Draw(r, "fee"), TaxPermille: rapid.SampledFrom([]int{0, 70, 190, 1000}).Draw(r, "tax")}
+			e.Categories, rest[c.ID] = append(e.Categories, c), rapid.IntRange(1, 9).Draw(r, "qty")
+			lines = append(lines, Line{Category: c.ID, Qty: rest[c.ID], UnitMinor: rapid.Int64Range(50, 999).Draw(r, "unit")})
+		}
+		bill := BillOf(&e, lines, "en")
+		owed := sumsOf(nil, bill, 1)
+		for left := true; left; {
+			back := map[id.ID]int{}
+			left = false
+			for _, l := range lines {
+				back[l.Category] = rapid.IntRange(0, rest[l.Category]).Draw(r, "back")
+				rest[l.Category] -= back[l.Category]
+				left = left || rest[l.Category] > 0
+			}
+			credit := bill.part(back, rest, false)
+			if credit.TaxMinor < 0 || credit.TaxMinor > credit.GrossMinor {
+				r.Fatalf("%+v", credit)
+			}
+			owed = sumsOf(owed, credit, -1)
+		}
+		for what, minor := range owed {
+			if minor != 0 {
+				r.Fatalf("of %+v %d is credited too much or too little: %+v", what, -minor, bill)
+			}
+		}
+	})
+}
+
+// billed is a sum of a bill: a line's, or a rate's.
+type billed struct {
+	kind     string
+	category id.ID
+	permille int
+	tax      bool
+}
+
+// sumsOf adds a bill's sums, sign times, to others.
+func sumsOf(sums map[billed]int64, b Bill, sign int64) map[billed]int64 {
+	if sums == nil {
+		sums = map[billed]int64{}
+	}
+	for _, l := range b.Lines {
+		sums[billed{l.Kind, l.Category, l.TaxPermille, false}] += sign * l.GrossMinor
+		sums[billed{l.Kind, l.Category, l.TaxPermille, true}] += sign * l.TaxMinor
+	}
+	for _, t := range b.Taxes {
+		sums[billed{"rate", id.Nil, t.Permille, false}] += sign * t.GrossMinor
+		sums[billed{"rate", id.Nil, t.Permille, true}] += sign * t.TaxMinor
+	}
+	return sums
 }

@@ -78,7 +78,11 @@ func (s *Service) RefundOrder(tx *db.Tx, order id.ID, in Refunding) (Refund, err
 	r := Refund{ID: id.New(), Order: &order, Event: back.event.ID, Tickets: back.numbers, Currency: back.event.Currency, Reason: in.Reason, Actor: in.Actor, State: RefundDone, Attempt: 1, CreatedAt: tx.Now(), ChangedAt: tx.Now()}
 	var credit Bill
 	if !unpaid {
-		credit = p.Bill.part(back.qty, in.KeepFees && p.State != PaymentDue)
+		rest, err := validTickets(tx, order)
+		if err != nil {
+			return Refund{}, err
+		}
+		credit = p.Bill.part(back.qty, rest, in.KeepFees && p.State != PaymentDue)
 		if err := s.owe(tx, &p, &r, credit.GrossMinor); err != nil {
 			return Refund{}, err
 		}

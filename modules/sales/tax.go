@@ -11,7 +11,8 @@ import (
 //
 // Prices and fees include the tax: of a line's gross amount at a rate of p per mille
 // gross·p / (1000+p) is tax. Each line is rounded on its own, half up, and the sums
-// are sums of rounded lines, so that what people add up agrees.
+// are sums of rounded lines, so that what people add up agrees. Of a part of a bill the
+// tax is what that of the rest becomes less, so that all parts add up to the whole.
 type Bill struct {
 	Currency   string     `json:"currency"`
 	Lines      []BillLine `json:"lines"`
@@ -71,10 +72,18 @@ func BillOf(e *Event, lines []Line, locale string) Bill {
 	return b
 }
 
-// add appends a line and sums up.
+// tax is that of so many tickets of the line.
+func (l *BillLine) tax(qty int) int64 { return taxWithin(int64(qty)*l.UnitMinor, l.TaxPermille) }
+
+// add appends a line with its whole tax.
 func (b *Bill) add(l BillLine) {
+	l.TaxMinor = l.tax(l.Qty)
+	b.sum(l)
+}
+
+// sum appends a line and sums up.
+func (b *Bill) sum(l BillLine) {
 	l.GrossMinor = int64(l.Qty) * l.UnitMinor
-	l.TaxMinor = taxWithin(l.GrossMinor, l.TaxPermille)
 	b.Lines = append(b.Lines, l)
 	b.GrossMinor += l.GrossMinor
 	b.TaxMinor += l.TaxMinor
@@ -90,13 +99,16 @@ func (b *Bill) add(l BillLine) {
 	slices.SortFunc(b.Taxes, func(x, y TaxSum) int { return cmp.Compare(y.Permille, x.Permille) })
 }
 
-// part is the bill of some of the tickets: qty by category, without the fees when
-// they are kept.
-func (b *Bill) part(qty map[id.ID]int, keepFees bool) Bill {
+// part is the bill of some of the tickets, of which rest are left afterwards, both by
+// category; without the fees when they are kept.
+func (b *Bill) part(qty, rest map[id.ID]int, keepFees bool) Bill {
 	out := Bill{Currency: b.Currency}
 	for _, l := range b.Lines {
-		if l.Qty = min(qty[l.Category], l.Qty); l.Qty > 0 && !(keepFees && l.Kind == billFee) {
-			out.add(l)
+		after := min(rest[l.Category], l.Qty)
+		before := min(rest[l.Category]+qty[l.Category], l.Qty)
+		if l.Qty = before - after; l.Qty > 0 && !(keepFees && l.Kind == billFee) {
+			l.TaxMinor = l.tax(before) - l.tax(after)
+			out.sum(l)
 		}
 	}
 	return out
