@@ -185,7 +185,7 @@ func TestWhoWaitsIsWrittenToWhenTicketsAreKept(t *testing.T) {
 	h, e, c, carts := soldOutConcert(t)
 	box := h.mails()
 	h.wait(c, "cleo@example.org", 1)
-	if err := h.Release(t.Context(), carts[0].ID, []Line{{Category: c.ID, Qty: 1}}); err != nil {
+	if err := h.Release(t.Context(), carts[0].ID, carts[0].Lines); err != nil {
 		t.Fatal(err)
 	}
 	h.serve()

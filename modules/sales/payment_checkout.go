@@ -57,6 +57,9 @@ func (s *Service) Checkout(ctx context.Context, in Checkout) (CheckedOut, error)
 	if e.State == EventCancelled {
 		return CheckedOut{}, fault.E(op, fault.Conflict, "the event is cancelled", nil)
 	}
+	if q.Currency != e.Currency { // it could change while nothing was held: the quote is of another hold
+		return CheckedOut{}, cartGone()
+	}
 	if q.Total() == 0 {
 		return s.checkoutFree(ctx, in, q)
 	}
@@ -99,7 +102,7 @@ func (s *Service) openPayment(ctx context.Context, in Checkout, q Quote, e *Even
 	}
 	p.Until, p.LookAt = &until, &look
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		lines, err := lockHold(tx, q.Cart) // also lets only one checkout of a cart in
+		hold, err := lockHold(tx, q.Cart) // also lets only one checkout of a cart in
 		if err != nil {
 			return err
 		}
@@ -111,7 +114,7 @@ func (s *Service) openPayment(ctx context.Context, in Checkout, q Quote, e *Even
 			p = *earlier
 			return nil
 		}
-		if lines != len(q.Lines) {
+		if !hold.same(q.Lines) {
 			return cartGone()
 		}
 		if err := insertPayment(tx, p); err != nil {
@@ -160,7 +163,7 @@ func (s *Service) earlierPayment(tx *db.Tx, p *Payment) (*Payment, error) {
 	for i := range found {
 		was := &found[i]
 		waits := was.State == PaymentCreated || was.State == PaymentPending
-		if !waits || was.Method == p.Method && was.Until.After(tx.Now()) && sameJSON(was.Buyer, p.Buyer) {
+		if !waits || was.Method == p.Method && was.AmountMinor == p.AmountMinor && was.Until.After(tx.Now()) && sameJSON(was.Buyer, p.Buyer) {
 			return was, nil
 		}
 		was.State, was.Reason, was.LookAt = PaymentExpired, reasonReplaced, nil

@@ -163,6 +163,80 @@ func TestALatePaymentBuysTheTicketsAgain(t *testing.T) {
 	h.auditMoney()
 }
 
+// again holds what somebody asks for with one key, at the price of the moment.
+func (h *house) again(e Event, wanted ...Wanted) Quote {
+	h.t.Helper()
+	h.shelves.forget(e.ID)
+	lines, err := h.price(h.t.Context(), e.ID, wanted, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	c, _, err := h.Hold(h.t.Context(), Purchase{Event: e.ID, Lines: lines, Currency: e.Currency, Key: "one", Asked: []byte("the same")})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return Quote{Cart: c.ID, Event: e.ID, Currency: e.Currency, Lines: c.Lines, Expires: c.ExpiresAt}
+}
+
+func TestWhatWasFreeIsNotFreeLater(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.concert(Category{Capacity: 10})
+	two := Wanted{Category: e.Categories[0].ID, Qty: 2}
+	free := h.again(e, two)
+	h.lateCart(free)
+	h.in(func(tx *db.Tx) error {
+		_, err := h.SetPrice(tx, two.Category, 9900, "not free any more", "ana")
+		return err
+	})
+	if now := h.again(e, two); now.Cart != free.Cart || now.Total() != 19800 {
+		t.Fatalf("%+v", now)
+	}
+	if out, err := h.checkout(free, pay.Stripe); !fault.Is(err, fault.Conflict) {
+		t.Errorf("for nothing: %+v, %v", out.Order, err)
+	}
+}
+
+// A payment that was begun for the hold before is not the way to pay for the present one.
+func TestAPaymentOfAnotherPriceIsReplaced(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 10)
+	early := h.again(e, two)
+	first := h.begun(early)
+	h.lateCart(early)
+	h.in(func(tx *db.Tx) error { _, err := h.SetPrice(tx, two.Category, 9900, "dearer", "ana"); return err })
+	if second := h.begun(h.again(e, two)); second.ID == first.ID || second.AmountMinor != 20000 {
+		t.Errorf("%d is asked for", second.AmountMinor)
+	}
+	h.becomes(first, PaymentExpired, reasonReplaced)
+	if err := h.ClosePayment(t.Context(), first.ID); err != nil || !bank.closed[first.Session] {
+		t.Errorf("the page at the earlier price can still be paid: %v", err)
+	}
+}
+
+func TestAQuoteInAnotherCurrencyBuysNothing(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	euros := h.again(e, two)
+	h.lateCart(euros)
+	now, err := h.Event(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now.Currency = "JPY"
+	if now, err = h.ChangeEvent(t.Context(), now, nil); err != nil {
+		t.Fatal(err)
+	}
+	if yen := h.again(now, two); yen.Cart != euros.Cart {
+		t.Fatal("the key names another cart")
+	}
+	if out, err := h.checkout(euros, pay.Stripe); !fault.Is(err, fault.Conflict) {
+		t.Errorf("yen are paid in euros: %+v, %v", out.Payment, err)
+	}
+}
+
 func TestALatePaymentGoesBackWhenTheTicketsAreGone(t *testing.T) {
 	h := newHouse(t)
 	bank := h.takesMoney()

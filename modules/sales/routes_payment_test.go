@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
 )
 
@@ -26,6 +27,39 @@ func post(e *echo.Echo, target string, body any, headers ...string) *httptest.Re
 	rec := httptest.NewRecorder()
 	e.ServeHTTP(rec, req)
 	return rec
+}
+
+// Anybody may give his cart back and ask for it again with the same key, and still have
+// the quote of the first time.
+func TestAnOldQuoteDoesNotBuyAtItsPrice(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	site := newSite(t, h.Routes(), h.paymentPages())
+	hold := func() (cart cartAnswer) {
+		rec := post(site, "/v1/carts", map[string]any{"event": e.ID, "lines": []Wanted{two}}, "Idempotency-Key", "one")
+		if err := json.Unmarshal(rec.Body.Bytes(), &cart); err != nil || rec.Code != http.StatusCreated {
+			t.Fatal(rec.Code, rec.Body)
+		}
+		return cart
+	}
+	early := hold()
+	rec := httptest.NewRecorder()
+	site.ServeHTTP(rec, httptest.NewRequest(http.MethodDelete, "/v1/carts/"+early.ID.String()+"?quote="+early.Quote, nil))
+	shows(t, rec, http.StatusNoContent)
+	h.in(func(tx *db.Tx) error { _, err := h.SetPrice(tx, two.Category, 9900, "demand", "pricing"); return err })
+	h.shelves.forget(e.ID)
+	now := hold()
+	if now.ID != early.ID || early.TotalMinor != 5200 || now.TotalMinor != 20000 {
+		t.Fatalf("%+v, then %+v", early, now)
+	}
+	pays := func(quote string, method string) *httptest.ResponseRecorder {
+		return post(site, "/v1/carts/"+now.ID.String()+"/checkout", map[string]any{"quote": quote, "method": method, "buyer": ana})
+	}
+	for _, method := range []string{"stripe", "transfer", "door"} {
+		shows(t, pays(early.Quote, method), http.StatusConflict, "the cart has expired")
+	}
+	shows(t, pays(now.Quote, "stripe"), http.StatusCreated, `"amount_minor":20000`)
 }
 
 func TestACartIsPaidAndRefundedOverHTTP(t *testing.T) {

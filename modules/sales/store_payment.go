@@ -99,19 +99,24 @@ func noteNotice(tx *db.Tx, mode pay.Mode, notice string) (bool, error) {
 	return done.RowsAffected() == 1, db.Classify("sales.Hear", err)
 }
 
-// lockHold locks what a cart holds and says how many lines that is; none when it has ended.
-func lockHold(tx *db.Tx, cart id.ID) (lines int, err error) {
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT category FROM sales.hold WHERE cart = $1 AND expires_at > now() ORDER BY category FOR UPDATE`, cart)
+// lockHold locks what a cart holds; it has no lines when it has ended.
+func lockHold(tx *db.Tx, cart id.ID) (h held, err error) {
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT category, qty, unit_minor, seats, also, also_qty FROM sales.hold
+		WHERE cart = $1 AND expires_at > now() ORDER BY category FOR UPDATE`, cart)
 	if err != nil {
-		return 0, db.Classify("sales.Checkout", err)
+		return h, db.Classify("sales.Checkout", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[id.ID])
-	return len(found), db.Classify("sales.Checkout", err)
+	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Line, error) { return readLine(row) })
+	h.lines = make(map[id.ID]Line, len(lines))
+	for _, l := range lines {
+		h.lines[l.Category] = l
+	}
+	return h, db.Classify("sales.Checkout", err)
 }
 
 // extendHold makes a cart's hold end at that moment, sooner or later than it would.
 func extendHold(tx *db.Tx, cart id.ID, until time.Time) error {
-	if lines, err := lockHold(tx, cart); err != nil || lines == 0 {
+	if h, err := lockHold(tx, cart); err != nil || len(h.lines) == 0 {
 		return err
 	}
 	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE sales.hold SET expires_at = $2 WHERE cart = $1`, cart, until)

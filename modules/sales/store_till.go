@@ -243,15 +243,16 @@ type held struct {
 	expires time.Time
 }
 
-// same reports whether the cart holds these lines: what is given back or sold
-// must be what was taken.
+// same reports whether the cart holds these lines: what is given back or sold must be
+// what was taken, at its price. A cart's id is that of its Idempotency-Key, which may come
+// again when the hold has ended; a quote of the hold before is good for nothing then.
 func (h held) same(lines []Line) bool {
 	if len(h.lines) != len(lines) {
 		return false
 	}
 	for _, l := range lines {
 		kept, ok := h.lines[l.Category]
-		if !ok || kept.Qty != l.Qty || !slices.Equal(kept.Seats, l.Seats) || !slices.Equal(kept.Also, l.Also) {
+		if !ok || kept.Qty != l.Qty || kept.UnitMinor != l.UnitMinor || !slices.Equal(kept.Seats, l.Seats) || !slices.Equal(kept.Also, l.Also) {
 			return false
 		}
 	}

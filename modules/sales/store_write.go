@@ -30,11 +30,12 @@ const insertHoldsSQL = `INSERT INTO sales.hold (cart, category, qty, unit_minor,
 	RETURNING cart, expires_at`
 
 // deleteHoldsSQL takes only rows that hold just what the cart says, so that the
-// stock changes by what was kept back, and objects unless all of them are there.
+// stock changes by what was kept back, and at the price that was promised with it: a
+// cart's id may come again, with another hold. It objects unless all of them are there.
 const deleteHoldsSQL = `WITH gone AS (
 		DELETE FROM sales.hold h
-		USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[]) AS w (cart, category, qty, seats, also, also_qty)
-		WHERE h.cart = w.cart AND h.category = w.category AND h.qty = w.qty
+		USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::text[], $7::text[]) AS w (cart, category, qty, unit_minor, seats, also, also_qty)
+		WHERE h.cart = w.cart AND h.category = w.category AND h.qty = w.qty AND h.unit_minor = w.unit_minor
 			AND h.seats IS NOT DISTINCT FROM string_to_array(w.seats, ' ')::uuid[]
 			AND h.also IS NOT DISTINCT FROM string_to_array(w.also, ' ')::uuid[]
 			AND h.also_qty IS NOT DISTINCT FROM string_to_array(w.also_qty, ' ')::int[]
@@ -237,7 +238,7 @@ func (h *holds) queueOpened(b *db.Batch, read func(pgx.Rows) error) {
 // queueGone queues the end of holds.
 func (h *holds) queueGone(b *db.Batch) {
 	if len(h.cart) > 0 {
-		b.Queue(deleteHoldsSQL, h.cart, h.category, h.qty, h.seats, h.also, h.alsoQty)
+		b.Queue(deleteHoldsSQL, h.cart, h.category, h.qty, h.unit, h.seats, h.also, h.alsoQty)
 	}
 }
 

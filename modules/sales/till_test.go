@@ -122,6 +122,42 @@ func TestAHoldIsConfirmedOrExpires(t *testing.T) {
 	h.audit()
 }
 
+// One key names the same cart for ever: what the quote of its hold before said is no price
+// of the present one, whether the till hopes or looks.
+func TestAHoldIsConfirmedAtItsOwnPriceAlone(t *testing.T) {
+	h := newHouse(t)
+	for name, capacity := range map[string]int{"plenty": 100_000, "the last": 3} {
+		line := Line{Category: h.category(capacity), Qty: 3, UnitMinor: 2500}
+		hold := func() id.ID {
+			cart, _, err := h.Hold(t.Context(), Purchase{Event: h.event, Lines: []Line{line}, Currency: "EUR", Caller: "ana", Key: name, Asked: []byte(name)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cart.ID
+		}
+		early := line
+		first := hold()
+		if err := h.Release(t.Context(), first, []Line{early}); err != nil {
+			t.Fatal(err)
+		}
+		line.UnitMinor = 9900
+		cart := hold()
+		if cart != first {
+			t.Fatalf("%s: the key names another cart", name)
+		}
+		if _, _, err := h.Confirm(t.Context(), cart, h.purchase("", early)); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: sold at the price of a hold that has ended: %v", name, err)
+		}
+		if err := h.Release(t.Context(), cart, []Line{early}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: given back by what another hold was: %v", name, err)
+		}
+		if o, _, err := h.Confirm(t.Context(), cart, h.purchase("", line)); err != nil || o.TotalMinor != 3*9900 {
+			t.Errorf("%s: %+v, %v", name, o, err)
+		}
+	}
+	h.audit()
+}
+
 func TestOneUnknownCategoryFailsAlone(t *testing.T) {
 	h := newHouse(t)
 	c := h.category(1000)
