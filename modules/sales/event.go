@@ -71,19 +71,22 @@ func (e *Event) checkGiven(bad complaint) {
 // and pools. Errors: fault.NotFound, fault.Invalid, fault.Conflict when the slug is
 // taken, or when money or the sandbox would change after the first ticket.
 func (s *Service) ChangeEvent(ctx context.Context, given Event, cond Condition) (Event, error) {
-	return s.change(ctx, given.ID, cond, func(_ *db.Tx, e *Event) error {
+	const op = "sales.ChangeEvent"
+	return s.change(ctx, given.ID, cond, func(tx *db.Tx, e *Event) error {
 		given.ID, given.State, given.Version, given.CreatedAt = e.ID, e.State, e.Version, e.CreatedAt
 		given.Categories, given.Pools = e.Categories, e.Pools
 		if err := given.validate(); err != nil {
 			return err
 		}
-		if (given.Currency != e.Currency || given.Sandbox != e.Sandbox) && e.touched() {
-			return fault.E("sales.ChangeEvent", fault.Conflict, "tickets are sold or in carts: the currency and the sandbox stay as they are", nil).
-				WithFix("copy the event and change the copy")
+		if given.Currency != e.Currency || given.Sandbox != e.Sandbox {
+			if err := e.untouched(tx, op, "tickets are sold or in carts: the currency and the sandbox stay as they are", "copy the event and change the copy"); err != nil {
+				return err
+			}
 		}
-		if (given.Shop == "") != (e.Shop == "") && e.touched() {
-			return fault.E("sales.ChangeEvent", fault.Conflict, "tickets are sold or in carts: who sells the event stays as it is", nil).
-				WithFix("copy the event and change the copy")
+		if (given.Shop == "") != (e.Shop == "") {
+			if err := e.untouched(tx, op, "tickets are sold or in carts: who sells the event stays as it is", "copy the event and change the copy"); err != nil {
+				return err
+			}
 		}
 		*e = given
 		return nil
@@ -128,14 +131,17 @@ func (s *Service) changeIn(tx *db.Tx, event id.ID, cond Condition, do func(tx *d
 	return s.eventWithin(tx, event)
 }
 
-// touched reports whether any ticket of the event is sold or in a cart.
-func (e *Event) touched() bool {
+// untouched refuses what an event may not become once a ticket was sold, given back since
+// or not, or is in a cart. Errors: fault.Conflict, with the refusal and the way out.
+func (e *Event) untouched(tx *db.Tx, op, refusal, fix string) error {
+	touched, err := hasOrders(tx, e.ID)
 	for i := range e.Categories {
-		if e.Categories[i].Sold+e.Categories[i].Held > 0 {
-			return true
-		}
+		touched = touched || e.Categories[i].Sold+e.Categories[i].Held > 0
 	}
-	return false
+	if err == nil && touched {
+		err = fault.E(op, fault.Conflict, refusal, nil).WithFix(fix)
+	}
+	return err
 }
 
 // checkComplete complains about what keeps an event from being shown to people.
@@ -183,8 +189,10 @@ func (s *Service) SetState(ctx context.Context, event id.ID, state string, cond 
 			return nil
 		case !follows:
 			return fault.E(op, fault.Conflict, "a "+e.State+" event cannot become "+state, nil).WithFix("copy the event and publish the copy")
-		case state == EventDraft && e.touched():
-			return fault.E(op, fault.Conflict, "tickets are sold or in carts: the event cannot be a draft again", nil).WithFix("pause it")
+		case state == EventDraft:
+			if err := e.untouched(tx, op, "tickets are sold or in carts: the event cannot be a draft again", "pause it"); err != nil {
+				return err
+			}
 		case state == EventPublished:
 			if err := collect(op, func(bad complaint) { e.checkTimely(bad, tx.Now()) }); err != nil {
 				return err

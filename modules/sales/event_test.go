@@ -90,6 +90,32 @@ func TestAnEventFollowsItsStates(t *testing.T) {
 	set(EventPublished, fault.Conflict)
 }
 
+// What was given back was sold: orders, payments and invoices name the event.
+func TestAnEventThatHasSoldStaysWhenAllIsRefunded(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	_, order := h.paidOrder(e, two)
+	if _, err := h.refund(order, Refunding{KeepFees: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.SetState(t.Context(), e.ID, EventDraft, nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a draft again: %v", err)
+	}
+	other := e
+	other.Currency = "CHF"
+	if _, err := h.ChangeEvent(t.Context(), other, nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("the currency changed: %v", err)
+	}
+	h.exec(`UPDATE sales.event SET state = 'draft' WHERE id = $1`, e.ID) // by an earlier Usher
+	if err := h.DeleteEvent(t.Context(), e.ID, nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("deleted: %v", err)
+	}
+	if _, err := h.RevenueOf(t.Context(), e.ID); err != nil {
+		t.Errorf("its revenue: %v", err)
+	}
+}
+
 func TestADraftIsDeletedWithAllThatBelongsToIt(t *testing.T) {
 	h := newHouse(t)
 	e := h.draft(func(*Event) {})

@@ -226,10 +226,21 @@ func slugExists(tx *db.Tx, slug string) (bool, error) {
 	return n > 0, db.Classify("sales.Import", err)
 }
 
-// deleteEvent removes an event with its stock; the rest follows by foreign key.
+// hasOrders reports whether tickets of the event were ever sold here. The stock does not
+// tell: it forgets what was given back.
+func hasOrders(tx *db.Tx, event id.ID) (has bool, err error) {
+	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.orders WHERE event = $1)`, event).Scan(&has)
+	return has, db.Classify("sales.hasOrders", err)
+}
+
+// deleteEvent removes an event with its stock; the rest follows by foreign key. One that
+// has sold stays, for its orders and invoices name it. Errors: fault.Conflict.
 func (s *Service) deleteEvent(tx *db.Tx, e Event) error {
 	const op = "sales.DeleteEvent"
 	if err := deleteStock(tx, op, tx.ORM().Where("event = ?", e.ID)); err != nil {
+		return err
+	}
+	if err := e.untouched(tx, op, "tickets are sold or in carts: the event cannot be deleted", "cancel it instead"); err != nil { // after the stock: nobody sells any more
 		return err
 	}
 	// Categories name pools: they go first.
