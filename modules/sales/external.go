@@ -102,6 +102,9 @@ func (s *Service) countElsewhere(_ context.Context, tx *db.Tx, batch []stream.Fa
 		}
 		category, ok := e.category(one.Category)
 		if !ok {
+			if batch[i].Type == typeRefund {
+				one.Quantity = -one.Quantity
+			}
 			strays[strayName{e.id, one.Category}] += one.Quantity
 			continue
 		}

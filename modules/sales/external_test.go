@@ -217,3 +217,22 @@ func TestHistoryOfWhatWeSell(t *testing.T) {
 		t.Errorf("%d prices were announced, want the first and the second", n)
 	}
 }
+
+// What the shop took back of a category that is not known here is not sold.
+func TestRefundsOfAnUnknownCategoryAreTakenOff(t *testing.T) {
+	h := newHouse(t)
+	e := h.elsewhere(Category{ShopName: "floor", Capacity: 10, PriceMinor: 2500})
+	now := h.db.Now()
+	three := func(kind, order string) stream.Fact {
+		return toldBy(kind, now, `{"event": "gig-9", "category": "balcony", "order": "`+order+`", "quantity": 3, "amount": 7500, "currency": "EUR"}`)
+	}
+	for i, told := range []struct {
+		fact stream.Fact
+		left grouped
+	}{{three(typeRefund, "1"), 0}, {three(typeSale, "1"), 0}, {three(typeSale, "2"), 3}, {three(typeRefund, "2"), 0}} {
+		h.tell(told.fact)
+		if strays, err := h.strays(t.Context(), &e); err != nil || len(strays) != 1 || strays[0].Tickets != told.left {
+			t.Errorf("after %d facts: %+v, %v; want %d", i+1, strays, err, told.left)
+		}
+	}
+}

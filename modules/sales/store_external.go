@@ -95,7 +95,8 @@ func (s *Service) strays(ctx context.Context, e *Event) ([]Stray, error) {
 		var tickets int
 		var at time.Time
 		err = row.Scan(&v.Name, &tickets, &at)
-		v.Tickets, v.Last = grouped(tickets), e.on(&at)
+		// A refund may be told before its sale.
+		v.Tickets, v.Last = grouped(max(tickets, 0)), e.on(&at)
 		return v, err
 	})
 	return list, db.Classify("sales.strays", err)
