@@ -40,7 +40,8 @@ var codeShape = regexp.MustCompile(`^[\p{Lu}\p{Lo}\p{Nd}]+([-_][\p{Lu}\p{Lo}\p{N
 func CodeText(typed string) string { return strings.ToUpper(strings.TrimSpace(typed)) }
 
 // check tidies a code of an event and complains about everything that is wrong with it.
-func (c *Code) check(bad complaint, e *Event) {
+// removed are categories that it may name, though they are the event's no more.
+func (c *Code) check(bad complaint, e *Event, removed ...id.ID) {
 	if c.Code = CodeText(c.Code); len(c.Code) < 3 || len(c.Code) > 60 || !codeShape.MatchString(c.Code) {
 		bad("code", fmt.Sprintf("%q is no code", clip(c.Code)), "3 to 60 bytes: letters, digits, and single - or _ between them")
 	}
@@ -58,7 +59,7 @@ func (c *Code) check(bad complaint, e *Event) {
 		bad("permille", "is 0, and the code opens nothing", "a discount, opens, or both")
 	}
 	for i, category := range c.Categories {
-		if e.Category(category) == nil {
+		if e.Category(category) == nil && !slices.Contains(removed, category) {
 			bad(fmt.Sprintf("categories[%d]", i), "is none of the event's", "ids of its categories")
 		}
 	}

@@ -31,7 +31,7 @@ func (s *Service) ChangeCode(ctx context.Context, c Code) (Code, error) {
 			return err
 		}
 		c.Used, c.Held = was.Used, was.Held
-		if err := collect("sales.Code", func(bad complaint) { c.check(bad, e) }); err != nil {
+		if err := collect("sales.Code", func(bad complaint) { c.check(bad, e, was.Categories...) }); err != nil {
 			return err
 		}
 		return s.updateCode(tx, c)

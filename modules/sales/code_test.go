@@ -137,3 +137,39 @@ func TestCodesOpenAndAreLimited(t *testing.T) {
 		t.Errorf("twice the same code: %v", err)
 	}
 }
+
+// A category that is removed takes no code along: what named it can be changed and copied.
+func TestACodeOutlivesItsCategories(t *testing.T) {
+	h := newHouse(t)
+	e := h.concert(Category{PriceMinor: 1000, Capacity: 5}, Category{PriceMinor: 2000, Capacity: 5})
+	e, err := h.Event(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, stays := e.Categories[0].ID, e.Categories[1].ID
+	both := h.code(Code{Code: "BOTH", Permille: 100, Categories: []id.ID{gone, stays}})
+	dead := h.code(Code{Code: "DEAD", Permille: 100, Categories: []id.ID{gone}})
+	h.code(Code{Code: "EVERY", Permille: 100})
+	if err := h.RemoveCategory(t.Context(), e.ID, gone, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Code{both, dead} {
+		c.Note = "changed"
+		if changed, err := h.ChangeCode(t.Context(), c); err != nil || len(changed.Categories) != len(c.Categories) {
+			t.Errorf("%s: %+v, %v", c.Code, changed, err)
+		}
+	}
+	both.Categories = []id.ID{stays, id.New()}
+	if _, err := h.ChangeCode(t.Context(), both); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a category that never was: %v", err)
+	}
+	var made Event
+	h.in(func(tx *db.Tx) (err error) {
+		made, err = h.CopyEvent(tx, e.ID, Copy{Slug: "copied", StartsAt: e.StartsAt.Add(24 * time.Hour), Codes: true}, "ana")
+		return err
+	})
+	codes, err := h.Codes(t.Context(), made.ID, "", 10)
+	if err != nil || len(codes) != 2 || codes[0].Code != "BOTH" || len(codes[0].Categories) != 1 || codes[0].Categories[0] != made.Categories[0].ID || codes[1].Code != "EVERY" {
+		t.Errorf("copied: %+v, %v", codes, err)
+	}
+}

@@ -78,6 +78,7 @@ func (s *Service) copyPools(tx *db.Tx, from []Pool, to id.ID) (map[id.ID]*id.ID,
 	return pools, nil
 }
 
+// copyCodes gives an event the codes of another, as far as their categories are still there.
 func (s *Service) copyCodes(tx *db.Tx, from, to id.ID, categories map[id.ID]id.ID, move func(*time.Time) *time.Time) error {
 	codes, err := codesOf(tx.ORM(), tx.ORM().Where("event = ?", from).Order("code").Limit(maxCopiedCodes))
 	if err != nil {
@@ -85,9 +86,14 @@ func (s *Service) copyCodes(tx *db.Tx, from, to id.ID, categories map[id.ID]id.I
 	}
 	for _, c := range codes {
 		c.Event, c.ValidFrom, c.ValidUntil = to, move(c.ValidFrom), move(c.ValidUntil)
-		good := make([]id.ID, len(c.Categories))
-		for i, was := range c.Categories {
-			good[i] = categories[was]
+		good := make([]id.ID, 0, len(c.Categories))
+		for _, was := range c.Categories {
+			if now, stays := categories[was]; stays {
+				good = append(good, now)
+			}
+		}
+		if len(good) == 0 && len(c.Categories) > 0 {
+			continue // all that it was good for was removed; with no names it would be good for everything
 		}
 		c.Categories = good
 		if _, err := s.AddCode(tx, c); err != nil {
