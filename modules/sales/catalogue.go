@@ -121,6 +121,9 @@ func (e *Event) SaleEnd() time.Time {
 	return e.StartsAt
 }
 
+// longestEvent is how long one may last.
+const longestEvent = 60 * 24 * time.Hour
+
 // Past reports whether the event is over at that moment; one without an end lasts
 // a day at most.
 func (e *Event) Past(now time.Time) bool {

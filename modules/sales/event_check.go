@@ -67,7 +67,7 @@ func (e *Event) checkTimes(bad complaint) {
 	if e.EndsAt != nil && !e.EndsAt.After(e.StartsAt) {
 		bad("ends_at", "is not after the start", "a later moment, or leave it out")
 	}
-	if e.EndsAt != nil && e.EndsAt.Sub(e.StartsAt) > 60*24*time.Hour {
+	if e.EndsAt != nil && e.EndsAt.Sub(e.StartsAt) > longestEvent {
 		bad("ends_at", "is more than 60 days after the start", "one event for each day, in one series")
 	}
 	if e.DoorsAt != nil && e.DoorsAt.After(e.StartsAt) {

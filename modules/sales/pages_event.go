@@ -103,8 +103,8 @@ func (s *Service) pageEvents(c echo.Context) error {
 	q := EventQuery{Cursor: c.QueryParam("cursor"), Limit: 25}
 	if p.Shown != "all" {
 		p.Shown = "coming"
-		from := s.db.Now().Add(-24 * time.Hour)
-		q.From = &from
+		yesterday := s.db.Now().Add(-24 * time.Hour)
+		q.Going = &yesterday
 	} else {
 		q.Latest = true
 	}

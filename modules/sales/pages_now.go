@@ -16,8 +16,8 @@ const nowEvents = 500
 // Glance is what sales has to say on the page Now: tickets and revenue of the events to
 // come and those of today, and how many people went in.
 func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error) {
-	from := s.db.Now().Add(-24 * time.Hour)
-	events, _, err := s.Events(ctx, EventQuery{From: &from, Limit: nowEvents})
+	yesterday := s.db.Now().Add(-24 * time.Hour)
+	events, _, err := s.Events(ctx, EventQuery{Going: &yesterday, Limit: nowEvents})
 	if err != nil {
 		return g, err
 	}

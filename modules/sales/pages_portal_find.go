@@ -37,17 +37,15 @@ type sitemapURL struct {
 // Source: sitemaps.org protocol 0.9.
 func (s *Service) getSitemap(c echo.Context) error {
 	now := s.db.Now()
-	from, base := now.Add(-24*time.Hour), s.origin(c)
+	base := s.origin(c)
 	m := sitemap{Pages: []sitemapURL{{base + "/shop"}, {base + "/shop/calendar"}}}
 	for cursor := ""; ; {
-		events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, From: &from, Cursor: cursor, Limit: listed})
+		events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &now, Cursor: cursor, Limit: listed})
 		if err != nil {
 			return err
 		}
 		for i := range events {
-			if !events[i].Past(now) {
-				m.Pages = append(m.Pages, sitemapURL{base + "/shop/events/" + events[i].Slug})
-			}
+			m.Pages = append(m.Pages, sitemapURL{base + "/shop/events/" + events[i].Slug})
 		}
 		if cursor = next; next == "" || len(m.Pages) > 40_000 {
 			break

@@ -33,8 +33,7 @@ const listed = 200
 // shopList lists coming events by month, those that fit what the visitor asks for.
 func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 	now := s.db.Now()
-	from := now.Add(-24 * time.Hour) // what began yesterday may still go on
-	events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, From: &from, Cursor: c.QueryParam("cursor"), Limit: listed})
+	events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &now, Cursor: c.QueryParam("cursor"), Limit: listed})
 	if err != nil {
 		return err
 	}
@@ -46,9 +45,6 @@ func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 	}
 	for i := range events {
 		e := &events[i]
-		if e.Past(now) {
-			continue
-		}
 		if e.Series != "" && !slices.Contains(p.SeriesNames, e.Series) {
 			p.SeriesNames = append(p.SeriesNames, e.Series)
 		}

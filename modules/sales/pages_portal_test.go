@@ -297,3 +297,37 @@ func TestWhatTheHouseRefusesIsSaidByThePortal(t *testing.T) {
 		shows(t, g.ask(page, nil), http.StatusTooManyRequests, `<html lang="de">`, "Bitte langsamer", "Warten Sie einen Moment", "/shop/calendar")
 	}
 }
+
+// What goes on for days is shown until it ends, not until a day after it began.
+func TestAFestivalIsListedUntilItEnds(t *testing.T) {
+	h := newHouse(t)
+	now := h.db.Now()
+	events := map[string]id.ID{}
+	listed := func(slug string, begun, length time.Duration) {
+		start, end := now.Add(-begun), now.Add(length-begun)
+		e := h.draft(func(e *Event) {
+			e.Slug, e.StartsAt, e.SaleUntil = slug, start, new(now.Add(time.Hour))
+			if length > 0 {
+				e.EndsAt = &end
+			}
+		})
+		h.add(e, Category{PriceMinor: 2500, Capacity: 10})
+		events[slug] = h.publish(e).ID
+	}
+	listed("three-days", 50*time.Hour, 72*time.Hour)
+	listed("is-over", 50*time.Hour, 49*time.Hour)
+	listed("over-early", 5*time.Hour, 4*time.Hour)
+	listed("no-end", 23*time.Hour, 0)
+	listed("no-end-over", 25*time.Hour, 0)
+	site := newSite(t, h.Routes(), h.buyerPages())
+	for _, where := range []string{"/shop", "/sitemap.xml", "/v1/shop/events"} {
+		body := visit(site, where, nil).Body.String()
+		for slug, want := range map[string]bool{"three-days": true, "is-over": false, "over-early": false, "no-end": true, "no-end-over": false} {
+			if got := regexp.MustCompile(slug + `\b[^-]`).MatchString(body); got != want {
+				t.Errorf("%s shows %s: %v, want %v", where, slug, got, want)
+			}
+		}
+	}
+	// Those who look after it see it a day longer.
+	shows(t, visit(newSite(t, nil, h.eventPages()), "/events", nil), http.StatusOK, events["three-days"].String(), events["is-over"].String())
+}

@@ -128,16 +128,13 @@ func (s *Service) getShopEvents(c echo.Context) error {
 		return err
 	}
 	now := s.db.Now()
-	from := now.Add(-24 * time.Hour) // what began yesterday may still go on
-	events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, From: &from, Series: c.QueryParam("series"), Cursor: c.QueryParam("cursor"), Limit: limit})
+	events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &now, Series: c.QueryParam("series"), Cursor: c.QueryParam("cursor"), Limit: limit})
 	if err != nil {
 		return err
 	}
 	page := web.Page[ShopEvent]{Items: []ShopEvent{}, Next: next}
 	for i := range events {
-		if !events[i].Past(now) {
-			page.Items = append(page.Items, events[i].ShopView(now))
-		}
+		page.Items = append(page.Items, events[i].ShopView(now))
 	}
 	return web.Fresh(c, page)
 }

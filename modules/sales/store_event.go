@@ -140,6 +140,7 @@ type EventQuery struct {
 	Open   bool       // without those only their link leads to, or that are sold elsewhere
 	From   *time.Time // starting at this moment or later
 	Until  *time.Time // starting before
+	Going  *time.Time // not over at this moment, as Event.Past has it
 	Latest bool       // the latest first
 	Cursor string     // as the page before told
 	Limit  int        // 1 … 200
@@ -196,6 +197,9 @@ func narrow(find *gorm.DB, q EventQuery) *gorm.DB {
 	}
 	if q.From != nil {
 		find = find.Where("starts_at >= ?", *q.From)
+	}
+	if q.Going != nil { // the first bound is for the index
+		find = find.Where("starts_at > ? AND coalesce(ends_at, starts_at + interval '24 hours') > ?", q.Going.Add(-longestEvent), *q.Going)
 	}
 	if q.Until != nil {
 		find = find.Where("starts_at < ?", *q.Until)
