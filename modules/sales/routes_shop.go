@@ -198,7 +198,7 @@ type joining struct {
 // queuedUp is one's place on a waiting list.
 type queuedUp struct {
 	State string `json:"state"`
-	Ahead int    `json:"ahead"` // who is served before
+	Ahead int    `json:"ahead"` // who is served before; of an address that waits already and is not shown to be his, all
 }
 
 func (s *Service) postWaitlist(c echo.Context) error {

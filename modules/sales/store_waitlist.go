@@ -2,6 +2,7 @@ package sales
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,20 +50,21 @@ func waitingBefore(tx *db.Tx, category id.ID) (int, error) {
 	return int(n), db.Classify("sales.JoinWaitlist", err)
 }
 
-// insertWaiting adds somebody to the line unless his address stands in it, and
-// returns how many are before him.
-func insertWaiting(tx *db.Tx, w Waiting) (ahead int, err error) {
-	const op = "sales.JoinWaitlist"
-	_, err = tx.Conn().Exec(tx.Ctx(), `INSERT INTO sales.waitlist (id, event, category, qty, email, person, locale, state, created_at)
+// insertWaiting adds somebody to the line unless his address stands in it.
+func insertWaiting(tx *db.Tx, w Waiting) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `INSERT INTO sales.waitlist (id, event, category, qty, email, person, locale, state, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (category, lower(email)) WHERE state IN ('waiting', 'offered') DO NOTHING`,
 		w.ID, w.Event, w.Category, w.Qty, w.Email, w.Person, w.Locale, w.State, w.CreatedAt)
-	if err != nil {
-		return 0, db.Classify(op, err)
-	}
-	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT count(*) FROM sales.waitlist WHERE category = $1 AND state = 'waiting'
-		AND no < (SELECT no FROM sales.waitlist WHERE category = $1 AND lower(email) = lower($2) AND state IN ('waiting', 'offered'))`,
-		w.Category, w.Email).Scan(&ahead)
-	return ahead, db.Classify(op, err)
+	return db.Classify("sales.JoinWaitlist", err)
+}
+
+// waitingBeforePerson counts who waits before the entry that a person, signed in, made with
+// an address; all who wait when he made none.
+func waitingBeforePerson(tx *db.Tx, w Waiting) (ahead int, err error) {
+	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT count(*) FROM sales.waitlist WHERE category = $1 AND state = 'waiting' AND no < coalesce((SELECT no
+		FROM sales.waitlist WHERE category = $1 AND lower(email) = lower($2) AND state IN ('waiting', 'offered') AND person = $3), $4)`,
+		w.Category, w.Email, w.Person, int64(math.MaxInt64)).Scan(&ahead)
+	return ahead, db.Classify("sales.JoinWaitlist", err)
 }
 
 func (s *Service) firstWaiting(ctx context.Context, category id.ID, limit int) ([]Waiting, error) {

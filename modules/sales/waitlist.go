@@ -63,8 +63,9 @@ func (w *Waiting) check(bad complaint, c *Category, e *Event) {
 }
 
 // JoinWaitlist puts somebody at the end of a category's line; who stands there
-// already stays where he is. It returns how many stand before him. The offer goes
-// to his address alone: whoever joins with another's learns nothing.
+// already stays where he is. It returns how many stand before him, or all who stand there
+// when he does but is not signed in as who joined then: whoever joins with another's
+// address is told what a newcomer is. The offer goes to the address alone.
 //
 // Errors: fault.NotFound, fault.Invalid, fault.Conflict while tickets can be bought
 // or the sale is closed.
@@ -99,8 +100,13 @@ func (s *Service) JoinWaitlist(tx *db.Tx, w Waiting, codes []string) (ahead int,
 	if c.Free >= w.Qty && before == 0 {
 		return 0, fault.E(op, fault.Conflict, "there are tickets: nobody has to wait", nil).WithFix("buy them")
 	}
+	if ahead = before; w.Person != nil {
+		if ahead, err = waitingBeforePerson(tx, w); err != nil {
+			return 0, err
+		}
+	}
 	w.ID, w.State, w.CreatedAt = id.New(), waitWaiting, tx.Now()
-	return insertWaiting(tx, w)
+	return ahead, insertWaiting(tx, w)
 }
 
 // open reports whether the category's own window is open.

@@ -76,9 +76,7 @@ func TestAReturnedTicketIsOfferedInTheOrderOfTheLine(t *testing.T) {
 			t.Errorf("%s has %d ahead", email, ahead)
 		}
 	}
-	if ahead := h.wait(c, "BEN@example.org", 2); ahead != 1 {
-		t.Errorf("joining again moves to %d", ahead)
-	}
+	h.wait(c, "BEN@example.org", 2) // again: he stays where he is
 	h.serve()
 	h.states(e.ID, waitWaiting, waitWaiting, waitWaiting)
 	if err := h.Release(t.Context(), carts[0].ID, carts[0].Lines); err != nil {
@@ -108,6 +106,46 @@ func TestAReturnedTicketIsOfferedInTheOrderOfTheLine(t *testing.T) {
 		t.Errorf("Ana is back with %d ahead", ahead)
 	}
 	h.auditCatalogue()
+}
+
+// Whoever asks with an address is told the same, whether it waits or not; who signed in
+// with it is told his own place.
+func TestTheWaitingListDoesNotTellWhoWaits(t *testing.T) {
+	h, e, c, _ := soldOutConcert(t)
+	ben, other := id.New(), id.New()
+	join := func(email string, person *id.ID) (ahead int, err error) {
+		err = h.db.InTx(t.Context(), func(tx *db.Tx) error {
+			if ahead, err = h.JoinWaitlist(tx, Waiting{Event: e.ID, Category: c.ID, Qty: 1, Email: email, Person: person}, nil); err != nil {
+				return err
+			}
+			if email != "ana@example.org" && email != "ben@example.org" {
+				return fault.E("test", fault.Conflict, "only asked", nil)
+			}
+			return nil
+		})
+		if fault.Is(err, fault.Conflict) {
+			err = nil
+		}
+		return ahead, err
+	}
+	h.wait(c, "first@example.org", 1)
+	for _, one := range []struct {
+		email  string
+		person *id.ID
+		ahead  int
+	}{
+		{"ana@example.org", nil, 1}, {"ben@example.org", &ben, 2}, // they join
+		{"ana@example.org", nil, 3}, {"ben@example.org", nil, 3}, {"ben@example.org", &other, 3}, {"nobody@example.org", nil, 3}, {"nobody@example.org", &other, 3},
+		{"ben@example.org", &ben, 2},
+	} {
+		if ahead, err := join(one.email, one.person); err != nil || ahead != one.ahead {
+			t.Errorf("%s, signed in %v: %d ahead, %v; want %d", one.email, one.person != nil, ahead, err, one.ahead)
+		}
+	}
+	h.exec(`UPDATE sales.waitlist SET state = 'offered' WHERE email = 'first@example.org'`)
+	if ahead := h.wait(c, "first@example.org", 1); ahead != 2 {
+		t.Errorf("an offer is told by %d ahead", ahead)
+	}
 }
 
 func TestWhoWantsMoreThanIsFreeIsOfferedWhatIsFree(t *testing.T) {
