@@ -43,6 +43,7 @@ const (
 	reasonLate      = "late"      // paid after the tickets were gone
 	reasonTwice     = "twice"     // the cart was already sold
 	reasonCancelled = "cancelled" // the event was
+	reasonChanged   = "changed"   // the event takes another currency, or real money instead of play money
 	reasonReplaced  = "replaced"  // by another way to pay
 	reasonWrong     = "wrong"     // not the amount that was asked for
 )

@@ -56,9 +56,8 @@ func (s *Service) sell(ctx context.Context, p *Payment, again bool) (o Order, re
 	if p.Person != nil {
 		in.Person = p.Person.String()
 	}
-	cancelled, err := s.cancelledBefore(ctx, p.Event, q.Cart)
-	if err != nil || cancelled {
-		return o, reasonCancelled, err
+	if refused, err = s.refusedBefore(ctx, p); err != nil || refused != "" {
+		return o, refused, err
 	}
 	if o, _, err = s.Confirm(ctx, q.Cart, in); again && fault.Is(err, fault.Conflict) {
 		o, err = s.buyAgain(ctx, q.Cart, in)
@@ -72,20 +71,36 @@ func (s *Service) sell(ctx context.Context, p *Payment, again bool) (o Order, re
 	return o, "", err
 }
 
-// cancelledBefore reports whether the event was cancelled before the cart was sold.
-func (s *Service) cancelledBefore(ctx context.Context, event, cart id.ID) (bool, error) {
-	e, err := s.Event(ctx, event)
+// refusedBefore says why the event takes the payment's money no more; what was sold
+// before stays sold. "": it takes it.
+func (s *Service) refusedBefore(ctx context.Context, p *Payment) (reason string, err error) {
+	e, err := s.Event(ctx, p.Event)
 	if fault.Is(err, fault.NotFound) {
-		return true, nil
+		return reasonCancelled, nil
 	}
-	if err != nil || e.State != EventCancelled {
-		return false, err
+	if err != nil {
+		return "", err
 	}
-	_, err = s.till.store.orderOf(ctx, &ask{key: NewRepeatKey("cart", cart.String())})
+	if reason = e.refuses(p); reason == "" {
+		return "", nil
+	}
+	_, err = s.till.store.orderOf(ctx, &ask{key: NewRepeatKey("cart", p.Cart.String())})
 	if fault.Is(err, fault.NotFound) {
-		return true, nil
+		return reason, nil
 	}
-	return false, err
+	return "", err
+}
+
+// refuses says why a payment buys nothing of the event as it is now. While no ticket is
+// sold or in a cart its money may change: play money must not buy what admits people.
+func (e *Event) refuses(p *Payment) (reason string) {
+	switch {
+	case e.State == EventCancelled:
+		return reasonCancelled
+	case pay.ModeOf(e.Sandbox) != p.Mode || e.Currency != p.Currency:
+		return reasonChanged
+	}
+	return ""
 }
 
 // buyAgain sells what a cart held, at its price, to whom paid too late.

@@ -433,6 +433,50 @@ func TestAtTheDoorAndForNothingThereIsAnOrderAtOnce(t *testing.T) {
 	h.auditMoney()
 }
 
+// Once a cart is given back the event may change what money it takes. What a payment of
+// before brings goes back as it came, and buys nothing.
+func TestMoneyOfAnotherKindBuysNothing(t *testing.T) {
+	for name, change := range map[string]func(e *Event){
+		"play money, then real": func(e *Event) { e.Sandbox = !e.Sandbox },
+		"another currency":      func(e *Event) { e.Currency = "CHF" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.takesMoney()
+			e := h.draft(func(e *Event) { e.Sandbox = true })
+			c := h.add(e, Category{PriceMinor: 2500, Capacity: 10})
+			e = h.publish(e)
+			q := h.cart(e, Wanted{Category: c.ID, Qty: 2})
+			p := h.begun(q)
+			if err := h.Release(t.Context(), q.Cart, q.Lines); err != nil {
+				t.Fatal(err)
+			}
+			now, err := h.Event(t.Context(), e.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&now)
+			if _, err = h.ChangeEvent(t.Context(), now, nil); err != nil {
+				t.Fatal(err)
+			}
+			h.heard(told(p))
+			h.settleAll()
+			h.settleAll()
+			if p = h.becomes(p, PaymentRefunded, reasonChanged); p.Mode != pay.Sandbox || p.RefundedMinor != 5000 {
+				t.Errorf("%d went back in %s", p.RefundedMinor, p.Mode)
+			}
+			if n := h.number(`SELECT count(*) FROM sales.orders`); n != 0 {
+				t.Errorf("%d orders", n)
+			}
+			if n := h.number(`SELECT count(*) FROM sales.refund WHERE state = 'done'`); n != 1 {
+				t.Error("the money is not back")
+			}
+			h.auditCatalogue()
+			h.auditMoney()
+		})
+	}
+}
+
 func TestPlayMoneyIsNoRevenueAndTakesNoNumber(t *testing.T) {
 	h := newHouse(t)
 	h.takesMoney()
