@@ -47,7 +47,7 @@ func check(t rapid.TB, text string) {
 		t.Fatalf("%q is a formula", guarded)
 	}
 	for _, separator := range []string{";", "\t", "\n"} {
-		for _, c := range strings.Split(b.String(), separator) {
+		for c := range strings.SplitSeq(b.String(), separator) {
 			if c = strings.TrimLeft(c, `"`); c != "" && strings.IndexByte(starts, c[0]) >= 0 {
 				t.Fatalf("%q separated by %q has the formula %q", guarded, separator, c)
 			}
