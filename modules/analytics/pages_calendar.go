@@ -43,9 +43,10 @@ type calendarDay struct {
 }
 
 type calendarEvent struct {
-	ID     id.ID // of a rival; id.Nil: ours
+	ID     id.ID // of a rival
+	Ours   bool
 	Name   string
-	Link   string // of ours
+	Link   string // of the forecast of ours; "": there is none yet
 	About  string // genre and city
 	Rivals string // ours: how strong its rivals are
 }
@@ -55,16 +56,26 @@ func (s *Service) pageCalendar(c echo.Context) error {
 }
 
 func (s *Service) showCalendar(c echo.Context, status int, form Surroundings, wrong []fault.Field) error {
-	h, err := s.history(c.Request().Context())
+	ctx, today := c.Request().Context(), forecast.DayOf(s.db.Now())
+	h, err := s.history(ctx)
 	if err != nil {
 		return err
 	}
-	p := calendarPage{Wrong: wrong, Form: form, May: admin(c), Days: calendarDays(h, forecast.DayOf(s.db.Now()))}
+	list, err := s.latestForecasts(ctx, today)
+	if err != nil {
+		return err
+	}
+	foreseen := map[id.ID]bool{}
+	for _, f := range list {
+		foreseen[f.Event] = true
+	}
+	p := calendarPage{Wrong: wrong, Form: form, May: admin(c), Days: calendarDays(h, today, foreseen, s.namer(ctx))}
 	return c.Render(status, "analytics/forecast_calendar", p)
 }
 
-// calendarDays are the days from today on with anything on.
-func calendarDays(h *history, today forecast.Day) (out []calendarDay) {
+// calendarDays are the days from today on with anything on; foreseen are the events
+// that have a forecast to look at.
+func calendarDays(h *history, today forecast.Day, foreseen map[id.ID]bool, name func(event string) string) (out []calendarDay) {
 	byDay := map[forecast.Day][]calendarEvent{}
 	about := func(e *forecast.Event) string {
 		if e.Genre != "" && e.City != "" {
@@ -81,7 +92,11 @@ func calendarDays(h *history, today forecast.Day) (out []calendarDay) {
 		for _, r := range calendar.Rivals(e.Whole) {
 			strength += r.Strength
 		}
-		byDay[e.Whole.Date] = append(byDay[e.Whole.Date], calendarEvent{Name: e.Slug, Link: "/forecasts/" + e.ID.String(), About: about(e.Whole), Rivals: figure(strength)})
+		row := calendarEvent{Ours: true, Name: e.name(name), About: about(e.Whole), Rivals: figure(strength)}
+		if foreseen[e.ID] {
+			row.Link = "/forecasts/" + e.ID.String()
+		}
+		byDay[e.Whole.Date] = append(byDay[e.Whole.Date], row)
 	}
 	for _, r := range h.rivals {
 		if r.Event.Date >= today {

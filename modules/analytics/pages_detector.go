@@ -42,7 +42,7 @@ type detectorCard struct {
 
 // seriesLine is a series in a list.
 type seriesLine struct {
-	Event, Category, Link string
+	Event, Category, Link string // the event by its name
 	State                 string // learning, watching or alarmed
 	Observed, Expected    string
 	AlarmAt               moment
@@ -51,6 +51,7 @@ type seriesLine struct {
 func (s *Service) pageDetectors(c echo.Context) error {
 	ctx := c.Request().Context()
 	var p detectorsPage
+	name := s.namer(ctx)
 	for _, w := range s.watched {
 		rows, err := s.findSeries(ctx, w.Name, seriesOnPage+1)
 		if err != nil {
@@ -58,7 +59,7 @@ func (s *Service) pageDetectors(c echo.Context) error {
 		}
 		card := detectorCard{Name: w.Name, Says: w.says(), More: len(rows) > seriesOnPage}
 		for _, r := range rows[:min(len(rows), seriesOnPage)] {
-			card.Series = append(card.Series, s.lineOf(r))
+			card.Series = append(card.Series, s.lineOf(r, name))
 		}
 		p.Detectors = append(p.Detectors, card)
 	}
@@ -66,13 +67,13 @@ func (s *Service) pageDetectors(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Alarms = alarmRows(latest)
+	p.Alarms = alarmRows(latest, name)
 	return c.Render(http.StatusOK, "analytics/detectors", p)
 }
 
-func (s *Service) lineOf(r *seriesRow) seriesLine {
+func (s *Service) lineOf(r *seriesRow, name func(event string) string) seriesLine {
 	l := seriesLine{
-		Event: r.Event, Category: r.Category, Link: seriesLink(r.series), State: "learning", Observed: figure(r.Observed), Expected: figure(r.Expected),
+		Event: name(r.Event), Category: r.Category, Link: seriesLink(r.series), State: "learning", Observed: figure(r.Observed), Expected: figure(r.Expected),
 	}
 	if r.Ready {
 		l.State = "watching"
@@ -105,6 +106,7 @@ type seriesPage struct {
 
 func (s *Service) pageSeries(c echo.Context) error {
 	k := series{c.QueryParam("detector"), c.QueryParam("event"), c.QueryParam("category")}
+	name := s.namer(c.Request().Context())
 	row, err := s.oneSeries(c.Request().Context(), k)
 	if err != nil {
 		return err
@@ -114,8 +116,8 @@ func (s *Service) pageSeries(c echo.Context) error {
 		return err
 	}
 	p := seriesPage{
-		seriesLine: s.lineOf(row), Detector: k.Detector, Since: moment{row.Since}, SeenAt: moment{row.SeenAt},
-		Chart: chartOf(row.Memory, alarms), Alarms: alarmRows(alarms),
+		seriesLine: s.lineOf(row, name), Detector: k.Detector, Since: moment{row.Since}, SeenAt: moment{row.SeenAt},
+		Chart: chartOf(row.Memory, alarms), Alarms: alarmRows(alarms, name),
 	}
 	for _, w := range s.watched {
 		if w.Name == k.Detector {
@@ -137,7 +139,7 @@ func (s *Service) pageAlarms(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Render(http.StatusOK, "analytics/detector_alarms", alarmsPage{Alarms: alarmRows(list), Next: next, First: c.QueryParam("cursor") == ""})
+	return c.Render(http.StatusOK, "analytics/detector_alarms", alarmsPage{Alarms: alarmRows(list, s.namer(c.Request().Context())), Next: next, First: c.QueryParam("cursor") == ""})
 }
 
 // connectorsPage lists where posts come from.

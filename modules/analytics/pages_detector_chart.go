@@ -72,11 +72,12 @@ type alarmRow struct {
 	Since, At                       moment
 }
 
-func alarmRows(all []Alarm) []alarmRow {
+// alarmRows draws alarms; name is what people call an event.
+func alarmRows(all []Alarm, name func(event string) string) []alarmRow {
 	rows := make([]alarmRow, len(all))
 	for i, a := range all {
 		rows[i] = alarmRow{
-			Detector: a.Detector, Event: a.Event, Category: a.Category, Link: seriesLink(series{a.Detector, a.Event, a.Category}),
+			Detector: a.Detector, Event: name(a.Event), Category: a.Category, Link: seriesLink(series{a.Detector, a.Event, a.Category}),
 			What: a.what(), Direction: a.Direction, Since: moment{a.Since}, At: moment{a.At},
 		}
 	}

@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
 func goldenDetectorPages() map[string]any {
 	ends := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	alarm := Alarm{Detector: "buying", Method: methodShift, Event: "Summer <fest>", Category: "A", Direction: "up", Baseline: 6, Observed: 19.5, Since: ends.Add(-2 * time.Minute), At: ends}
-	sad := Alarm{Detector: "sentiment", Method: methodSentiment, Event: "gig", Direction: "down", Baseline: 0.42, Observed: -0.31, Since: ends.Add(-time.Hour), At: ends}
+	sad := Alarm{Detector: "sentiment", Method: methodSentiment, Event: id.ID{7}.String(), Direction: "down", Baseline: 0.42, Observed: -0.31, Since: ends.Add(-time.Hour), At: ends}
 	var m memory
 	for i := range 6 {
 		m.remember(ends.Add(time.Duration(i-4)*time.Minute), verdict{Observed: float64(5 + i*i), Expected: 6})
@@ -24,13 +25,13 @@ func goldenDetectorPages() map[string]any {
 	polled := ends.Add(-time.Minute)
 	return map[string]any{
 		"detectors-none": detectorsPage{},
-		"detectors-busy": detectorsPage{Alarms: alarmRows([]Alarm{sad, alarm}), Detectors: []detectorCard{
+		"detectors-busy": detectorsPage{Alarms: alarmRows([]Alarm{sad, alarm}, goldenName), Detectors: []detectorCard{
 			{Name: "buying", Says: w[0].says(), Series: []seriesLine{line, {Event: "gig", Link: seriesLink(series{"buying", "gig", ""}), State: "learning", Observed: "3", Expected: "0"}}, More: true},
 			{Name: "odd", Says: w[1].says()}}},
-		"detector_series-alarmed":  seriesPage{seriesLine: line, Detector: "buying", Says: w[0].says(), Since: moment{ends.Add(-time.Hour)}, SeenAt: moment{ends}, Chart: chartOf(m, []Alarm{alarm}), Alarms: alarmRows([]Alarm{alarm})},
+		"detector_series-alarmed":  seriesPage{seriesLine: line, Detector: "buying", Says: w[0].says(), Since: moment{ends.Add(-time.Hour)}, SeenAt: moment{ends}, Chart: chartOf(m, []Alarm{alarm}), Alarms: alarmRows([]Alarm{alarm}, goldenName)},
 		"detector_series-new":      seriesPage{seriesLine: line, Detector: "buying"},
 		"detector_alarms-none":     alarmsPage{First: true},
-		"detector_alarms-second":   alarmsPage{Alarms: alarmRows([]Alarm{alarm}), Next: "abc"},
+		"detector_alarms-second":   alarmsPage{Alarms: alarmRows([]Alarm{alarm}, goldenName), Next: "abc"},
 		"detector_connectors-none": connectorsPage{},
 		"detector_connectors-some": connectorsPage{Connectors: []connectorRow{
 			{ConnectorState: ConnectorState{Name: "hook", Kind: kindWebhook}, Health: "waiting"},

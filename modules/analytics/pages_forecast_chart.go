@@ -1,15 +1,12 @@
 package analytics
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/usherhq/usher/modules/analytics/forecast"
-	"github.com/usherhq/usher/modules/kernel/id"
 )
 
 // chance is a probability as people read it; what is not certain is never 0 or 100.
@@ -38,19 +35,6 @@ func splitTags(text string) (tags []string) {
 		}
 	}
 	return tags
-}
-
-// eventNames are the slugs of the shop's events.
-func (s *Service) eventNames(ctx context.Context) (map[id.ID]string, error) {
-	names := map[id.ID]string{}
-	if s.shop == nil {
-		return names, nil
-	}
-	err := s.shop.EachEvent(ctx, s.db.Now().AddDate(-yearsOfHistory, 0, 0), func(event id.ID, slug, _, _ string, _, _, _ time.Time) error {
-		names[event] = slug
-		return nil
-	})
-	return names, err
 }
 
 // chanceBy is the probability of being sold out by a date.

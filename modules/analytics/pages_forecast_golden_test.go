@@ -25,6 +25,14 @@ func goldenForecast() (*saleEvent, Forecast) {
 	return e, f
 }
 
+// goldenName is the title of the gala.
+func goldenName(event string) string {
+	if event == (id.ID{7}).String() {
+		return "Gala <7>"
+	}
+	return event
+}
+
 func goldenModels() []modelRow {
 	from, to := queryNoon.AddDate(-2, 0, 0), queryNoon.AddDate(0, 0, -3)
 	half := .79
@@ -50,22 +58,23 @@ func goldenSegments() segmentsPage {
 
 func goldenForecastPages() map[string]any {
 	e, f := goldenForecast()
+	unseen := &saleEvent{ID: id.ID{8}, Slug: "unseen", Today: e.Today, Whole: &forecast.Event{ID: "unseen", OnSale: e.Today, Date: e.Today + 9, Capacity: 50}}
 	h := &history{sales: []*saleEvent{e}}
-	event := forecastPageOf(e, []Forecast{f}, h)
+	event := forecastPageOf(e, []Forecast{f}, h, goldenName)
 	looked := event
 	event.Profile, event.Tags, event.Group, event.May = Profile{Genre: "rock", City: "Ulm", Artist: "The <Vents>"}, "indoor, loud", "rock on weekends", true
-	event.Categories = []forecastRow{rowOf(f, "Standing")}
+	event.Categories = []forecastRow{rowOf(f, "Standing", 61)}
 	event.Similar = []similarEvent{{"old-gala", "2 May 2025", 88, 100, "81 %"}}
 	event.Rivals = []rivalEvent{{"Rock in the yard", "12 Jun 2026", "2.4"}}
-	row := rowOf(f, e.Slug)
+	row := rowOf(f, goldenName(e.ID.String()), 61)
 	gone := f
 	gone.Sold, gone.Within, gone.Low = 100, 1, 100
 	said := []forecast.Said{{P: .05, True: false}, {P: .12, True: false}, {P: .81, True: true}, {P: .88, True: false}, {P: .97, True: true}}
 	imported := importPage{Imports: []Import{{ID: id.ID{1}, Name: "past <1>.csv", Format: "usher", Events: 8, Done: 3, State: importWorking, By: "eva"}, {ID: id.ID{2}, Name: "x.csv", Format: "pretix", State: importFailed, Problem: "line 3: no date"}},
 		Working: true, Missing: 1, May: true, Events: []pastRow{{ID: id.ID{3}, Source: "pretix", Name: "gig", Date: "2 May 2025", Sold: 80}}}
-	calendar := calendarPage{Form: Surroundings{City: "Ulm", Capacity: 300}, May: true, Days: calendarDays(&history{sales: []*saleEvent{e}, rivals: []rival{{ID: id.ID{4}, Event: &forecast.Event{ID: "Rock <yard>", Date: e.Today + 9, OnSale: e.Today, Genre: "rock", City: "Ulm", Capacity: 300}}}}, e.Today)}
+	calendar := calendarPage{Form: Surroundings{City: "Ulm", Capacity: 300}, May: true, Days: calendarDays(&history{sales: []*saleEvent{e, unseen}, rivals: []rival{{ID: id.ID{4}, Event: &forecast.Event{ID: "Rock <yard>", Date: e.Today + 9, OnSale: e.Today, Genre: "rock", City: "Ulm", Capacity: 300}}}}, e.Today, map[id.ID]bool{e.ID: true}, goldenName)}
 	return map[string]any{
-		"forecasts-some": forecastsPage{Events: []forecastRow{row, rowOf(gone, "sold-out")}, Model: &ModelInfo{Version: 3, Events: 40}}, "forecasts-none": forecastsPage{},
+		"forecasts-some": forecastsPage{Events: []forecastRow{row, rowOf(gone, "sold-out", 100)}, Model: &ModelInfo{Version: 3, Events: 40}}, "forecasts-none": forecastsPage{},
 		"forecast-all": event, "forecast-look": looked,
 		"forecast_models-some": modelsPage{Models: goldenModels(), May: true}, "forecast_models-none": modelsPage{},
 		"forecast_calibration-some": calibrationPage{Within: verdictRowsOf("Sold out within 14 days", verdictOn(said)), Final: verdictRowsOf("Sold out by the event", verdictOn(nil))},

@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -47,13 +48,35 @@ func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error
 // nameOf is what people call an event that facts name by its id; any other name as it is.
 func (s *Service) nameOf(ctx context.Context, event string) string {
 	sold, err := id.Parse(event)
-	if err != nil || s.shop == nil {
+	if err != nil {
 		return event
 	}
-	if e, err := s.shop.Listing(ctx, sold); err == nil && e.Title != "" {
-		return e.Title
+	return cmp.Or(s.titleOf(ctx, sold), event)
+}
+
+// titleOf is the title of an event that is, or was, sold here; "" of any other.
+func (s *Service) titleOf(ctx context.Context, event id.ID) string {
+	if s.shop == nil {
+		return ""
 	}
-	return event
+	e, err := s.shop.Listing(ctx, event)
+	if err != nil {
+		return ""
+	}
+	return e.Title
+}
+
+// namer is nameOf for one page, on which the same events come again and again.
+func (s *Service) namer(ctx context.Context) func(event string) string {
+	known := map[string]string{}
+	return func(event string) string {
+		name, ok := known[event]
+		if !ok {
+			name = s.nameOf(ctx, event)
+			known[event] = name
+		}
+		return name
+	}
 }
 
 // tell is an alarm as news, of an event by its name.

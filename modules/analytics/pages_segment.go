@@ -12,7 +12,6 @@ import (
 
 	"github.com/usherhq/usher/modules/analytics/cluster"
 	"github.com/usherhq/usher/modules/kernel/db"
-	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/sheet"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
@@ -62,10 +61,7 @@ func (s *Service) pageSegments(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	names, err := s.eventNames(ctx)
-	if err != nil {
-		return err
-	}
+	name := s.namer(ctx)
 	p := segmentsPage{Run: run, Made: moment{run.MadeAt}, May: admin(c)}
 	for _, g := range list {
 		row := segmentRowOf(g)
@@ -74,7 +70,7 @@ func (s *Service) pageSegments(c echo.Context) error {
 			p.Customers = append(p.Customers, row)
 			continue
 		}
-		if err := s.nameMembers(ctx, &row, names); err != nil {
+		if err := s.nameMembers(ctx, &row, name); err != nil {
 			return err
 		}
 		p.Events = append(p.Events, row)
@@ -121,16 +117,13 @@ func days(n float64) string {
 }
 
 // nameMembers names the first events of a group.
-func (s *Service) nameMembers(ctx context.Context, r *segmentRow, names map[id.ID]string) error {
+func (s *Service) nameMembers(ctx context.Context, r *segmentRow, name func(event string) string) error {
 	members, err := s.membersOf(ctx, r.No, "", mostNames)
 	if err != nil {
 		return err
 	}
 	for _, m := range members {
-		if event, err := id.Parse(m); err == nil && names[event] != "" {
-			m = names[event]
-		}
-		r.Names = append(r.Names, m)
+		r.Names = append(r.Names, name(m))
 	}
 	r.More = r.Reach - len(r.Names)
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/analytics/forecast"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
@@ -54,7 +55,7 @@ func TestACalendarsEventsAreRivals(t *testing.T) {
 	if len(rivals) != 1 || rivals[0].ID != "Rock in the yard" || rivals[0].OnSale.String() != "2026-01-01" || rivals[0].Date != e.Date+1 {
 		t.Fatalf("got %+v", rivals)
 	}
-	days := calendarDays(h, forecast.DayOf(queryNoon))
+	days := calendarDays(h, forecast.DayOf(queryNoon), map[id.ID]bool{h.sales[0].ID: true}, goldenName)
 	if len(days) != 2 || days[0].Events[0].Link == "" || days[0].Events[0].Rivals == "0" || days[1].Events[0].Name != "Rock in the yard" {
 		t.Errorf("got %+v", days)
 	}
