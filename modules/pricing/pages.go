@@ -1,10 +1,12 @@
 package pricing
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,7 +102,8 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error) error {
 	if err != nil {
 		return err
 	}
-	p := overviewPage{Open: rowsOf(open, lines), Latest: rowsOf(latest, lines), May: admin(c), Said: said(wrong)}
+	names := s.titlesOf(ctx, slices.Concat(open, latest), lines)
+	p := overviewPage{Open: rowsOf(open, names), Latest: rowsOf(latest, names), May: admin(c), Said: said(wrong)}
 	stopped := map[id.ID]bool{}
 	for _, stop := range stops {
 		if stopped[stop.Event] = stop.Stopped; stop.Event == id.Nil {
@@ -161,12 +164,31 @@ type decisionRow struct {
 // inputRow is one thing that a decision was made from.
 type inputRow struct{ Name, Value string }
 
-// rowsOf draws decisions; lines give categories their names.
-func rowsOf(list []Decision, lines []Line) []decisionRow {
-	names := map[id.ID]string{}
+// titlesOf names the categories that decisions are about: those on sale from lines, and
+// those of events that have begun, or are not sold any more, from the shop.
+func (s *Service) titlesOf(ctx context.Context, list []Decision, lines []Line) map[id.ID]string {
+	names, asked := map[id.ID]string{}, map[id.ID]bool{}
 	for _, l := range lines {
 		names[l.Category.ID] = l.Title
 	}
+	for _, d := range list {
+		if names[d.Category] != "" || asked[d.Event] {
+			continue
+		}
+		asked[d.Event] = true
+		e, err := s.shop.Listing(ctx, d.Event)
+		if err != nil {
+			continue // it is gone, or cannot be asked: the page says so much and goes on
+		}
+		for _, k := range e.Categories {
+			names[k.ID] = e.Title + ", " + k.Title
+		}
+	}
+	return names
+}
+
+// rowsOf draws decisions; names are those of their categories.
+func rowsOf(list []Decision, names map[id.ID]string) []decisionRow {
 	out := make([]decisionRow, len(list))
 	for i, d := range list {
 		out[i] = decisionRow{ID: d.ID, Category: d.Category, At: moment{d.At}, Where: names[d.Category], Old: amount(d.OldMinor, d.Currency), New: amount(d.NewMinor, d.Currency),
@@ -230,7 +252,7 @@ func (s *Service) pageDecisions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Render(http.StatusOK, "pricing/decisions", decisionsPage{Rows: rowsOf(list, lines), Next: next,
+	return c.Render(http.StatusOK, "pricing/decisions", decisionsPage{Rows: rowsOf(list, s.titlesOf(c.Request().Context(), list, lines)), Next: next,
 		Moves: c.QueryParam("moves") != "", Category: c.QueryParam("category"), First: c.QueryParam("cursor") == ""})
 }
 

@@ -78,7 +78,7 @@ func (s *Service) showCategory(c echo.Context, status int, form *ruleForm, wrong
 	}
 	p := categoryPage{Head: h, Price: q.price(q.moment.Price), Lowest30: q.price(policy.Lowest30(q.moment)), Mode: modeWords(&q.rule), Left: q.category.Free,
 		Capacity: q.category.Capacity, Doors: moment{q.event.Doors}, Chart: q.chart(), Form: formOfRule(&q.rule, h.Currency),
-		Rows: rowsOf(list, []Line{{Category: q.category, Title: h.Title}}), May: admin(c)}
+		Rows: rowsOf(list, map[id.ID]string{h.ID: h.Title}), May: admin(c)}
 	if q.category.FeeMinor > 0 {
 		p.Pays = q.price(q.moment.Price + q.category.FeeMinor)
 	}

@@ -59,6 +59,24 @@ func TestAPriceIsSwitchedOnProposedAndAgreedToFromThePages(t *testing.T) {
 	}
 }
 
+// An event that has begun is not on sale any more, yet its prices were about something.
+func TestDecisionsKeepTheirNamesOnceTheEventHasBegun(t *testing.T) {
+	h := newHouse(t)
+	h.rule(policy.Auto)
+	h.busy(20)
+	h.decide(causeByHand)
+	h.shop.begun = true
+	e := h.site(guest{})
+	shows(t, visit(e, "/prices/decisions", nil), 200, "<bdi>Jazz, Floor</bdi>")
+	shows(t, visit(e, "/prices", nil), 200, "<bdi>Jazz, Floor</bdi>")
+	g, err := h.Glance(t.Context(), "")
+	if err != nil || len(g.News) != 1 || !strings.HasPrefix(g.News[0].What.String(), "Jazz, Floor: the price went") {
+		t.Errorf("%v %+v", err, g.News)
+	}
+	h.shop.event = listing.Event{}
+	shows(t, visit(e, "/prices/decisions", nil), 200, "an earlier category")
+}
+
 func TestTheKillSwitchIsOnThePage(t *testing.T) {
 	h := newHouse(t)
 	h.rule(policy.Auto)

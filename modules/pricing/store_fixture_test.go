@@ -102,6 +102,7 @@ type shop struct {
 	event  listing.Event
 	prices map[id.ID][]listing.Price
 	sold   []sale
+	begun  bool // the event has: it is not listed any more
 }
 
 type sale struct {
@@ -117,6 +118,9 @@ func (s *shop) set(category id.ID, minor int64, at time.Time) {
 }
 
 func (s *shop) Listings(context.Context) ([]listing.Event, error) {
+	if s.begun {
+		return nil, nil
+	}
 	return []listing.Event{s.event}, nil
 }
 
