@@ -37,6 +37,7 @@ type crowdPage struct {
 	Total        string
 	At, Until    moment
 	Shown        bool // there is a picture
+	Few          bool // of whom it does not tell the number
 	Blocks       []drawnBlock
 	Zones        []zoneRow
 	Earlier      string // addresses
@@ -156,7 +157,7 @@ func (s *Service) fillPicture(ctx context.Context, p *crowdPage, at time.Time) e
 		return nil
 	}
 	pic := found[0]
-	p.Shown, p.Total = true, peopleOf(pic.Total)
+	p.Shown, p.Few, p.Total = true, pic.Total == nil, peopleOf(pic.Total)
 	for i := range pic.Blocks {
 		p.Blocks = append(p.Blocks, drawBlock(&pic.Blocks[i], p.Plan.Text))
 	}
@@ -197,9 +198,9 @@ func (s *Service) fillQueues(ctx context.Context, p *crowdPage, stall string) er
 		return err
 	}
 	for _, q := range all {
-		row := queueView{Queue: q, People: "not enough data", Interval: "–", Wait: "–", State: "short", Link: crowdLink(p.Event.Name, "stall", q.Name) + "#queues", At: moment{q.At}}
+		row := queueView{Queue: q, People: "not enough data", Interval: "–", Wait: "–", State: "not known", Link: crowdLink(p.Event.Name, "stall", q.Name) + "#queues", At: moment{q.At}}
 		if q.Known {
-			row.People, row.Interval = fmt.Sprintf("%.0f", q.People), fmt.Sprintf("%.0f – %.0f", q.Low, q.High)
+			row.People, row.Interval, row.State = fmt.Sprintf("%.0f", q.People), fmt.Sprintf("%.0f – %.0f", q.Low, q.High), "short"
 		}
 		if q.Wait != nil {
 			row.Wait = fmt.Sprintf("%.0f min", *q.Wait)
