@@ -5,7 +5,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // Origin is where a key's value came from: "default", a file and line, a
@@ -17,18 +17,35 @@ func (l *Loaded) Origin(path string) string {
 	return "default"
 }
 
+// widestColumn is how wide a column gets; what is longer pushes the rest of its own line.
+const widestColumn = 36
+
 // Print lists every key with its value and origin (and, when env is set, its
 // environment variable). Secrets show only whether they are set.
 func (l *Loaded) Print(w io.Writer, env bool) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var lines [][]string
+	var wide [4]int
 	for _, k := range keysOf(reflect.TypeFor[Config](), "") {
 		line := []string{k.path, l.shown(k), l.Origin(k.path)}
 		if env {
 			line = append(line, k.env())
 		}
-		fmt.Fprintln(t, strings.Join(line, "\t"))
+		for i, text := range line {
+			if n := utf8.RuneCountInString(text); n <= widestColumn {
+				wide[i] = max(wide[i], n)
+			}
+		}
+		lines = append(lines, line)
 	}
-	return t.Flush()
+	var out strings.Builder
+	for _, line := range lines {
+		for i, text := range line[:len(line)-1] {
+			fmt.Fprintf(&out, "%-*s  ", wide[i], text)
+		}
+		out.WriteString(line[len(line)-1] + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 func (l *Loaded) shown(k key) string {

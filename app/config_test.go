@@ -182,6 +182,20 @@ func TestPrintRedactsSecrets(t *testing.T) {
 	}
 }
 
+// One long value does not make every line as long as it is.
+func TestPrintPadsNoMoreThanItMust(t *testing.T) {
+	l := load(t, "http:\n  trusted_proxies: ["+strings.Repeat("10.0.0.0/8, ", 40)+"10.0.0.0/8]\n")
+	var b bytes.Buffer
+	if err := l.Print(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if regexp.MustCompile(` {60}`).MatchString(line) {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
 func TestVariablesAreUnambiguous(t *testing.T) {
 	seen := map[string]string{configEnv: "the file"}
 	for path, k := range newKeyring() {

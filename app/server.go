@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -195,8 +197,25 @@ func drawPages(e *echo.Echo, site Site) (web.ErrorPage, *web.Assets, error) {
 		if to := signInFirst(c.Request(), p); to != "" {
 			return c.Redirect(http.StatusSeeOther, to)
 		}
-		return c.Render(p.Status, "app/error", p)
+		return c.Render(p.Status, "app/error", forPeople(p))
 	}, assets, nil
+}
+
+// apiCall begins advice that is a request of the API.
+var apiCall = regexp.MustCompile(`^(GET|HEAD|PUT|POST|PATCH|DELETE) /`)
+
+// forPeople is a problem as a page tells it: advice that only a program can follow is left out.
+func forPeople(p web.Problem) web.Problem {
+	if apiCall.MatchString(p.Fix) {
+		p.Fix = ""
+	}
+	p.Errors = slices.Clone(p.Errors)
+	for i := range p.Errors {
+		if apiCall.MatchString(p.Errors[i].Fix) {
+			p.Errors[i].Fix = ""
+		}
+	}
+	return p
 }
 
 // addressOf tells who is calling: the peer, or whom a trusted proxy names.

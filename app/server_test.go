@@ -188,3 +188,14 @@ func TestServerServesAndStops(t *testing.T) {
 		t.Errorf("health of a stopped server: %v", err)
 	}
 }
+
+func TestPagesDoNotAdviseCallsOfTheAPI(t *testing.T) {
+	p := web.Problem{Fix: "PUT /v1/venue-events/:event says where it does", Errors: []fault.Field{{Name: "a", Fix: "GET /v1/apps lists them"}, {Name: "b", Fix: "digits only"}}}
+	told := forPeople(p)
+	if told.Fix != "" || told.Errors[0].Fix != "" || told.Errors[1].Fix != "digits only" || p.Errors[0].Fix == "" {
+		t.Errorf("%+v, of %+v", told, p)
+	}
+	if told := forPeople(web.Problem{Fix: "GET in touch"}); told.Fix == "" {
+		t.Error("words are advice")
+	}
+}
