@@ -18,7 +18,7 @@ func TestForecastPagesTellWhatIsSoldNow(t *testing.T) {
 	e, today := r.upcoming()[0], forecast.DayOf(r.clock.Now())
 	e.Sold[today-e.OnSale] += 3 // since
 	now, event := e.SoldBy(today), r.shop.ids[e.ID].String()
-	site := newQuerySite(t, r.Service, nil)
+	site := newQuerySite(t, r.Service)
 	for path, want := range map[string]string{
 		"/forecasts":          fmt.Sprintf(`%d <span class="quiet">of %d</span>`, now, e.Capacity),
 		"/forecasts/" + event: fmt.Sprintf(`<dd>%d of %d</dd>`, now, e.Capacity),
