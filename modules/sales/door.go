@@ -9,6 +9,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/words"
 )
 
 // Door is the event whose tickets a device checks in.
@@ -54,7 +55,18 @@ type Guest struct {
 	InAt     *time.Time `json:"in_at,omitempty"` // when the first went in
 	Device   string     `json:"device,omitempty"`
 	Uses     int        `json:"uses"`
+	Owed
 }
+
+// Owed is what is to be paid at the door before the people of an order are in: once for
+// the order, whichever of its tickets comes first.
+type Owed struct {
+	DueMinor int64  `json:"due_minor,omitempty"`
+	Currency string `json:"currency,omitempty"` // of what is due
+}
+
+// Due is the amount as people read it: "€52.00".
+func (o Owed) Due() string { return words.In("en").Money(o.DueMinor, o.Currency) }
 
 // Ref is the end of the order's id, which people can read out: orders of one minute
 // begin alike.

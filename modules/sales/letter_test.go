@@ -107,6 +107,23 @@ func TestABatchOfOrdersIsConfirmedOnceByOneJob(t *testing.T) {
 	}
 }
 
+func TestConfirmationSaysWhatIsPaidAtTheDoor(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	box := h.mails()
+	e, two := stand(h, 10)
+	o, _ := h.dueOrder(e, two)
+	h.tellPost(ordersPlaced(o, h.buyAs(e, "Ben", 1)))
+	if err := h.delivered(); err != nil || len(box.got) != 2 {
+		t.Fatalf("%+v, %v", box.got, err)
+	}
+	for _, l := range box.got {
+		if got := strings.Contains(l.Text, "You pay €52.00 at the door."); got != (l.To == "ana@example.org") {
+			t.Errorf("to %s: %s", l.To, l.Text)
+		}
+	}
+}
+
 func TestLettersWaitForTheMailServerAndGiveUpWhatItRefuses(t *testing.T) {
 	h, _, o := boughtTickets(t, 1)
 	box := h.mails()

@@ -116,6 +116,13 @@ func (s *Service) writeOrder(ctx context.Context, w *written, l *letter, e *Even
 	t := w.begin(e, b.Locale, letterOrder, b.Name)
 	words := wordsFor(b.Locale)
 	w.say(t.bought, plural(t.tickets, o.Qty)+",", words.amount(o.TotalMinor, o.Currency)+".")
+	due, err := s.dueAtDoor(ctx, o.ID)
+	if err != nil {
+		return "", err
+	}
+	if due > 0 {
+		w.say(words.atDoor(due, o.Currency))
+	}
 	w.link(t.toTickets, s.cfg.Origin+"/o/"+s.OrderToken(o.ID))
 	w.say(t.secret)
 	return b.Email, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
@@ -18,6 +19,7 @@ func (s *Service) doorPages() []web.Route {
 	return []web.Route{
 		{Method: "GET", Path: "/events/:event/door", Right: web.Scan, Handler: s.pageDoor},
 		{Method: "POST", Path: "/events/:event/door/:order/:n", Right: web.Scan, Handler: s.pageAdmitted},
+		{Method: "POST", Path: "/events/:event/door/:order/received", Right: web.Scan, Handler: s.pageReceived},
 		{Method: "GET", Path: "/events/:event/door/print", Right: web.Scan, Handler: s.pageDoorPrint},
 		{Method: "GET", Path: "/events/:event/doubles", Right: web.Staff, Handler: s.pageDoubles},
 	}
@@ -59,6 +61,8 @@ func (g guestView) Clock() string { return g.In.local().Format("15:04") }
 type doneByHand struct {
 	Good bool
 	Text string
+	Due  string // what is to be paid by whom was let in; "": nothing
+	Fix  string
 }
 
 // doorEvent is the event of a page of a door, checked against the caller's key.
@@ -129,7 +133,38 @@ func (s *Service) pageAdmitted(c echo.Context) error {
 		return err
 	}
 	done := &doneByHand{Good: got.Verdict == admission.Admitted, Text: "Ticket " + strconv.Itoa(n) + " of " + orderRef(order) + ": " + verdictText(got, &e)}
+	if got.DueMinor > 0 {
+		done.Due = got.Due()
+	}
 	return s.showDoor(c, http.StatusOK, done)
+}
+
+// pageReceived records what was paid at the door for an order. The amount is the one the
+// list showed: if less is due by now, who took the money is told.
+func (s *Service) pageReceived(c echo.Context) error {
+	e, err := s.doorEvent(c)
+	if err != nil {
+		return err
+	}
+	order, err := id.Parse(c.Param("order"))
+	minor, wrong := strconv.ParseInt(c.FormValue("amount_minor"), 10, 64)
+	if err != nil || wrong != nil {
+		return fault.E("sales.ReceiveAtDoor", fault.NotFound, "there is no such order", err)
+	}
+	var p Payment
+	err = s.db.InTx(c.Request().Context(), func(tx *db.Tx) error {
+		p, err = s.ReceiveAtDoor(tx, e.ID, order, minor)
+		return err
+	})
+	switch {
+	case err == nil:
+		got := Owed{p.PaidMinor, p.Currency}
+		return s.showDoor(c, http.StatusOK, &doneByHand{Good: true, Text: got.Due() + " received for " + orderRef(order) + "."})
+	case mended(err):
+		_, wrong := placed(err)
+		return s.showDoor(c, http.StatusUnprocessableEntity, &doneByHand{Text: orderRef(order) + ": " + wrong[0].Problem, Fix: wrong[0].Fix})
+	}
+	return err
 }
 
 // verdictText says what became of a scan.

@@ -103,6 +103,31 @@ func TestDoorLetsInByHandWithoutJavaScript(t *testing.T) {
 	shows(t, visit(site, "/events/"+o.Event.String()+"/doubles", nil), 200, "one person at most")
 }
 
+// Who lets in is told what to take, and records it on the list.
+func TestDoorListTakesWhatIsDueWithoutJavaScript(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	o, p := h.dueOrder(e, two)
+	site := newSite(t, nil, h.doorPages())
+	there := "/events/" + e.ID.String() + "/door"
+	shows(t, visit(site, there, nil), 200, "€52.00 to pay", there+"/"+o.ID.String()+"/received", "Received")
+	shows(t, visit(site, there+"/print", nil), 200, "€52.00 to pay")
+	shows(t, visit(site, there+"/"+o.ID.String()+"/1", url.Values{}), 200, "✓ Ticket 1", "let in.", "<strong>€52.00 to pay.</strong>")
+	take := there + "/" + o.ID.String() + "/received"
+	shows(t, visit(site, take, url.Values{"amount_minor": {"2600"}}), 422, "✕ "+orderRef(o.ID), "is not what the order costs")
+	h.becomes(p, PaymentDue, "")
+	rec := visit(site, take, url.Values{"amount_minor": {"5200"}, "q": {"ana"}})
+	shows(t, rec, 200, "✓ €52.00 received for "+orderRef(o.ID), `value="ana"`)
+	if strings.Contains(rec.Body.String(), "to pay") {
+		t.Error("a ticket of the order still owes what was received for it")
+	}
+	shows(t, visit(site, take, url.Values{"amount_minor": {"5200"}}), 422, "the money was received already")
+	shows(t, visit(site, take, url.Values{"amount_minor": {"x"}}), 404)
+	h.becomes(p, PaymentSettled, "")
+	h.auditMoney()
+}
+
 func TestDoublesPageTellsBothUses(t *testing.T) {
 	h, _, o := boughtTickets(t, 1)
 	ticket := h.ticket(o.ID, 1)
@@ -139,9 +164,9 @@ func TestDoorOfAnotherEventIsClosedToAScanner(t *testing.T) {
 func TestGoldenDoorPages(t *testing.T) {
 	e := Event{ID: goldenID, Slug: "jazz", Names: map[string]Text{"en": {Title: "Jazz <night>"}}, Locales: []string{"en"}, Zone: "Europe/Berlin", StartsAt: goldenStart, State: EventPublished}
 	head := eventHead{ID: e.ID, Title: e.Title(), State: "published", Tab: "door", When: e.on(&e.StartsAt), Zone: e.Zone}
-	guests := []guestView{{Guest{Order: id.ID{15: 9}, N: 1, Name: "Ana <b>", Title: "Floor", Seat: "C12"}, moment{}}, {Guest{Order: id.ID{15: 9}, N: 2, Title: "Floor", Uses: 2, Device: "north"}, e.on(&goldenStart)}, {Guest{Order: id.ID{15: 8}, N: 1, Name: "Ben", Void: true}, moment{}}}
-	p := doorPage{Head: head, Counts: DoorCounts{Valid: 2, In: 1, Refused: 3, Double: 1}, Guests: guests, Search: "a", Which: "out", By: "order", Next: "?cursor=x", Print: "/print", Staff: true, Exports: exportsOffered(), First: true, Done: &doneByHand{true, "let in."}}
-	none := doorPage{Head: head, Print: "/print", Done: &doneByHand{false, "is void."}}
+	guests := []guestView{{Guest{Order: id.ID{15: 9}, N: 1, Name: "Ana <b>", Title: "Floor", Seat: "C12", Owed: Owed{5200, "EUR"}}, moment{}}, {Guest{Order: id.ID{15: 9}, N: 2, Title: "Floor", Uses: 2, Device: "north"}, e.on(&goldenStart)}, {Guest{Order: id.ID{15: 8}, N: 1, Name: "Ben", Void: true}, moment{}}}
+	p := doorPage{Head: head, Counts: DoorCounts{Valid: 2, In: 1, Refused: 3, Double: 1}, Guests: guests, Search: "a", Which: "out", By: "order", Next: "?cursor=x", Print: "/print", Staff: true, Exports: exportsOffered(), First: true, Done: &doneByHand{Good: true, Text: "let in.", Due: "€52.00"}}
+	none := doorPage{Head: head, Print: "/print", Done: &doneByHand{Text: "is void", Fix: "take nothing"}}
 	doubles := doublesPage{Head: head, Rows: []doubleView{{N: 1, Ref: "00000009", Uses: []useView{{Device: "north", Offline: true, Exactly: "1 Jun 20:00:00"}, {Device: "south", Exactly: "1 Jun 20:01:00"}}}}}
 	webtest.Golden(t, "sales", map[string]any{"door-some": p, "door-none": none, "door_print-some": p, "doubles-some": doubles, "doubles-none": doublesPage{Head: head}})
 }
@@ -153,6 +178,8 @@ func TestBrowserFindsDoorPagesAccessible(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.buyAs(e, "Benedikt-Maximilian von und zu Hohenlohe-Waldenburg", 1)
+	h.takesMoney()
+	h.dueOrder(e, Wanted{Category: e.Categories[0].ID, Qty: 1})
 	ticket, at := h.ticket(o.ID, 1), h.db.Now().Add(-time.Hour)
 	for _, device := range []string{"north", "south"} {
 		at = at.Add(time.Minute)

@@ -88,6 +88,60 @@ func TestBrowserChecksInOfflineAndIsReconciled(t *testing.T) {
 	}
 }
 
+// With money to take the verdict stays until it is touched; what was taken is recorded there, or
+// in the list when there was no network.
+func TestBrowserTakesWhatIsDueAtTheDoor(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	online, first := h.dueOrder(e, two)
+	offline, second := h.dueOrder(e, two)
+	g := h.gate(e.ID)
+	p := g.scanner(t, "north", "")
+	scan := func(o Order, n int) {
+		t.Helper()
+		ticket := h.ticket(o.ID, n)
+		p.gives(h.Code(&ticket))
+	}
+	owes := `document.getElementById("due").textContent === "€52.00 to pay"`
+	scan(online, 1)
+	p.Until(owes + ` && document.getElementById("verdict").dataset.verdict === "good" && !document.getElementById("received").hidden`)
+	p.Accessible("money to take")
+	p.keep("verdict-due")
+	p.click("received")
+	p.Until(`document.getElementById("due").textContent === "€52.00 received" && document.getElementById("received").hidden && !document.getElementById("verdict").hasAttribute("data-due")`)
+	p.keep("verdict-received")
+	h.becomes(first, PaymentSettled, "")
+	p.verdict()
+	scan(online, 2)
+	p.Until(`document.getElementById("due").textContent === ""`)
+	p.verdict()
+
+	p.offline(true)
+	g.cut.Store(true)
+	scan(offline, 1)
+	p.Until(owes + ` && document.getElementById("received").hidden && document.getElementById("detail").textContent.includes("offline")`)
+	p.keep("verdict-due-offline")
+	p.verdict()
+	p.Open("/scan/") // what is due is kept
+	p.Until(`document.getElementById("net").textContent === "Offline: checking here"`)
+	scan(offline, 2)
+	p.Until(owes)
+	p.verdict()
+	g.cut.Store(false)
+	p.offline(false)
+	p.Until(`document.getElementById("net").textContent === "Online" && document.getElementById("kept").textContent === ""`)
+	p.gives("ana")
+	p.Until(`document.querySelectorAll("#found .take").length === 2`)
+	p.Accessible("money to take in the list")
+	p.keep("door-due")
+	p.Do(chromedp.Click("#found .take", chromedp.NodeVisible))
+	p.Until(`document.getElementById("found-note").textContent.startsWith("€52.00 received for ") && !document.querySelector("#found .take")`)
+	h.becomes(second, PaymentSettled, "")
+	p.Quiet("ERR_", "net::")
+	h.auditMoney()
+}
+
 func TestBrowserReadsTheCodeBeforeItsCamera(t *testing.T) {
 	h, _, o := boughtTickets(t, 1)
 	ticket := h.ticket(o.ID, 1)

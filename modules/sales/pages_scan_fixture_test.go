@@ -136,14 +136,26 @@ func (p phone) offline(yes bool) {
 // shown is the verdict on the phone.
 type shown struct{ Kind, Word, Why, Detail string }
 
-// checks gives a code to the phone by hand and says what it shows.
-func (p phone) checks(code string) (s shown) {
+// gives types a code, or what is searched for, and sends it.
+func (p phone) gives(text string) {
 	p.t.Helper()
-	text, err := json.Marshal(code)
+	quoted, err := json.Marshal(text)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("hand").value = ` + string(text) + `; document.getElementById("hand-form").requestSubmit(); void 0`)))
+	p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("hand").value = ` + string(quoted) + `; document.getElementById("hand-form").requestSubmit(); void 0`)))
+}
+
+// click touches what has that id.
+func (p phone) click(id string) {
+	p.t.Helper()
+	p.Do(chromedp.Click("#"+id, chromedp.NodeVisible))
+}
+
+// checks gives a code to the phone by hand and says what it shows.
+func (p phone) checks(code string) (s shown) {
+	p.t.Helper()
+	p.gives(code)
 	p.Until(`!document.getElementById("verdict").hidden`)
 	return p.verdict()
 }

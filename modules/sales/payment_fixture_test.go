@@ -227,3 +227,13 @@ func (h *house) lateCart(q Quote) {
 		h.t.Fatal(err)
 	}
 }
+
+// dueOrder is an order of two tickets that is paid at the door.
+func (h *house) dueOrder(e Event, two Wanted) (Order, Payment) {
+	h.t.Helper()
+	out, err := h.checkout(h.cart(e, two), pay.Door)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return *out.Order, *out.Payment
+}

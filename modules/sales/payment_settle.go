@@ -7,6 +7,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/sales/pay"
 )
 
@@ -149,11 +150,33 @@ func (s *Service) ReturnPayment(tx *db.Tx, payment id.ID, actor string) (Payment
 // fault.Invalid when it is not what was asked for, fault.Conflict for a payment that
 // is not waited for.
 func (s *Service) Receive(tx *db.Tx, payment id.ID, minor int64) (Payment, error) {
-	const op = "sales.Receive"
 	p, err := lockPayment(tx, payment)
 	if err != nil {
 		return p, err
 	}
+	return s.receive(tx, p, minor)
+}
+
+// ReceiveAtDoor notes the money of an order that is paid at the door of this event, and of
+// no other: who stands at a door takes money for that and nothing else. Errors:
+// fault.NotFound for an order that is not paid there, and those of Receive.
+func (s *Service) ReceiveAtDoor(tx *db.Tx, event, order id.ID, minor int64) (Payment, error) {
+	const op = "sales.ReceiveAtDoor"
+	p, err := lockPaymentOfOrder(tx, order)
+	switch {
+	case fault.Is(err, fault.NotFound), err == nil && (p.Event != event || p.Method != pay.Door):
+		return Payment{}, fault.E(op, fault.NotFound, "this event has no such order that is paid at the door", err)
+	case err != nil:
+		return p, err
+	case p.State == PaymentSettled:
+		return p, fault.E(op, fault.Conflict, "the money was received already", nil).WithFix("let them in, and take nothing")
+	}
+	return s.receive(tx, p, minor)
+}
+
+// receive is Receive for a payment that is locked.
+func (s *Service) receive(tx *db.Tx, p Payment, minor int64) (Payment, error) {
+	const op = "sales.Receive"
 	if p.Method == pay.Stripe || p.State != PaymentDue && !(p.Method == pay.Transfer && p.hopeful()) {
 		return p, fault.E(op, fault.Conflict, "no money is waited for: the payment is "+string(p.State), nil)
 	}
@@ -163,13 +186,28 @@ func (s *Service) Receive(tx *db.Tx, payment id.ID, minor int64) (Payment, error
 	if p.State == PaymentDue {
 		now := tx.Now()
 		p.PaidMinor, p.PaidAt = minor, &now
-		return p, s.settled(tx, &p, *p.Order)
+		if err := s.settled(tx, &p, *p.Order); err != nil {
+			return p, err
+		}
+		return p, s.noteReceived(tx, &p)
 	}
 	p.hear(pay.State{Status: pay.Paid, Paid: p.amount()}, tx.Now())
 	if err := updatePayment(tx, p); err != nil {
 		return p, err
 	}
-	return p, s.changed(tx, &p)
+	if err := s.changed(tx, &p); err != nil {
+		return p, err
+	}
+	return p, s.noteReceived(tx, &p)
+}
+
+// noteReceived writes into the audit log who says that the money came: no provider does.
+func (s *Service) noteReceived(tx *db.Tx, p *Payment) error {
+	if s.cfg.Audit == nil {
+		return nil
+	}
+	return s.cfg.Audit.Note(tx, web.Actor(tx.Ctx()), "payment.received", "payment:"+p.ID.String(),
+		map[string]any{"amount_minor": p.PaidMinor, "currency": p.Currency, "method": p.Method})
 }
 
 const (

@@ -31,7 +31,7 @@ func (s *Service) paymentRoutes() []web.Route {
 		{Method: "GET", Path: "/v1/payments/:id", Right: web.Manage, Handler: s.getPayment,
 			Doc: web.Doc{Says: "Tells a payment.", Gives: Payment{}}},
 		{Method: "POST", Path: "/v1/payments/:id/received", Right: web.Manage, Handler: s.postReceived,
-			Doc: web.Doc{Says: "Records money that came in by bank transfer.", Takes: receiving{}, Gives: Payment{}, Repeatable: true}},
+			Doc: web.Doc{Says: "Records money that came in by bank transfer or at the door.", Takes: receiving{}, Gives: Payment{}, Repeatable: true}},
 		{Method: "POST", Path: "/v1/payments/:id/return", Right: web.Manage, Handler: s.postReturn,
 			Doc: web.Doc{Says: "Returns a payment that bought nothing.", Gives: Payment{}, Repeatable: true}},
 		{Method: "GET", Path: "/v1/catalogue/events/:event/revenue", Right: web.Manage, Handler: s.getRevenue,

@@ -17,6 +17,8 @@ func (s *Service) scanRoutes() []web.Route {
 	return []web.Route{
 		{Method: "POST", Path: "/v1/scans", Right: web.Scan, Handler: s.postScans,
 			Doc: web.Doc{Says: "Checks tickets in, also those scanned while offline.", Takes: scanning{}, Gives: scanAnswer{}}},
+		{Method: "POST", Path: "/v1/scans/received", Right: web.Scan, Handler: s.postReceivedAtDoor,
+			Doc: web.Doc{Says: "Records money that was taken at the door for an order.", Takes: taking{}, Gives: taken{}, Repeatable: true}},
 		{Method: "GET", Path: "/v1/scans/door", Right: web.Scan, Handler: s.getDoor,
 			Doc: web.Doc{Says: "Tells what a scanner needs of an event: categories and the key that checks tickets.", Gives: Door{}, Query: []string{"event: its id"}}},
 		{Method: "GET", Path: "/v1/scans/guests", Right: web.Scan, Handler: s.getGuests,
@@ -61,6 +63,35 @@ func (s *Service) postScans(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, scanAnswer{Results: out})
+}
+
+// taking is money that somebody at the door of an event took for an order.
+type taking struct {
+	Event       id.ID `json:"event"`
+	Order       id.ID `json:"order"`
+	AmountMinor int64 `json:"amount_minor" validate:"min=1"` // as it was due
+}
+
+// taken is the payment as far as a door may know of it: nothing of the buyer.
+type taken struct {
+	Order     id.ID  `json:"order"`
+	PaidMinor int64  `json:"paid_minor"`
+	Currency  string `json:"currency"`
+}
+
+// postReceivedAtDoor is the one thing about money that the right to scan allows.
+func (s *Service) postReceivedAtDoor(c echo.Context) error {
+	in, err := web.Bind[taking](c)
+	if err != nil {
+		return err
+	}
+	if err := s.atDoor(c, in.Event); err != nil {
+		return err
+	}
+	return web.Idempotent(c, s.db, http.StatusOK, func(tx *db.Tx) (any, error) {
+		p, err := s.ReceiveAtDoor(tx, in.Event, in.Order, in.AmountMinor)
+		return taken{Order: in.Order, PaidMinor: p.PaidMinor, Currency: p.Currency}, err
+	})
 }
 
 // atDoor checks that the event exists and that the caller's key is not another

@@ -38,6 +38,13 @@ type Config struct {
 
 	Origin string      `koanf:"-"` // as browsers see us, such as https://tickets.example.org; "": as the request says
 	Mail   mail.Sender `koanf:"-"` // nil: no letters are sent; with it, Origin is known
+	Audit  Auditor     `koanf:"-"` // nil: money that people took is noted nowhere but with its payment
+}
+
+// Auditor is what sales asks of identity: a line of the audit log, within tx and as the
+// last thing it does.
+type Auditor interface {
+	Note(tx *db.Tx, actor, action, object string, detail map[string]any) error
 }
 
 // Defaults give a buyer ten minutes, and somebody who waited a day.

@@ -33,6 +33,7 @@ type Scanned struct {
 	Order   *id.ID            `json:"order,omitempty"`
 	N       int               `json:"n,omitempty"`
 	Uses    []Use             `json:"uses,omitempty"` // each time somebody went in with the ticket; the first counts
+	Owed
 }
 
 // Use is one time that somebody went in with a ticket.
@@ -41,6 +42,12 @@ type Use struct {
 	Device  string    `json:"device"`
 	At      time.Time `json:"at"`
 	Offline bool      `json:"offline,omitempty"`
+}
+
+// standing is what is known of a ticket, and what is to be paid for its order.
+type standing struct {
+	admission.Standing
+	Owed
 }
 
 // ticketName tells one ticket from all others.
@@ -102,15 +109,25 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 	}
 	out := make([]Scanned, len(rows))
 	for i, r := range rows {
-		out[i] = Scanned{ID: r.ID, Verdict: r.answered}
-		if r.ticket != nil {
-			out[i].Order, out[i].N, out[i].Uses = &r.ticket.order, r.ticket.n, uses[*r.ticket]
-		}
+		out[i] = r.answer(standings, uses)
 	}
 	if err := insertScans(tx, event, fresh); err != nil {
 		return nil, err
 	}
 	return out, announceAdmitted(tx, event, fresh)
+}
+
+// answer tells what became of a scan, and what is to be paid by whom it finds at the door.
+func (r *scanRow) answer(standings map[ticketName]standing, uses map[ticketName][]Use) Scanned {
+	out := Scanned{ID: r.ID, Verdict: r.answered}
+	if r.ticket == nil {
+		return out
+	}
+	out.Order, out.N, out.Uses = &r.ticket.order, r.ticket.n, uses[*r.ticket]
+	if r.answered == admission.Admitted || r.answered == admission.AlreadyUsed {
+		out.Owed = standings[*r.ticket].Owed
+	}
+	return out
 }
 
 // announceAdmitted tells how many tickets let somebody in for the first time.
@@ -181,7 +198,7 @@ func (s *Service) seen(scan Scan, device string, now time.Time) scanRow {
 }
 
 // judge answers a scan that was not reported before, and counts it among the uses.
-func (r *scanRow) judge(door id.ID, standings map[ticketName]admission.Standing, uses map[ticketName][]Use) {
+func (r *scanRow) judge(door id.ID, standings map[ticketName]standing, uses map[ticketName][]Use) {
 	if r.ticket == nil {
 		r.answered = admission.Unknown
 		return
@@ -194,7 +211,7 @@ func (r *scanRow) judge(door id.ID, standings map[ticketName]admission.Standing,
 	if r.byHand {
 		r.version = now.Version
 	}
-	r.answered = admission.Validity(admission.Ticket{Event: now.Event, Version: r.version}, door, now)
+	r.answered = admission.Validity(admission.Ticket{Event: now.Event, Version: r.version}, door, now.Standing)
 	before := uses[*r.ticket]
 	if r.answered == admission.Admitted && !r.Offline {
 		if r.LetIn = len(before) == 0; !r.LetIn {

@@ -15,6 +15,15 @@ type DoorSnapshot struct {
 	Keys    []string        `json:"keys"`    // Ed25519, base64
 	Changed []ChangedTicket `json:"changed"` // codes of any other version are refused
 	Used    []UsedTicket    `json:"used"`    // those known since the moment asked for
+
+	Due      []DueOrder `json:"due"`                // orders that are still to be paid at the door
+	Currency string     `json:"currency,omitempty"` // of what is due
+}
+
+// DueOrder is an order that is to be paid at the door, once for all its tickets.
+type DueOrder struct {
+	Order    id.ID `json:"o"`
+	DueMinor int64 `json:"m"`
 }
 
 // ChangedTicket is a ticket that was handed on or is void.
@@ -49,10 +58,16 @@ const snapshotOverlap = time.Minute
 // time: all. Errors: fault.NotFound for an event that does not exist.
 func (s *Service) DoorSnapshot(ctx context.Context, event id.ID, since time.Time) (DoorSnapshot, error) {
 	out := DoorSnapshot{Event: event, TakenAt: s.db.Now(), Keys: s.keyring.Texts()}
-	if _, err := s.snapshot(ctx, event); err != nil {
+	e, err := s.snapshot(ctx, event)
+	if err != nil {
 		return out, err
 	}
-	var err error
+	if out.Due, err = s.dueOrders(ctx, event); err != nil {
+		return out, err
+	}
+	if len(out.Due) > 0 {
+		out.Currency = e.Currency
+	}
 	if out.Changed, err = s.changedTickets(ctx, event); err != nil {
 		return out, err
 	}

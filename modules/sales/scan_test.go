@@ -1,13 +1,21 @@
 package sales
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/sales/admission"
+	"github.com/usherhq/usher/modules/sales/pay"
 )
 
 // report checks scans in at the order's event.
@@ -88,4 +96,152 @@ func TestTwoOfflineDevicesAreSettledByTheTimeOfTheScan(t *testing.T) {
 	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 1 || c.Double != 1 {
 		t.Error(c, err)
 	}
+}
+
+func TestDoorKnowsWhatIsStillToBePaid(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	paid := h.buyAs(e, "Ben", 1)
+	o, _ := h.dueOrder(e, two)
+	due, nothing := Owed{5200, "EUR"}, Owed{}
+	ticket := h.ticket(o.ID, 1)
+	scans := func() []Scanned {
+		return h.report(e.ID, "north", Scan{ID: id.New(), Code: h.Code(&ticket)}, Scan{ID: id.New(), Order: &o.ID, N: 2}, Scan{ID: id.New(), Order: &paid.ID, N: 1})
+	}
+	got := scans()
+	h.says(got, admission.Admitted, admission.Admitted, admission.Admitted)
+	if got[0].Owed != due || got[1].Owed != due || got[2].Owed != nothing {
+		t.Errorf("scans owe %v, %v and %v", got[0].Owed, got[1].Owed, got[2].Owed)
+	}
+	if got := scans(); got[0].Verdict != admission.AlreadyUsed || got[0].Owed != due {
+		t.Errorf("somebody who went in without paying: %+v", got[0])
+	}
+	if snap, err := h.DoorSnapshot(t.Context(), e.ID, time.Time{}); err != nil || len(snap.Due) != 1 || snap.Due[0] != (DueOrder{o.ID, 5200}) || snap.Currency != "EUR" {
+		t.Errorf("%+v, %v", snap, err)
+	}
+	owing := func() (list, sheet string) {
+		found, _, err := h.Guests(t.Context(), &e, GuestQuery{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range found {
+			list += fmt.Sprintf("%s/%d %d%s ", g.Name, g.N, g.DueMinor, g.Currency)
+		}
+		for _, row := range h.export(e.ID, "attendees") {
+			sheet += row["name"] + "/" + row["n"] + " " + row["due_minor"] + row["currency"] + " "
+		}
+		return list, sheet
+	}
+	if list, sheet := owing(); list != "Ana/1 5200EUR Ana/2 5200EUR Ben/1 0 " || sheet != "Ana/1 5200EUR Ana/2 5200EUR Ben/1 0EUR " {
+		t.Errorf("guests %s, attendees %s", list, sheet)
+	}
+
+	h.in(func(tx *db.Tx) error { _, err := h.ReceiveAtDoor(tx, e.ID, o.ID, 5200); return err })
+	if got := scans(); got[0].Owed != nothing || got[1].Owed != nothing {
+		t.Errorf("once it is paid, scans owe %v and %v", got[0].Owed, got[1].Owed)
+	}
+	if list, sheet := owing(); strings.Contains(list+sheet, "5200") {
+		t.Errorf("once it is paid: guests %s, attendees %s", list, sheet)
+	}
+	if snap, err := h.DoorSnapshot(t.Context(), e.ID, time.Time{}); err != nil || len(snap.Due) != 0 || snap.Currency != "" {
+		t.Errorf("%+v, %v", snap, err)
+	}
+}
+
+// A ticket that was given back owes nothing, and the others owe less.
+func TestVoidTicketsOweNothingAtTheDoor(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	o, _ := h.dueOrder(e, two)
+	if _, err := h.refund(o.ID, Refunding{Tickets: []int{1}}); err != nil {
+		t.Fatal(err)
+	}
+	got := h.report(e.ID, "north", Scan{ID: id.New(), Order: &o.ID, N: 1}, Scan{ID: id.New(), Order: &o.ID, N: 2})
+	h.says(got, admission.Void, admission.Admitted)
+	if got[0].Owed != (Owed{}) || got[1].Owed != (Owed{2600, "EUR"}) {
+		t.Errorf("%v, %v", got[0].Owed, got[1].Owed)
+	}
+	found, _, err := h.Guests(t.Context(), &e, GuestQuery{Limit: 10})
+	if err != nil || found[0].DueMinor != 0 || found[1].DueMinor != 2600 {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+// notes keeps what would be written into the audit log.
+type notes []string
+
+func (n *notes) Note(_ *db.Tx, actor, action, object string, detail map[string]any) error {
+	*n = append(*n, fmt.Sprint(actor, " ", action, " ", object, " ", detail["amount_minor"]))
+	return nil
+}
+
+// Who may scan records money that is due at the door of that event, once, and no other money.
+func TestScannersRecordOnlyWhatIsDueAtTheirDoor(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	var audit notes
+	h.cfg.Audit = &audit
+	e, two := stand(h, 10)
+	other := h.concert(Category{PriceMinor: 100, Capacity: 5})
+	o, p := h.dueOrder(e, two)
+	elsewhere, _ := h.dueOrder(other, Wanted{Category: other.Categories[0].ID, Qty: 1})
+	transfer, err := h.checkout(h.cart(e, two), pay.Transfer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := h.buyAs(e, "Ben", 1)
+	site := newSite(t, nil, nil)
+	web.Mounter{Echo: site, Guard: doorkeeper{e.ID}}.Routes(append(h.scanRoutes(), h.paymentRoutes()...)...)
+	send := func(path, key string, body any) *httptest.ResponseRecorder {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(raw))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer key-of-north")
+		req.Header.Set("Idempotency-Key", key)
+		rec := httptest.NewRecorder()
+		site.ServeHTTP(rec, req)
+		return rec
+	}
+	const there = "/v1/scans/received"
+	for name, c := range map[string]struct {
+		asked taking
+		want  int
+	}{
+		"another event's door":        {taking{other.ID, elsewhere.ID, 100}, http.StatusForbidden},
+		"another event's order":       {taking{e.ID, elsewhere.ID, 100}, http.StatusNotFound},
+		"an order that is paid":       {taking{e.ID, free.ID, 2500}, http.StatusNotFound},
+		"no order":                    {taking{e.ID, id.New(), 5200}, http.StatusNotFound},
+		"less than what is due":       {taking{e.ID, o.ID, 5199}, http.StatusBadRequest},
+		"nothing at all":              {taking{e.ID, o.ID, 0}, http.StatusBadRequest},
+		"a payment, not yet an order": {taking{e.ID, transfer.Payment.ID, 5200}, http.StatusNotFound},
+	} {
+		if rec := send(there, name, c.asked); rec.Code != c.want {
+			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+		}
+	}
+	if rec := send("/v1/payments/"+transfer.Payment.ID.String()+"/received", "t", receiving{5200}); rec.Code != http.StatusUnauthorized {
+		t.Errorf("a scanner recorded a bank transfer: %d", rec.Code)
+	}
+	h.becomes(p, PaymentDue, "")
+	for range 2 {
+		rec := send(there, "once", taking{e.ID, o.ID, 5200})
+		shows(t, rec, http.StatusOK, `"paid_minor":5200`, `"currency":"EUR"`)
+		if strings.Contains(rec.Body.String(), "@") {
+			t.Errorf("a scanner is told of the buyer: %s", rec.Body)
+		}
+	}
+	shows(t, send(there, "again", taking{e.ID, o.ID, 5200}), http.StatusConflict, "received already")
+	h.becomes(p, PaymentSettled, "")
+	if want := "key:north payment.received payment:" + p.ID.String() + " 5200"; len(audit) != 1 || audit[0] != want {
+		t.Errorf("noted: %q, want once: %s", audit, want)
+	}
+	if found, err := h.InvoicesOf(t.Context(), o.ID); err != nil || len(found) != 1 {
+		t.Errorf("%d invoices, %v", len(found), err)
+	}
+	h.auditMoney()
 }

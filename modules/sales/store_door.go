@@ -20,6 +20,13 @@ func (s *Service) eventBySlug(ctx context.Context, slug string) (event id.ID, er
 	return event, err
 }
 
+// joinDue finds the payment that is to be taken at the door, one an order, and owedColumns
+// read it: nothing for a void ticket, and nothing once the money was received.
+const (
+	joinDue     = `LEFT JOIN sales.payment d ON d.order_id = o.id AND d.state = 'due' AND t.voided_at IS NULL`
+	owedColumns = `coalesce(d.amount_minor, 0) AS due_minor, coalesce(d.currency, '') AS currency`
+)
+
 // guestsSQL lists tickets by a sort text, then order and number. $1 event, $2 search,
 // $3 which, $4 by, $5–$7 the place to go on after, $8 limit.
 const guestsSQL = `WITH use AS (
@@ -28,8 +35,8 @@ const guestsSQL = `WITH use AS (
 ), guest AS (
 	SELECT t.order_id, t.n, coalesce(t.holder->>'name', o.buyer->>'name', '') AS name, t.category, p.seat_row, p.seat_column, t.voided_at IS NOT NULL AS void,
 		u.scanned_at, coalesce(u.device, '') AS device, coalesce(u.uses, 0) AS uses,
-		lower(coalesce(t.holder->>'email', o.buyer->>'email', '')) AS email
-	FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id LEFT JOIN sales.seat p ON p.id = t.seat
+		lower(coalesce(t.holder->>'email', o.buyer->>'email', '')) AS email, ` + owedColumns + `
+	FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id LEFT JOIN sales.seat p ON p.id = t.seat ` + joinDue + `
 	LEFT JOIN use u ON u.order_id = t.order_id AND u.n = t.n
 	WHERE o.event = $1
 ), listed AS (
@@ -37,7 +44,7 @@ const guestsSQL = `WITH use AS (
 	WHERE ($2 = '' OR position($2 IN lower(name)) > 0 OR position($2 IN email) > 0 OR position($2 IN order_id::text) > 0)
 	AND ($3 = '' OR ($3 = 'in') = (uses > 0)) AND ($3 <> 'out' OR NOT void)
 )
-SELECT order_id, n, name, category, seat_row, seat_column, void, scanned_at, device, uses, sort FROM listed
+SELECT order_id, n, name, category, seat_row, seat_column, void, scanned_at, device, uses, due_minor, currency, sort FROM listed
 WHERE (sort, order_id, n) > ($5, $6, $7) ORDER BY sort, order_id, n LIMIT $8`
 
 func (s *Service) guestsOf(ctx context.Context, event id.ID, q GuestQuery, from guestPlace) (out []Guest, last guestPlace, err error) {
@@ -48,7 +55,7 @@ func (s *Service) guestsOf(ctx context.Context, event id.ID, q GuestQuery, from 
 	}
 	out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (g Guest, err error) {
 		var seatRow, seatColumn *int
-		err = row.Scan(&g.Order, &g.N, &g.Name, &g.Category, &seatRow, &seatColumn, &g.Void, &g.InAt, &g.Device, &g.Uses, &last.Name)
+		err = row.Scan(&g.Order, &g.N, &g.Name, &g.Category, &seatRow, &seatColumn, &g.Void, &g.InAt, &g.Device, &g.Uses, &g.DueMinor, &g.Currency, &last.Name)
 		if seatRow != nil && seatColumn != nil {
 			g.Seat = Seat{Row: *seatRow, Column: *seatColumn}.Name()
 		}

@@ -24,19 +24,19 @@ func namesOf(rows []scanRow) (orders []id.ID, ns []int) {
 
 // lockStandings reads what is known of the tickets and keeps other scans of them
 // waiting. All take the locks in one order, so nobody waits in a circle.
-func lockStandings(tx *db.Tx, seen []scanRow) (map[ticketName]admission.Standing, error) {
+func lockStandings(tx *db.Tx, seen []scanRow) (map[ticketName]standing, error) {
 	const op = "sales.CheckIn"
 	orders, ns := namesOf(seen)
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT t.order_id, t.n, o.event, t.version, t.voided_at IS NOT NULL
-		FROM sales.ticket t JOIN sales.orders o ON o.id = t.order_id
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT t.order_id, t.n, o.event, t.version, t.voided_at IS NOT NULL, `+owedColumns+`
+		FROM sales.ticket t JOIN sales.orders o ON o.id = t.order_id `+joinDue+`
 		WHERE (t.order_id, t.n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY t.order_id, t.n FOR UPDATE OF t`, orders, ns)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
-	out := map[ticketName]admission.Standing{}
+	out := map[ticketName]standing{}
 	var name ticketName
-	var now admission.Standing
-	_, err = pgx.ForEachRow(rows, []any{&name.order, &name.n, &now.Event, &now.Version, &now.Void}, func() error {
+	var now standing
+	_, err = pgx.ForEachRow(rows, []any{&name.order, &name.n, &now.Event, &now.Version, &now.Void, &now.DueMinor, &now.Currency}, func() error {
 		out[name] = now
 		return nil
 	})
@@ -130,6 +130,17 @@ func (s *Service) changedTickets(ctx context.Context, event id.ID) ([]ChangedTic
 	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t ChangedTicket, err error) {
 		return t, row.Scan(&t.Order, &t.N, &t.Version, &t.Void)
 	})
+	return out, db.Classify(op, err)
+}
+
+// dueOrders are those of an event that are to be paid at the door.
+func (s *Service) dueOrders(ctx context.Context, event id.ID) ([]DueOrder, error) {
+	const op = "sales.DoorSnapshot"
+	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, amount_minor FROM sales.payment WHERE event = $1 AND state = 'due' ORDER BY order_id`, event)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DueOrder])
 	return out, db.Classify(op, err)
 }
 

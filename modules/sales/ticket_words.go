@@ -75,6 +75,11 @@ func (w *ticketWords) moment(m moment) template.HTML {
 	return template.HTML(`<time datetime="` + m.at.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(w.form(w, m.local())) + `</time>`) //nolint:gosec // words of ours and digits
 }
 
+// atDoor tells a buyer what he pays when he comes, in the shop's words.
+func (w *ticketWords) atDoor(minor int64, currency string) string {
+	return words.In(w.Lang).Say("order.due", w.amount(minor, currency))
+}
+
 // amount is written as the shop writes it.
 func (w *ticketWords) amount(minor int64, currency string) string {
 	return words.In(w.Lang).Money(minor, currency)

@@ -1,5 +1,5 @@
-// What is heard and felt of a verdict: two rising tones and one short shake let somebody in;
-// one low, long tone and three shakes do not.
+// What is heard and felt of a verdict: two rising tones and one short shake let somebody in; the
+// same twice, when there is money to take first; one low, long tone and three shakes do not.
 let sound;
 
 // wake prepares the sound; browsers want a touch first.
@@ -8,12 +8,19 @@ export function wake() {
   sound.resume();
 }
 
-export function alarm(good) {
-  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(good ? 80 : [250, 100, 250, 100, 250]);
+const rising = [[660, 0, .09], [990, .1, .14]];
+const kinds = {
+  good: { shakes: [80], tones: rising },
+  due: { shakes: [80, 200, 80], tones: [...rising, [660, .4, .09], [990, .5, .14]] },
+  bad: { shakes: [250, 100, 250, 100, 250], tones: [[150, 0, .7]] },
+};
+
+export function alarm(kind) {
+  const { shakes, tones } = kinds[kind];
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(shakes);
   if (!sound) return;
-  const tones = good ? [[660, 0, .09], [990, .1, .14]] : [[150, 0, .7]];
   for (const [pitch, from, long] of tones) {
-    const tone = new OscillatorNode(sound, { type: good ? "sine" : "square", frequency: pitch });
+    const tone = new OscillatorNode(sound, { type: kind === "bad" ? "square" : "sine", frequency: pitch });
     const gain = new GainNode(sound, { gain: .5 });
     tone.connect(gain).connect(sound.destination);
     tone.start(sound.currentTime + from);

@@ -15,11 +15,12 @@ export class Refused extends Error {
   }
 }
 
-// ask sends a request; it throws Refused, or TypeError and TimeoutError without a network.
-export async function ask(path, { key, body, wait = 15_000 } = {}) {
+// ask sends a request, one that is to be done only once with that name; it throws Refused, or TypeError and TimeoutError without a network.
+export async function ask(path, { key, body, once, wait = 15_000 } = {}) {
   const headers = { Accept: "application/json" };
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
+  if (once) headers["Idempotency-Key"] = once;
   const answer = await fetch(path, { method: body ? "POST" : "GET", headers, credentials: "omit", cache: "no-store",
     body: body && JSON.stringify(body), signal: AbortSignal.timeout(wait) });
   if (answer.ok) return answer.json();
@@ -28,6 +29,9 @@ export async function ask(path, { key, body, wait = 15_000 } = {}) {
 
 // away reports whether it is the network or a server in trouble, and not an answer.
 const away = (error) => !(error instanceof Refused) || error.status >= 500 || error.status === 429 || error.status === 408;
+
+// owed is what a snapshot says is to be paid at the door, by order.
+const owed = (snap) => new Map((snap?.due ?? []).map(({ o, m }) => [o, { order: o, minor: m, currency: snap.currency }]));
 
 // Link is one scanner at the door of one event. tell is called when something has changed.
 export class Link {
@@ -48,6 +52,7 @@ export class Link {
     const about = await store.get("snapshot");
     this.takenAt = about?.taken_at;
     this.ahead = about?.ahead ?? 0;
+    this.due = owed(about);
     this.ring = await keyring(about?.keys ?? []);
     [this.changed, this.used] = [await store.map("changed"), await store.map("used")];
     this.counts = await store.get("counts") ?? this.counts;
@@ -88,7 +93,8 @@ export class Link {
     if (r.verdict === "admitted") this.counts.in++;
     Object.assign(scan, { order: r.order, n: r.n, verdict: r.verdict, uses: r.uses, told: true });
     await this.remember(scan);
-    return { scan, before: r.verdict === "already_used" && first ? { d: first.device, t: first.at } : undefined };
+    const due = r.due_minor ? { order: r.order, minor: r.due_minor, currency: r.currency } : undefined;
+    return { scan, due, before: r.verdict === "already_used" && first ? { d: first.device, t: first.at } : undefined };
   }
 
   // checkHere lets in by what the device knows, and keeps the scan before anybody goes in.
@@ -105,7 +111,14 @@ export class Link {
       this.used.set(nameOf(ticket.order, ticket.n), use);
       await store.markUsed(nameOf(ticket.order, ticket.n), use);
     }
-    return { scan, before };
+    return { scan, before, due: scan.let_in || before ? this.due.get(ticket.order) : undefined };
+  }
+
+  // receive records that what is due was paid. Pressed again, or after an answer that was lost,
+  // it is recorded once all the same.
+  async receive({ order, minor }) {
+    await ask("/v1/scans/received", { key: this.door.key, once: `${order}/${minor}`, body: { event: this.door.event, order, amount_minor: minor } });
+    this.due.delete(order);
   }
 
   async remember(scan) {
@@ -152,8 +165,8 @@ export class Link {
     const ahead = since ? this.ahead : Math.round((began + Date.now()) / 2 - Date.parse(snap.taken_at));
     const changed = (snap.changed ?? []).map(({ o, n, v, x }) => [nameOf(o, n), { v, x }]);
     const used = (snap.used ?? []).map(({ o, n, d, t }) => [nameOf(o, n), { d, t }]).filter(([name, { t }]) => !(this.used.get(name)?.t <= t));
-    await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead }, changed, used);
-    [this.changed, this.takenAt, this.ahead, this.ring] = [new Map(changed), snap.taken_at, ahead, await keyring(snap.keys)];
+    await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead, due: snap.due, currency: snap.currency }, changed, used);
+    [this.changed, this.due, this.takenAt, this.ahead, this.ring] = [new Map(changed), owed(snap), snap.taken_at, ahead, await keyring(snap.keys)];
     for (const [name, use] of used) this.used.set(name, use);
     this.counts = await ask(`/v1/scans/counts${query}`, { key: this.door.key });
     await store.put("counts", this.counts);

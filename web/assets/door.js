@@ -25,6 +25,12 @@ let hide;
 
 const time = (at) => clock.format(new Date(at));
 
+// money writes an amount: "€52.00".
+function money({ minor, currency }) {
+  const form = new Intl.NumberFormat("en", { style: "currency", currency });
+  return form.format(minor / 10 ** form.resolvedOptions().maximumFractionDigits);
+}
+
 async function enrol(code) {
   $("refused").hidden = true;
   try {
@@ -84,20 +90,24 @@ const element = (name, text) => Object.assign(document.createElement(name), { te
 const strong = (text) => element("strong", text);
 const line = (text) => element("span", text);
 
-// show puts a verdict over everything. A refusal stays until it is touched, so that nobody
-// slips by while the next one is scanned.
-function show(good, word, why, detail) {
+// show puts a verdict over everything. A refusal, and money that is to be taken, stay until they
+// are touched, so that nobody slips by while the next one is scanned.
+function show(good, word, why, detail, due) {
   clearTimeout(hide);
-  const box = $("verdict");
+  const box = $("verdict"), goes = good && !due;
   box.dataset.verdict = good ? "good" : "bad";
+  box.toggleAttribute("data-due", Boolean(due));
+  $("due").textContent = due ? `${money(due)} to pay` : "";
+  $("received").hidden = !due || !link.online;
+  $("received").disabled = false;
   $("word").textContent = word;
   $("why").textContent = why;
   $("detail").textContent = detail;
-  $("next").textContent = good ? "Next" : "Seen: next";
+  $("next").textContent = goes ? "Next" : "Seen: next";
   box.hidden = false;
-  alarm(good);
-  shown.stays = !good;
-  if (good) hide = setTimeout(close, quickly); else $("next").focus();
+  alarm(goes ? "good" : good ? "due" : "bad");
+  [shown.stays, shown.due] = [!goes, due];
+  if (goes) hide = setTimeout(close, quickly); else $("next").focus();
 }
 
 function close() {
@@ -106,16 +116,38 @@ function close() {
   shown.at = Date.now();
 }
 
+// take records the money of the verdict that is shown, if it still is when that is done.
+async function take() {
+  const { due } = shown;
+  $("received").disabled = true;
+  const problem = await received(due);
+  if (shown.due !== due || $("verdict").hidden) return;
+  $("received").disabled = false;
+  $("received").hidden = !problem;
+  $("verdict").toggleAttribute("data-due", Boolean(problem));
+  if (problem) $("detail").textContent = problem; else $("due").textContent = `${money(due)} received`;
+}
+
+// received says why the money could not be recorded; nothing when it was.
+async function received(due) {
+  try {
+    await link.receive(due);
+    return "";
+  } catch (error) {
+    return error instanceof Refused ? error.message : "There is no network: search for the order later, and press Received then.";
+  }
+}
+
 let turn = Promise.resolve();
 
 // checkOne asks one after the other: two scans of one ticket must not both go in.
 function checkOne(what) {
   turn = turn.then(async () => {
     try {
-      const { scan, before } = await link.check(what);
+      const { scan, before, due } = await link.check(what);
       const [word, why] = words[scan.verdict];
       const ticket = scan.order ? `Ticket ${scan.n} of order ${ref(scan.order)}` : "";
-      show(scan.verdict === "admitted", word, before ? `${why} at ${time(before.t)} by ${before.d}` : why, scan.offline ? `${ticket} · checked offline` : ticket);
+      show(scan.verdict === "admitted", word, before ? `${why} at ${time(before.t)} by ${before.d}` : why, scan.offline ? `${ticket} · checked offline` : ticket, due);
     } catch (error) {
       show(false, "Not checked", error.message, "");
     }
@@ -130,6 +162,22 @@ function seen(code) {
   return checkOne({ code }).then(() => { shown.at = Date.now(); });
 }
 
+// toPay are what a guest of the list has to pay, and the button that records it.
+function toPay(g, text) {
+  if (!g.due_minor) return [];
+  const due = { order: g.order, minor: g.due_minor, currency: g.currency };
+  const button = element("button", "Received");
+  button.className = "button small take";
+  button.setAttribute("aria-label", `Received: ${money(due)} for ${ref(g.order)}`);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const problem = await received(due);
+    await search(text);
+    $("found-note").textContent = problem || `${money(due)} received for ${ref(g.order)}.`;
+  });
+  return [element("b", `${money(due)} to pay`), button];
+}
+
 async function search(text) {
   const note = $("found-note");
   fill($("found"), [], () => []);
@@ -142,7 +190,7 @@ async function search(text) {
       button.disabled = g.void || g.uses > 0;
       button.setAttribute("aria-label", `${button.textContent}: ${g.name}, ticket ${g.n}`);
       button.addEventListener("click", () => checkOne({ order: g.order, n: g.n }).then(() => search(text)));
-      return [strong(g.name || "No name"), line(`${g.title}${g.seat ? `, ${g.seat}` : ""} · ticket ${g.n} of ${ref(g.order)}${g.in_at ? ` · in at ${time(g.in_at)}` : ""}`), button];
+      return [strong(g.name || "No name"), line(`${g.title}${g.seat ? `, ${g.seat}` : ""} · ticket ${g.n} of ${ref(g.order)}${g.in_at ? ` · in at ${time(g.in_at)}` : ""}`), button, ...toPay(g, text)];
     });
   } catch (error) {
     note.textContent = error instanceof Refused ? error.message : "Without a network the list cannot be searched. A ticket’s code is checked all the same.";
@@ -151,6 +199,7 @@ async function search(text) {
 
 $("enrol-form").addEventListener("submit", (event) => { event.preventDefault(); enrol($("code").value.trim()); });
 $("next").addEventListener("click", close);
+$("received").addEventListener("click", take);
 $("hand-form").addEventListener("submit", (event) => {
   event.preventDefault();
   wake();

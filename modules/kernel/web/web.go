@@ -25,7 +25,7 @@ const (
 	Listen Right = "listen" // register installations, read what concerns them
 	Send   Right = "send"   // send notifications and follow them
 	Manage Right = "manage" // everything a machine may do
-	Scan   Right = "scan"   // check tickets in at the door, and nothing else
+	Scan   Right = "scan"   // check tickets in at the door, take what is due there, and nothing else
 	Self   Right = "self"   // what concerns the signed-in person alone, whoever that is
 	Staff  Right = "staff"  // the promoter's pages
 	Admin  Right = "admin"  // settings, keys, prices
