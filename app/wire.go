@@ -101,6 +101,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		u.stream.Listen(l)
 	}
 
+	doors := u.people.Doors(tickets)
 	personal := u.people.PersonalData(notifications, tickets, insights, venues) // every module that keeps something of persons
 
 	// Doors: facts, jobs and HTTP.
@@ -120,7 +121,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	prices.Jobs(u.queue)
 	venues.Jobs(u.queue)
 	houseJobs(u.queue, d)
-	site := u.site(d, cfg, personal, notifications, tickets, insights, prices, venues)
+	site := u.site(d, cfg, doors, personal, notifications, tickets, insights, prices, venues)
 	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials,
 		certs: func() []listenerCert { return listenerCerts(cfg) }, dataDir: cfg.DataDir, clock: clock.System{}}
 	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights, system}, guide: cfg.Guide, clock: clock.System{}}
@@ -142,10 +143,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 }
 
 // site is what is there over HTTP.
-func (u *Usher) site(d *db.DB, cfg Config, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service, venues *proximity.Service) Site {
+func (u *Usher) site(d *db.DB, cfg Config, doors *identity.Doors, personal *identity.PersonalData, notifications *hub.Service, tickets *sales.Service, insights *analytics.Service, prices *pricing.Service, venues *proximity.Service) Site {
 	return Site{
-		Routes: slices.Concat(u.people.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes(), venues.Routes()),
-		Pages:  slices.Concat(u.people.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages(), prices.Pages(), venues.Pages()),
+		Routes: slices.Concat(u.people.Routes(), doors.Routes(), personal.Routes(), notifications.Routes(), tickets.Routes(), insights.Routes(), prices.Routes(), venues.Routes()),
+		Pages:  slices.Concat(u.people.Pages(), doors.Pages(), personal.Pages(), notifications.Pages(), tickets.Pages(), insights.Pages(), prices.Pages(), venues.Pages()),
 		Files:  web.Files,
 		Checks: []Check{{"database", d.Ping}, {"queue", u.queue.Ping}},
 		Metrics: NewMetrics(NewPoolCollector(d), NewQueueCollector(u.queue), NewStreamCollector(u.stream), NewTillCollector(tickets),

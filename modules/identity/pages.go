@@ -16,7 +16,7 @@ import (
 // Pages are identity's part of the dashboard, and the ways in. Every page is
 // complete without JavaScript.
 func (s *Service) Pages() []web.Route {
-	return slices.Concat(s.signInRoutes(), s.wayInPages(), s.accountPages(), s.peoplePages(), s.keyPages(), s.scannerPages(), s.auditPages())
+	return slices.Concat(s.signInRoutes(), s.wayInPages(), s.accountPages(), s.peoplePages(), s.keyPages(), s.auditPages())
 }
 
 func page(method, path string, right web.Right, h echo.HandlerFunc) web.Route {

@@ -52,7 +52,7 @@ func goldenPages(t *testing.T) map[string]any {
 		"keys-made":     keysPage{Viewer: goldenOwner, Rights: machineRights, Keys: keys, Form: keyForm{Right: web.Listen}, Secret: "usher_SECRET", Of: "till <2>"},
 		"keys-wrong":    keysPage{Viewer: goldenOwner, Rights: machineRights, Keys: keys, Form: keyForm{Name: "till <2>", App: "festival", Days: "x", Right: web.Send}, Wrong: goldenWrong},
 		"scanners-none": scannersPage{Viewer: goldenOwner},
-		"scanners-code": scannersPage{Viewer: goldenOwner, Scanners: keys[:1], Code: &Enrolment{Code: "0123", Name: "Gate <A>", Event: "summer"}, Ends: moment{ends}, Picture: picture{side, path}},
+		"scanners-code": scannersPage{Viewer: goldenOwner, Scanners: keys[:1], Code: &Enrolment{Code: "0123", Name: "Gate <A>", Event: "summer"}, For: "Summer <fest>", Events: []doorEvent{{goldenID.String(), "summer", "Summer <fest>"}, {"7", "fall", "Fall"}}, Form: ScannerDraft{Event: goldenID.String()}, Ends: moment{ends}, Picture: picture{side, path}},
 		"audit-good":    auditPage{Viewer: goldenOwner, Filter: AuditFilter{Actor: "key:<x>"}, Rows: []auditRow{{7, moment{goldenNow}, "person:1", "key.created", "key:2", `{"name":"<b>"}`}}, Older: "/audit?before=7", File: "/audit.ndjson?", Check: &AuditCheck{Entries: 7, Head: Digest{1, 2}}},
 		"audit-bad":     auditPage{Viewer: goldenOwner, File: "/audit.ndjson?", Check: &AuditCheck{Entries: 3, Bad: 4, Why: "it is missing"}},
 	}

@@ -1,17 +1,21 @@
 package identity
 
 import (
+	"cmp"
+	"context"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
-func (s *Service) scannerPages() []web.Route {
+// Pages are the dashboard's page of scanners.
+func (d *Doors) Pages() []web.Route {
 	return []web.Route{
-		page("GET", "/scanners", web.Staff, s.pageScanners),
-		page("POST", "/scanners", web.Staff, s.pageScannerInvited),
-		page("POST", "/scanners/:id/revoke", web.Staff, s.pageScannerRevoked),
+		page("GET", "/scanners", web.Staff, d.pageScanners),
+		page("POST", "/scanners", web.Staff, d.pageScannerInvited),
+		page("POST", "/scanners/:id/revoke", web.Staff, d.s.pageScannerRevoked),
 	}
 }
 
@@ -24,32 +28,58 @@ type picture struct {
 type scannersPage struct {
 	Viewer   viewer
 	Scanners []keyRow
+	Events   []doorEvent // to choose from; none: it is typed
 	Form     ScannerDraft
 	Code     *Enrolment // shown this once
+	For      string     // name of its event
 	Ends     moment
 	Picture  picture
 	Wrong    *wrong
 }
 
-func (s *Service) pageScanners(c echo.Context) error { return s.showScanners(c, scannersPage{}) }
+func (d *Doors) pageScanners(c echo.Context) error { return d.showScanners(c, scannersPage{}) }
 
-func (s *Service) showScanners(c echo.Context, p scannersPage) error {
-	list, err := s.Scanners(c.Request().Context())
+func (d *Doors) showScanners(c echo.Context, p scannersPage) error {
+	ctx := c.Request().Context()
+	list, err := d.s.Scanners(ctx)
 	if err != nil {
 		return err
 	}
-	p.Viewer, p.Scanners = viewerOf(c), rowsOfKeys(list, s.db.Now())
+	if p.Events, err = d.events(ctx); err != nil {
+		return err
+	}
+	p.Viewer, p.Scanners = viewerOf(c), rowsOfKeys(list, d.s.db.Now())
+	for i := range p.Scanners {
+		p.Scanners[i].Event = d.called(ctx, p.Events, p.Scanners[i].Event)
+	}
+	if p.Code != nil {
+		p.For = d.called(ctx, p.Events, p.Code.Event)
+	}
 	return c.Render(p.Wrong.status(), "identity/scanners", p)
+}
+
+// called is what people call the event of a scanner.
+func (d *Doors) called(ctx context.Context, events []doorEvent, event string) string {
+	for _, e := range events {
+		if e.ID == event || e.Slug == event {
+			return e.Title
+		}
+	}
+	return cmp.Or(d.nameOf(ctx, event), event)
 }
 
 // enrolmentLink is what the QR code says: where this Usher is, and the code behind
 // a #, which no log sees.
 func enrolmentLink(site, code string) string { return site + "/scan#" + code }
 
-func (s *Service) pageScannerInvited(c echo.Context) error {
+func (d *Doors) pageScannerInvited(c echo.Context) error {
+	s := d.s
 	p := scannersPage{Form: ScannerDraft{Name: c.FormValue("name"), Event: c.FormValue("event")}}
 	site, err := s.origin(c)
 	var e Enrolment
+	if err == nil {
+		err = d.check(c.Request().Context(), p.Form.Event)
+	}
 	if err == nil {
 		err = s.within(c, func(tx *db.Tx) (err error) { e, err = s.StartEnrolment(tx, p.Form); return err })
 	}
@@ -57,14 +87,14 @@ func (s *Service) pageScannerInvited(c echo.Context) error {
 		if p.Wrong, err = wrongOf(err); err != nil {
 			return err
 		}
-		return s.showScanners(c, p)
+		return d.showScanners(c, p)
 	}
 	p.Code, p.Ends = &e, moment{e.ExpiresAt}
 	if p.Picture.Side, p.Picture.Path, err = qrPicture(enrolmentLink(site, e.Code)); err != nil {
 		return err
 	}
 	p.Form.Name = "" // the next door of the same event
-	return s.showScanners(c, p)
+	return d.showScanners(c, p)
 }
 
 func (s *Service) pageScannerRevoked(c echo.Context) error {

@@ -20,8 +20,10 @@ import (
 func newSite(t *testing.T, h *house) *echo.Echo {
 	t.Helper()
 	personal := h.PersonalData()
+	doors := h.Doors(h.shop)
 	home := web.Route{Method: "GET", Path: "/", Right: web.Staff, Handler: h.pageSessions}
-	return webtest.NewSite(t, testGuard{h.Service}, slices.Concat(h.Pages(), personal.Pages(), []web.Route{home}), slices.Concat(h.Routes(), personal.Routes()), CallbackPattern)
+	return webtest.NewSite(t, testGuard{h.Service}, slices.Concat(h.Pages(), personal.Pages(), doors.Pages(), []web.Route{home}),
+		slices.Concat(h.Routes(), personal.Routes(), doors.Routes()), CallbackPattern)
 }
 
 // guest is a browser at the site, on this machine unless from says otherwise.

@@ -29,8 +29,6 @@ func (s *Service) keyRoutes() []web.Route {
 			Doc: web.Doc{Says: "Revokes a key."}},
 		{Method: "GET", Path: "/v1/scanners", Right: web.Staff, Handler: s.getScanners,
 			Doc: web.Doc{Says: "Lists door scanners.", Gives: keyList{}}},
-		{Method: "POST", Path: "/v1/scanners", Right: web.Staff, Handler: s.postScanner,
-			Doc: web.Doc{Says: "Invites a door scanner by a one-time code.", Takes: ScannerDraft{}, Gives: Enrolment{}, Status: 201}},
 		{Method: "POST", Path: "/v1/scanners/enrol", Right: web.Public, Handler: s.postEnrolment, Limit: 4 << 10,
 			Doc: web.Doc{Says: "Enrols a door scanner: its one-time code becomes a key for one event.", Takes: enrolling{}, Gives: NewKey{}, Status: 201}},
 		{Method: "DELETE", Path: "/v1/scanners/:id", Right: web.Staff, Handler: s.deleteScanner,
@@ -125,13 +123,24 @@ func (s *Service) getScanners(c echo.Context) error {
 	return c.JSON(http.StatusOK, keyList{list})
 }
 
-func (s *Service) postScanner(c echo.Context) error {
-	d, err := web.Bind[ScannerDraft](c)
+// Routes are the API by which scanners are invited.
+func (d *Doors) Routes() []web.Route {
+	return []web.Route{
+		{Method: "POST", Path: "/v1/scanners", Right: web.Staff, Handler: d.postScanner,
+			Doc: web.Doc{Says: "Invites a door scanner by a one-time code.", Takes: ScannerDraft{}, Gives: Enrolment{}, Status: 201}},
+	}
+}
+
+func (d *Doors) postScanner(c echo.Context) error {
+	draft, err := web.Bind[ScannerDraft](c)
 	if err != nil {
 		return err
 	}
+	if err := d.check(c.Request().Context(), draft.Event); err != nil {
+		return err
+	}
 	var e Enrolment
-	if err := s.within(c, func(tx *db.Tx) (err error) { e, err = s.StartEnrolment(tx, d); return err }); err != nil {
+	if err := d.s.within(c, func(tx *db.Tx) (err error) { e, err = d.s.StartEnrolment(tx, draft); return err }); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusCreated, e)

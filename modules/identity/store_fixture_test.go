@@ -21,6 +21,7 @@ type house struct {
 	t     *testing.T
 	clock *clock.Fixed
 	key   *seal.Key
+	shop  Shop // of doors; nil: any event will do
 }
 
 func newHouse(t *testing.T, change ...func(*Config)) *house {
