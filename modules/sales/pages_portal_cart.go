@@ -65,7 +65,7 @@ func (s *Service) openedCart(c echo.Context, t *words.Tongue) (h heldCart, e *sh
 		return h, e, true, c.Redirect(http.StatusSeeOther, "/o/"+s.OrderToken(*h.Order))
 	case h.Paid != nil:
 		return h, e, true, c.Redirect(http.StatusSeeOther, "/pay/"+s.PaymentToken(*h.Paid))
-	case len(h.Lines) == 0:
+	case len(h.Lines) == 0 || h.Left <= 0:
 		return h, e, true, s.showOver(c, t, e)
 	}
 	return h, e, false, nil

@@ -95,11 +95,6 @@ func (s *Service) heldBefore(c echo.Context, p *Purchase) (done bool, err error)
 	if err != nil || len(lines) == 0 {
 		return false, err
 	}
-	if old, ok := s.openCart(recalled(c, cartCookie)); ok && old.Cart == cart {
-		until = old.Until
-	} else if latest := s.db.Now().Add(s.cfg.Hold); until.After(latest) {
-		until = latest // a payment has made it hold for longer than its prices are promised
-	}
 	return true, s.toCart(c, cartRef{cart, p.Event, until})
 }
 
@@ -118,7 +113,7 @@ func (s *Service) replaceCart(c echo.Context, fresh Cart) {
 	}
 	ctx := c.Request().Context()
 	if lines, _, err := s.heldLines(ctx, old.Cart); err == nil && len(lines) > 0 {
-		if paid, err := s.paymentUnderWay(ctx, old.Cart); err != nil || paid != nil {
+		if paid, err := s.paymentUnderWay(ctx, old.Cart, false); err != nil || paid != nil {
 			return
 		}
 		if err := s.Release(ctx, old.Cart, lines); err != nil {

@@ -56,17 +56,20 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 	return c.Render(http.StatusOK, "portal/payment", v)
 }
 
+// words names what is said of the payment's state.
+func (p *Payment) words() string {
+	switch {
+	case p.State == PaymentCreated || p.State == PaymentProcessing:
+		return "pay.pending"
+	case p.State == PaymentExpired && p.Reason == reasonReplaced:
+		return "pay.replaced"
+	}
+	return "pay." + string(p.State)
+}
+
 // tellPayment says what a payment's state means to its buyer, and what he can do.
 func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Event) {
-	key := "pay." + string(p.State)
-	switch p.State {
-	case PaymentCreated, PaymentProcessing:
-		key = "pay.pending"
-	case PaymentExpired:
-		if p.Reason == reasonReplaced {
-			key = "pay.replaced"
-		}
-	}
+	key := p.words()
 	if v.Heading = t.Say(key); p.State == PaymentDue {
 		v.Text = t.Say("pay.due.text", v.Due)
 	} else {
@@ -75,17 +78,26 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 	if p.Order != nil {
 		v.Good, v.Link = true, &link{"/o/" + s.OrderToken(*p.Order), t.Say("pay.tickets")}
 	}
-	again := &link{"/shop/cart/" + s.CartToken(s.refOf(p)), t.Say("pay.other")}
+	ref := s.refOf(p)
+	again := &link{"/shop/cart/" + s.CartToken(ref), t.Say("pay.other")}
+	kept := s.db.Now().Before(ref.Until) // else the cart is there for this payment alone
 	switch p.State {
 	case PaymentPending:
 		if p.Redirect != "" {
 			v.Link = &link{p.Redirect, t.Say("pay.go")}
 		}
-		if v.Other = again; p.Method == pay.Transfer {
+		if kept {
+			v.Other = again
+		}
+		if p.Method == pay.Transfer {
 			v.Heading, v.Text = t.Say("pay.transfer.title", v.Due), t.Say("pay.transfer.text")
 			v.Account, v.Ref, v.Until = strings.Split(s.cfg.Payment.Transfer.Account, "\n"), p.Session, t.Moment(e.on(p.Until).local())
 		}
-	case PaymentFailed, PaymentCreated:
+	case PaymentCreated:
+		if kept {
+			v.Link = again
+		}
+	case PaymentFailed:
 		v.Link = again
 	case PaymentExpired:
 		if v.Link = again; p.Reason != reasonReplaced {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/clock"
+	"github.com/usherhq/usher/modules/kernel/dbtest"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
@@ -78,6 +79,34 @@ func TestCardIsPaidOnAnotherSiteAndLeadsBack(t *testing.T) {
 	shows(t, g.ask(strings.TrimSuffix(orderLink.FindString(done.Body.String()), `"`), nil), 200, "Ihre Tickets")
 	back, _ := g.goes(g.ask(there, nil))
 	shows(t, back, 200, "Ihre Tickets")
+}
+
+// When its prices are promised no more, a cart is there for the payment that was begun.
+func TestCartThatIsKeptForAPaymentLeadsToIt(t *testing.T) {
+	at := clock.At(time.Now())
+	h := houseOn(t, dbtest.New(t, dbtest.WithClock(at)))
+	h.takesMoney()
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	_, there := g.holds(e, 0, 1)
+	_, pay := g.goes(g.ask(there+"/checkout", url.Values{"name": {"Ana"}, "email": {"ana@example.org"}, "method": {"stripe"}}))
+	shows(t, g.ask(there, nil), 200, "How would you like to pay?")
+	pay, _, _ = strings.Cut(pay, "?")
+	at.Advance(h.cfg.Hold + time.Minute)
+	for _, form := range []url.Values{nil, {"name": {"Ana"}, "email": {"anna@example.org"}, "method": {"transfer"}}} {
+		ask := there
+		if form != nil {
+			ask += "/checkout"
+		}
+		page, to := g.goes(g.ask(ask, form))
+		shows(t, page, 200, "We wait for your payment", "https://bank.example/")
+		if to != pay {
+			t.Errorf("it leads to %s, not to %s", to, pay)
+		}
+		if strings.Contains(page.Body.String(), "Pay in another way") {
+			t.Error("another way is offered that there is not")
+		}
+	}
 }
 
 func TestTransferSaysWhatToSend(t *testing.T) {

@@ -174,13 +174,20 @@ func (s *Service) hears(tx *db.Tx, payment id.ID, mode pay.Mode, st pay.State) (
 	if p.Mode != mode || p.Session != "" && st.Session != "" && p.Session != st.Session {
 		return p, fault.E("sales.Payment", fault.NotFound, "there is no such payment in this mode", nil)
 	}
+	was := p
 	if !p.hear(st, tx.Now()) {
 		return p, nil
 	}
 	if err := updatePayment(tx, p); err != nil {
 		return p, err
 	}
-	return p, s.changed(tx, &p)
+	switch {
+	case p.State != was.State:
+		return p, s.changed(tx, &p)
+	case p.State == PaymentExpired && p.Session != was.Session: // it was replaced before its provider answered
+		return p, tx.Enqueue(closeJob(p.ID))
+	}
+	return p, nil
 }
 
 // Hear takes a provider's notice. One that was heard before, or concerns nothing of

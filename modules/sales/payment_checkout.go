@@ -114,7 +114,8 @@ func (s *Service) openPayment(ctx context.Context, in Checkout, q Quote, e *Even
 			p = *earlier
 			return nil
 		}
-		if !hold.same(q.Lines) {
+		// What keeps the tickets for longer is one payment, not one after the other.
+		if !hold.same(q.Lines) || !tx.Now().Before(q.Expires) {
 			return cartGone()
 		}
 		if err := insertPayment(tx, p); err != nil {

@@ -26,11 +26,15 @@ type bank struct {
 	began    map[id.ID]int
 	closed   map[string]bool
 	refunds  map[id.ID]money.Money
-	fails    error // of the next calls
-	refuses  bool  // refunds
+	fails    error  // of the next calls
+	refuses  bool   // refunds
+	slow     func() // what happens before it answers
 }
 
 func (b *bank) Begin(_ context.Context, r pay.Request) (pay.State, error) {
+	if b.slow != nil {
+		b.slow()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fails != nil {

@@ -1,10 +1,13 @@
 package sales
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/dbtest"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/sales/pay"
@@ -327,8 +330,9 @@ func TestAnExpiredPaymentGivesItsTicketsBack(t *testing.T) {
 	h.takesMoney()
 	e, two := stand(h, 2)
 	q := h.cart(e, two)
-	q.Expires = h.db.Now().Add(-time.Second) // the cart's own time is over
 	p := h.begun(q)
+	q.Expires = h.db.Now().Add(-time.Second) // the cart's own time is over
+	h.exec(`UPDATE sales.payment SET quote = $2 WHERE id = $1`, p.ID, h.quotes.sign(q))
 	n := told(p)
 	n.kind, n.status, n.paid = "expired", "expired", "unpaid"
 	h.heard(n)
@@ -337,6 +341,71 @@ func TestAnExpiredPaymentGivesItsTicketsBack(t *testing.T) {
 	}
 	if _, err := h.buy(e, nil, two); err != nil {
 		t.Errorf("the tickets are not back: %v", err)
+	}
+}
+
+// A payment keeps its cart's tickets for longer than their price is promised. Another one
+// must not do so again, and asking for the same cart again promises no more.
+func TestTicketsAreNotKeptByOnePaymentAfterAnother(t *testing.T) {
+	at := clock.At(time.Now())
+	h := houseOn(t, dbtest.New(t, dbtest.WithClock(at)))
+	h.takesMoney()
+	e, two := stand(h, 10)
+	q := h.again(e, two)
+	first := h.begun(q)
+	if now := h.again(e, two); now.Cart != q.Cart || !now.Expires.Equal(q.Expires) {
+		t.Errorf("promised until %v, and when it is asked for again until %v", q.Expires, now.Expires)
+	}
+	pays := func(email string) (CheckedOut, error) {
+		buyer := json.RawMessage(`{"name": "Ana", "email": "` + email + `", "locale": "en"}`)
+		return h.Checkout(t.Context(), Checkout{Cart: q.Cart, Quote: h.quotes.sign(q), Method: pay.Stripe, Buyer: buyer, Origin: "https://usher.example"})
+	}
+	second, err := pays("anna@example.org")
+	if err != nil || second.Payment.ID == first.ID {
+		t.Fatalf("while the price is promised: %+v, %v", second.Payment, err)
+	}
+	at.Advance(h.cfg.Hold + time.Minute)
+	if same, err := pays("anna@example.org"); err != nil || same.Payment.ID != second.Payment.ID {
+		t.Errorf("the payment that was begun in time: %v", err)
+	}
+	until := h.number(`SELECT extract(epoch FROM expires_at)::int FROM sales.hold`)
+	for _, email := range []string{"ana@example.org", "an@example.org"} {
+		if _, err := pays(email); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: %v", email, err)
+		}
+	}
+	if _, err := h.checkout(q, pay.Transfer); !fault.Is(err, fault.Conflict) {
+		t.Errorf("by transfer: %v", err)
+	}
+	h.becomes(*second.Payment, PaymentPending, "")
+	if now := h.number(`SELECT extract(epoch FROM expires_at)::int FROM sales.hold`); now != until {
+		t.Errorf("the tickets are kept for %d seconds more", now-until)
+	}
+}
+
+// The buyer loses patience with a slow provider and chooses a transfer. When the first
+// page comes at last, it is closed, and the tickets wait for the transfer.
+func TestAPaymentThatWasReplacedBeforeItsPageCameIsClosed(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 2)
+	q := h.cart(e, two)
+	bank.slow = func() {
+		bank.slow = nil
+		if _, err := h.checkout(q, pay.Transfer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := h.begun(q)
+	h.becomes(first, PaymentExpired, reasonReplaced)
+	if days := h.number(`SELECT extract(day FROM expires_at - now())::int FROM sales.hold`); days < h.cfg.Payment.Transfer.Days-1 {
+		t.Errorf("the tickets of the transfer are kept for %d days", days)
+	}
+	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1 AND payload->>'id' = $2`, jobClose, first.ID.String()); n != 1 {
+		t.Errorf("%d jobs close the page that nobody waits for", n)
+	}
+	if err := h.ClosePayment(t.Context(), first.ID); err != nil || !bank.closed[first.Session] {
+		t.Errorf("it can still be paid: %v", err)
 	}
 }
 

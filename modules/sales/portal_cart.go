@@ -48,31 +48,32 @@ func (s *Service) cartMAC(b []byte) []byte {
 type heldCart struct {
 	cartRef
 	Lines []Line        // none: the hold has ended
-	Left  time.Duration // until it does
+	Left  time.Duration // until its prices are promised no more
 	Order *id.ID        // it was bought
 	Paid  *id.ID        // a payment that is past choosing another way
 }
 
 // cart looks a cart up. It may hold longer than its prices are promised, while a
-// payment goes on. Errors: fault.NotFound for a link that is none of ours.
+// payment goes on: then there is no other way to pay. Errors: fault.NotFound for a link that is none of ours.
 func (s *Service) cart(ctx context.Context, token string) (h heldCart, err error) {
 	ref, ok := s.openCart(token)
 	if !ok {
 		return h, fault.E("sales.Cart", fault.NotFound, "there is no such cart", nil)
 	}
 	h.cartRef = ref
-	var until time.Time
-	if h.Lines, until, err = s.heldLines(ctx, ref.Cart); err != nil {
+	var promised time.Time
+	if h.Lines, promised, err = s.heldLines(ctx, ref.Cart); err != nil {
 		return h, err
 	}
-	if h.Left = until.Sub(s.db.Now()); len(h.Lines) > 0 {
-		h.Paid, err = s.paymentUnderWay(ctx, ref.Cart)
+	if len(h.Lines) > 0 {
+		h.Until, h.Left = promised, promised.Sub(s.db.Now())
+		h.Paid, err = s.paymentUnderWay(ctx, ref.Cart, h.Left <= 0)
 		return h, err
 	}
 	if h.Order, err = s.orderOfCart(ctx, ref.Cart); err != nil || h.Order != nil {
 		return h, err
 	}
-	h.Paid, err = s.paymentUnderWay(ctx, ref.Cart)
+	h.Paid, err = s.paymentUnderWay(ctx, ref.Cart, false)
 	return h, err
 }
 

@@ -114,12 +114,13 @@ func lockHold(tx *db.Tx, cart id.ID) (h held, err error) {
 	return h, db.Classify("sales.Checkout", err)
 }
 
-// extendHold makes a cart's hold end at that moment, sooner or later than it would.
+// extendHold makes a cart's hold end at that moment, sooner or later than it would. Its
+// price is promised as long as it was.
 func extendHold(tx *db.Tx, cart id.ID, until time.Time) error {
 	if h, err := lockHold(tx, cart); err != nil || len(h.lines) == 0 {
 		return err
 	}
-	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE sales.hold SET expires_at = $2 WHERE cart = $1`, cart, until)
+	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE sales.hold SET promised_until = coalesce(promised_until, expires_at), expires_at = $2 WHERE cart = $1`, cart, until)
 	return db.Classify("sales.Checkout", err)
 }
 

@@ -12,9 +12,11 @@ import (
 )
 
 // paymentUnderWay is the payment of a cart whose money has come or is on its way; nil: none.
-func (s *Service) paymentUnderWay(ctx context.Context, cart id.ID) (*id.ID, error) {
+// begun: one that has only begun counts too.
+func (s *Service) paymentUnderWay(ctx context.Context, cart id.ID, begun bool) (*id.ID, error) {
 	var payment id.ID
-	err := s.db.Pool().QueryRow(ctx, `SELECT id FROM sales.payment WHERE cart = $1 AND state IN ('processing', 'paid', 'settled', 'flagged') ORDER BY id DESC LIMIT 1`, cart).Scan(&payment)
+	err := s.db.Pool().QueryRow(ctx, `SELECT id FROM sales.payment WHERE cart = $1
+		AND (state IN ('processing', 'paid', 'settled', 'flagged') OR $2 AND state IN ('created', 'pending')) ORDER BY id DESC LIMIT 1`, cart, begun).Scan(&payment)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // none is an answer
 	}

@@ -240,7 +240,7 @@ func linesOf(categories []id.ID, units []int64, seats []*id.ID) []Line {
 type held struct {
 	lines   map[id.ID]Line
 	body    [16]byte
-	expires time.Time
+	expires time.Time // its price's promise; the hold itself, unless a payment changed that
 }
 
 // same reports whether the cart holds these lines: what is given back or sold must be
@@ -270,7 +270,7 @@ func (s store) lockCarts(tx *db.Tx, round []*ask) (map[id.ID]held, error) {
 	if len(carts) == 0 {
 		return nil, nil
 	}
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT category, qty, unit_minor, seats, also, also_qty, cart, expires_at, body_hash FROM sales.hold
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT category, qty, unit_minor, seats, also, also_qty, cart, coalesce(promised_until, expires_at), body_hash FROM sales.hold
 		WHERE cart = ANY($1) ORDER BY cart, category FOR UPDATE`, carts)
 	if err != nil {
 		return nil, err

@@ -102,16 +102,17 @@ func (s *Service) Waitlist(ctx context.Context, event id.ID, all bool, after int
 	return rows, db.Classify("sales.Waitlist", err)
 }
 
-// heldLines are what a cart holds now; none when its hold has ended.
-func (s *Service) heldLines(ctx context.Context, cart id.ID) (lines []Line, expires time.Time, err error) {
+// heldLines are what a cart holds now, and until when at that price; none when its hold
+// has ended. A payment may make the hold last for longer.
+func (s *Service) heldLines(ctx context.Context, cart id.ID) (lines []Line, promised time.Time, err error) {
 	const op = "sales.heldLines"
-	rows, err := s.db.Pool().Query(ctx, `SELECT category, qty, unit_minor, seats, also, also_qty, expires_at FROM sales.hold
+	rows, err := s.db.Pool().Query(ctx, `SELECT category, qty, unit_minor, seats, also, also_qty, coalesce(promised_until, expires_at) FROM sales.hold
 		WHERE cart = $1 AND expires_at > now() ORDER BY category`, cart)
 	if err != nil {
-		return nil, expires, db.Classify(op, err)
+		return nil, promised, db.Classify(op, err)
 	}
-	lines, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Line, error) { return readLine(row, &expires) })
-	return lines, expires.UTC(), db.Classify(op, err)
+	lines, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Line, error) { return readLine(row, &promised) })
+	return lines, promised.UTC(), db.Classify(op, err)
 }
 
 // markOffered reports whether this call was the one that made the offer.
