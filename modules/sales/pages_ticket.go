@@ -58,6 +58,7 @@ type ticketPage struct {
 	Resent    bool   // just now
 	Next      int    // the first ticket of the next page; 0: none
 	Handed    int    // the ticket that was handed on just now
+	Link      string // of whom it was handed to; "": a letter takes it there
 	Tried     int    // the ticket whose form was refused
 	Form      Holder
 	Wrong     map[string][]fault.Field
@@ -72,8 +73,8 @@ type ticketView struct {
 	Seat     string
 	Name     string // who comes with it, when known
 	Void     bool
-	HandedTo string
-	Link     string // of whom it was handed to
+	Handed   bool   // to somebody else: only its holder sees the code and hands it on
+	HandedTo string // "": forgotten
 	Action   string // of the form that hands it on; "": no more
 	Code     string
 	Picture  admission.Picture
@@ -142,7 +143,9 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 		if err != nil {
 			return err
 		}
-		v.Action = p.Base + "/tickets/" + strconv.Itoa(v.N) + "/transfer"
+		if !v.Handed {
+			v.Action = p.Base + "/tickets/" + strconv.Itoa(v.N) + "/transfer"
+		}
 		p.Tickets = append(p.Tickets, v)
 	}
 	if last := from - 1 + len(p.Tickets); last < len(tickets) {
@@ -183,7 +186,7 @@ func (s *Service) ticketView(e *Event, t *Ticket, mine bool, lang string) (ticke
 		return v, nil
 	}
 	if !mine {
-		v.HandedTo, v.Link = v.Name, "/t/"+s.HolderToken(t)
+		v.Handed, v.HandedTo = true, v.Name
 		return v, nil
 	}
 	var err error
@@ -201,14 +204,33 @@ func (s *Service) pageTransferred(c echo.Context) error {
 	if err != nil || n < 1 || n > len(tickets) {
 		return noTicket(err)
 	}
+	t := tickets[n-1]
+	if t.Holder != nil { // it is the holder's now: the buyer has no say in it
+		return s.showOrder(c, http.StatusUnprocessableEntity, o, tickets, func(p *ticketPage) { _, p.Rest = placed(handedAlready()) })
+	}
 	to := Holder{Name: c.FormValue("name"), Email: c.FormValue("email")}
-	if _, err = s.handOn(c, o, n, to); err == nil {
+	passed, err := s.handOn(c, o, t, to)
+	switch {
+	case err == nil && s.Mails():
 		return c.Redirect(http.StatusSeeOther, "/o/"+c.Param("token")+"?handed="+strconv.Itoa(n))
+	case err == nil:
+		tickets[n-1] = passed
+		return s.showOrder(c, http.StatusOK, o, tickets, s.handedOn(&passed))
+	case mended(err):
+		return s.showOrder(c, http.StatusUnprocessableEntity, o, tickets, refusedTransfer(n, to, err))
 	}
-	if !mended(err) {
-		return err
+	return err
+}
+
+// handedOn says that a ticket was handed on just now. Where no letter takes the holder's link
+// to him the giver has to, so this one answer shows it, and no page after it: who has the link
+// has the ticket.
+func (s *Service) handedOn(t *Ticket) func(p *ticketPage) {
+	return func(p *ticketPage) {
+		if p.Handed = t.N; !s.Mails() {
+			p.Link = "/t/" + s.HolderToken(t)
+		}
 	}
-	return s.showOrder(c, http.StatusUnprocessableEntity, o, tickets, refusedTransfer(n, to, err))
 }
 
 func refusedTransfer(n int, to Holder, err error) func(p *ticketPage) {
@@ -218,21 +240,26 @@ func refusedTransfer(n int, to Holder, err error) func(p *ticketPage) {
 	}
 }
 
-func (s *Service) handOn(c echo.Context, o Order, n int, to Holder) (t Ticket, err error) {
+// handOn hands a ticket on as its giver saw it: whatever version the form states, the giver's link
+// is for this one, and what becomes of it meanwhile is not his to hand on.
+func (s *Service) handOn(c echo.Context, o Order, seen Ticket, to Holder) (t Ticket, err error) {
 	ctx := c.Request().Context()
 	version, err := strconv.Atoi(c.FormValue("version"))
 	if err != nil {
 		return t, fault.BadField("sales.Transfer", "version", "is no number", "use the form of the ticket's page")
+	}
+	if version != seen.Version {
+		return t, handedAlready()
 	}
 	e, err := s.Event(ctx, o.Event)
 	if err != nil {
 		return t, err
 	}
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		if t, err = s.Transfer(tx, &e, o.ID, n, version, to); err != nil {
+		if t, err = s.Transfer(tx, &e, o.ID, seen.N, seen.Version, to); err != nil {
 			return err
 		}
-		return s.post(tx, letter{Kind: letterTransfer, Event: e.ID, Subject: o.ID, N: n, Version: t.Version})
+		return s.post(tx, letter{Kind: letterTransfer, Event: e.ID, Subject: o.ID, N: seen.N, Version: t.Version})
 	})
 	return t, err
 }
@@ -256,7 +283,7 @@ func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine
 	if err != nil {
 		return err
 	}
-	p.Base, p.Count = "/t/"+c.Param("token"), 1
+	p.Base, p.Count, p.Mails = "/t/"+c.Param("token"), 1, s.Mails()
 	if mine {
 		v.Action = p.Base + "/transfer"
 	}
@@ -265,18 +292,18 @@ func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine
 	return c.Render(status, "portal/ticket", p)
 }
 
-// pagePassedOn hands on a ticket that was handed on before. The giver's link ends
-// with it, so the answer itself shows the new one.
+// pagePassedOn hands on a ticket that was handed on before. The giver's link ends with it,
+// so the answer itself says so.
 func (s *Service) pagePassedOn(c echo.Context) error {
 	o, t, err := s.ticketByToken(c.Request().Context(), c.Param("token"))
 	if err != nil {
 		return err
 	}
 	to := Holder{Name: c.FormValue("name"), Email: c.FormValue("email")}
-	passed, err := s.handOn(c, o, t.N, to)
+	passed, err := s.handOn(c, o, t, to)
 	switch {
 	case err == nil:
-		return s.showTicket(c, http.StatusOK, o, passed, false, func(p *ticketPage) { p.Handed, p.Base = t.N, "" })
+		return s.showTicket(c, http.StatusOK, o, passed, false, func(p *ticketPage) { s.handedOn(&passed)(p); p.Base = "" })
 	case mended(err):
 		return s.showTicket(c, http.StatusUnprocessableEntity, o, t, true, refusedTransfer(t.N, to, err))
 	}

@@ -120,29 +120,91 @@ func TestTicketHandedOnBelongsToItsHolder(t *testing.T) {
 	sold := h.ticket(o.ID, 1)
 	to := url.Values{"version": {"1"}, "name": {"Ben <b>"}, "email": {"ben@example.org"}}
 	rec := visit(site, there+"/tickets/1/transfer", to)
-	if rec.Code != 303 {
-		t.Fatal(rec.Code, rec.Body)
-	}
+	shows(t, rec, 200, "Weitergegeben an", "Ben &lt;b&gt;", "Der bisherige Code gilt nicht mehr")
+	link := holderLink.FindString(rec.Body.String())
 	again := visit(site, there+"/tickets/1/transfer", to)
-	shows(t, again, 422, "handed on already")
+	shows(t, again, 422, "dieses Ticket wurde schon weitergegeben", "nur wer es jetzt hat, kann es weitergeben")
 	now := h.ticket(o.ID, 1)
 	if now.Version != 2 || *now.Holder != (Holder{"Ben <b>", "ben@example.org"}) {
 		t.Fatalf("%+v", now)
 	}
-	page := visit(site, rec.Header().Get("Location"), nil)
-	shows(t, page, 200, "Weitergegeben an", "Ben &lt;b&gt;", "Der bisherige Code gilt nicht mehr")
+	page := visit(site, there, nil)
+	shows(t, page, 200, "Weitergegeben an", "Ben &lt;b&gt;", "Nur wer es jetzt hat")
 	for _, code := range []string{h.Code(&sold), h.Code(&now)} {
-		if strings.Contains(page.Body.String(), pictureOf(t, code)) {
+		if strings.Contains(page.Body.String()+rec.Body.String()+again.Body.String(), pictureOf(t, code)) {
 			t.Error("the buyer still sees a code of the ticket he handed on")
 		}
 	}
-	link := holderLink.FindString(page.Body.String())
 	shows(t, visit(site, link, nil), 200, "Ben &lt;b&gt;", pictureOf(t, h.Code(&now)))
 
 	passed := visit(site, link+"/transfer", url.Values{"version": {"2"}, "name": {"Cleo"}, "email": {"cleo@example.org"}})
 	shows(t, passed, 200, "Handed on to", "Cleo")
 	shows(t, visit(site, link, nil), 404)
 	shows(t, visit(site, holderLink.FindString(passed.Body.String()), nil), 200, "Cleo")
+}
+
+// Who sold his ticket must not sell it again: the first taker would be refused at the door.
+func TestBuyerHasNoSayInATicketHeHandedOn(t *testing.T) {
+	for _, mails := range []bool{false, true} {
+		h, site, o := boughtTickets(t, 2)
+		if mails {
+			h.mails()
+		}
+		there := "/o/" + h.OrderToken(o.ID)
+		form := func(version, name string) url.Values {
+			return url.Values{"version": {version}, "name": {name}, "email": {name + "@example.org"}}
+		}
+		handed := visit(site, there+"/tickets/1/transfer", form("1", "Ben"))
+		if link := holderLink.FindString(handed.Body.String()); (link == "") != mails {
+			t.Errorf("letters are sent: %t, the answer's link: %q", mails, link)
+		}
+		if mails {
+			shows(t, visit(site, handed.Header().Get("Location"), nil), 200, "Der bisherige Code gilt nicht mehr", "per E-Mail")
+		}
+		bens := h.ticket(o.ID, 1)
+		page := visit(site, there+"?handed=1", nil).Body.String()
+		if strings.Contains(page, h.HolderToken(&bens)) || strings.Contains(page, there+"/tickets/1/transfer") || !strings.Contains(page, there+"/tickets/2/transfer") {
+			t.Error("the buyer's page keeps the link or the form of a ticket that is Ben's, or takes it from his own:", page)
+		}
+		for _, version := range []string{"1", "2", "3"} {
+			refused := visit(site, there+"/tickets/1/transfer", form(version, "Cleo"))
+			shows(t, refused, 422, "dieses Ticket wurde schon weitergegeben")
+			if holderLink.MatchString(refused.Body.String()) {
+				t.Error("the refusal shows Ben's link")
+			}
+		}
+		h.says(h.report(o.Event, "north", Scan{ID: id.New(), Code: h.Code(&bens)}), admission.Admitted)
+	}
+}
+
+// Two forms of one giver, sent at once, the second for the version that the first will make.
+func TestGiverHandsOnWhatHeSawAndNothingLater(t *testing.T) {
+	h, site, o := boughtTickets(t, 1)
+	seen := h.ticket(o.ID, 1)
+	if _, err := h.handTo(o, 1, 1, "Ben"); err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest("POST", "/", strings.NewReader("version=2"))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	_, err := h.handOn(site.NewContext(req, httptest.NewRecorder()), o, seen, Holder{"Cleo", "cleo@example.org"})
+	if now := h.ticket(o.ID, 1); !fault.Is(err, fault.Conflict) || now.Holder.Name != "Ben" {
+		t.Errorf("it is %s’s now: %v", now.Holder.Name, err)
+	}
+}
+
+// With a letter on its way nobody but the new holder sees the link, also when a holder hands on.
+func TestHolderWhoHandsOnSeesNoLinkThatIsMailed(t *testing.T) {
+	h, site, o := boughtTickets(t, 1)
+	bens, err := h.handTo(o, 1, 1, "Ben")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mails()
+	passed := visit(site, "/t/"+h.HolderToken(&bens)+"/transfer", url.Values{"version": {"2"}, "name": {"Cleo"}, "email": {"cleo@example.org"}})
+	shows(t, passed, 200, "Cleo", "by e-mail")
+	if cleos := h.ticket(o.ID, 1); strings.Contains(passed.Body.String(), h.HolderToken(&cleos)) {
+		t.Error("Ben sees the link of Cleo")
+	}
 }
 
 func TestHandingOnRefusesWhatMakesNoSense(t *testing.T) {
@@ -188,8 +250,9 @@ func TestGoldenTicketPages(t *testing.T) {
 	own := ticketView{N: 1, Version: 1, Category: "Floor", Seat: "C12", Action: "/o/x/tickets/1/transfer", Code: "USHER", Picture: admission.Picture{Side: 29, Path: "M4 4h1v1h-1z"}}
 	page := h.ticketPage(&e, "de")
 	page.Base, page.Total, page.Count, page.Next, page.Handed, page.Tried = "/o/x", page.W.amount(2500, "EUR"), 3, 21, 2, 1
+	page.Link = "/t/2.x"
 	page.Form, page.Wrong = Holder{Name: "Ben"}, map[string][]fault.Field{"email": {{Name: "email", Problem: "is no e-mail address"}}}
-	page.Tickets = []ticketView{own, {N: 2, Category: "Floor", HandedTo: "Ben", Link: "/t/2.x", Action: "/o/x/tickets/2/transfer"}, {N: 3, Category: "Floor", Void: true}}
+	page.Tickets = []ticketView{own, {N: 2, Category: "Floor", Handed: true, HandedTo: "Ben"}, {N: 3, Category: "Floor", Void: true}}
 	page.frame = frame{Tongue: words.In("de")}
 	webtest.Golden(t, "portal", map[string]any{"ticket-order": page})
 	e.State, e.Sandbox = EventCancelled, true

@@ -99,7 +99,7 @@ func (s *Service) Transfer(tx *db.Tx, e *Event, order id.ID, n, version int, to 
 	case t.VoidedAt != nil:
 		return refuse("this ticket is void", "hand on another one")
 	case t.Version != version:
-		return refuse("this ticket was handed on already", "look at your order again")
+		return Ticket{}, handedAlready()
 	case t.Version > maxTransfers:
 		return refuse("this ticket was handed on too often", "ask the organiser")
 	case e.State == EventCancelled || e.Past(tx.Now()):
@@ -113,6 +113,10 @@ func (s *Service) Transfer(tx *db.Tx, e *Event, order id.ID, n, version int, to 
 	}
 	t.Holder, t.Version = &to, t.Version+1
 	return t, setHolder(tx, &t)
+}
+
+func handedAlready() error {
+	return fault.E("sales.Transfer", fault.Conflict, "this ticket was handed on already", nil).WithFix("only who has it now can hand it on")
 }
 
 func (h Holder) check(op string) error {

@@ -18,6 +18,7 @@ type ticketWords struct {
 	Print, Calendar, More, Sandbox, Cancelled, Void         string
 	CodeOf, ShowIt, HandedTo, HandedNow, HolderLink, HandOn string
 	HandOnWhy, Name, Email, Refused                         string
+	HoldersOwn, HolderMailed                                string
 	Mailed, Resend, Resent, NoMail                          string
 
 	days, months [12]string
@@ -29,7 +30,7 @@ var ticketTongues = []ticketWords{
 		Print: "To print, use your browser’s print command: the codes alone go on paper, one ticket after the other.", Calendar: "Add to calendar", More: "More tickets",
 		Sandbox: "This is a test: the tickets admit nobody.", Cancelled: "This event was cancelled.", Void: "This ticket is void.",
 		CodeOf: "QR code of ticket", ShowIt: "Show this code at the door.", HandedTo: "Handed on to", HandedNow: "It was handed on. The code so far no longer works.",
-		HolderLink: "Their own link: send it to them", HandOn: "Hand it on", HandOnWhy: "Whoever takes it gets a link of their own, and the code on this page stops working.",
+		HolderLink: "Their own link: send it to them now, it is shown once", HolderMailed: "Their own link goes to them by e-mail.", HoldersOwn: "Only who has it now sees its code and can hand it on.", HandOn: "Hand it on", HandOnWhy: "Whoever takes it gets a link of their own, and the code on this page stops working.",
 		Name: "Name", Email: "E-mail", Refused: "It was not accepted.",
 		Mailed: "The link to this page goes by e-mail to", Resend: "Send it again", Resent: "It was sent again.", NoMail: "No e-mail is sent from here: keep the address of this page.",
 		days:   [12]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
@@ -41,7 +42,7 @@ var ticketTongues = []ticketWords{
 		Print: "Zum Drucken nehmen Sie den Druckbefehl Ihres Browsers: Auf das Papier kommen nur die Tickets, eines nach dem anderen.", Calendar: "In den Kalender", More: "Weitere Tickets",
 		Sandbox: "Dies ist ein Test: Mit diesen Tickets kommt niemand hinein.", Cancelled: "Diese Veranstaltung wurde abgesagt.", Void: "Dieses Ticket ist ungültig.",
 		CodeOf: "QR-Code von Ticket", ShowIt: "Zeigen Sie diesen Code am Einlass.", HandedTo: "Weitergegeben an", HandedNow: "Es wurde weitergegeben. Der bisherige Code gilt nicht mehr.",
-		HolderLink: "Der eigene Link dazu, zum Weiterschicken", HandOn: "Weitergeben", HandOnWhy: "Wer es bekommt, erhält einen eigenen Link, und der Code auf dieser Seite gilt nicht mehr.",
+		HolderLink: "Der eigene Link dazu: Schicken Sie ihn jetzt weiter, er wird nur einmal gezeigt", HolderMailed: "Der eigene Link dazu kommt dort per E-Mail an.", HoldersOwn: "Nur wer es jetzt hat, sieht den Code und kann es weitergeben.", HandOn: "Weitergeben", HandOnWhy: "Wer es bekommt, erhält einen eigenen Link, und der Code auf dieser Seite gilt nicht mehr.",
 		Name: "Name", Email: "E-Mail", Refused: "Das wurde nicht angenommen.",
 		Mailed: "Der Link zu dieser Seite geht per E-Mail an", Resend: "Noch einmal senden", Resent: "Er wurde noch einmal gesendet.", NoMail: "Von hier wird keine E-Mail gesendet: Bewahren Sie die Adresse dieser Seite auf.",
 		days:   [12]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
