@@ -88,6 +88,23 @@ func TestBrowserChecksInOfflineAndIsReconciled(t *testing.T) {
 	}
 }
 
+func TestBrowserRefusesOfflineWhatWasCancelled(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	ticket := h.ticket(o.ID, 1)
+	if _, err := h.SetState(t.Context(), o.Event, EventCancelled, nil); err != nil {
+		t.Fatal(err)
+	}
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", "")
+	p.refuses(h.Code(&ticket), "Refunded or cancelled")
+	p.offline(true)
+	g.cut.Store(true)
+	p.Open("/scan/")
+	p.Until(`document.getElementById("net").textContent === "Offline: checking here"`)
+	p.refuses(h.Code(&ticket), "Refunded or cancelled")
+	p.Quiet("ERR_", "net::")
+}
+
 // With money to take the verdict stays until it is touched; what was taken is recorded there, or
 // in the list when there was no network.
 func TestBrowserTakesWhatIsDueAtTheDoor(t *testing.T) {

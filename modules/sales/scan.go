@@ -93,7 +93,7 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 	if err != nil {
 		return nil, err
 	}
-	uses, err := usesOf(tx, rows)
+	uses, err := usesOf(tx, event, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +212,10 @@ func (r *scanRow) judge(door id.ID, standings map[ticketName]standing, uses map[
 		r.version = now.Version
 	}
 	r.answered = admission.Validity(admission.Ticket{Event: now.Event, Version: r.version}, door, now.Standing)
+	if r.answered == admission.WrongEvent {
+		r.LetIn = false // a scanner lets nobody in with another event's ticket: it stays as it is
+		return
+	}
 	before := uses[*r.ticket]
 	if r.answered == admission.Admitted && !r.Offline {
 		if r.LetIn = len(before) == 0; !r.LetIn {

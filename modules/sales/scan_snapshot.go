@@ -16,6 +16,8 @@ type DoorSnapshot struct {
 	Changed []ChangedTicket `json:"changed"` // codes of any other version are refused
 	Used    []UsedTicket    `json:"used"`    // those known since the moment asked for
 
+	Cancelled bool `json:"cancelled,omitempty"` // the event is: all its tickets are void
+
 	Due      []DueOrder `json:"due"`                // orders that are still to be paid at the door
 	Currency string     `json:"currency,omitempty"` // of what is due
 }
@@ -62,6 +64,7 @@ func (s *Service) DoorSnapshot(ctx context.Context, event id.ID, since time.Time
 	if err != nil {
 		return out, err
 	}
+	out.Cancelled = e.State == EventCancelled
 	if out.Due, err = s.dueOrders(ctx, event); err != nil {
 		return out, err
 	}

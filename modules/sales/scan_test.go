@@ -74,6 +74,65 @@ func TestDoorRefusesOldVoidAndForeignCodes(t *testing.T) {
 	}
 }
 
+// What one event's scanner says of another event's ticket is refused, and leaves the ticket good.
+func TestScanAtAnotherEventsDoorLeavesTheTicketAlone(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	other := h.concert(Category{PriceMinor: 1, Capacity: 1})
+	at := h.db.Now().Add(-time.Minute)
+	ticket := h.ticket(o.ID, 1)
+	offline := func(s Scan) Scan {
+		s.ID, s.Offline, s.ScannedAt, s.LetIn = id.New(), true, &at, true
+		return s
+	}
+	got := h.report(other.ID, "elsewhere", offline(Scan{Order: &o.ID, N: 1}), offline(Scan{Code: h.Code(&ticket)}), Scan{ID: id.New(), Order: &o.ID, N: 2})
+	h.says(got, admission.WrongEvent, admission.WrongEvent, admission.WrongEvent)
+	if c, err := h.DoorCounts(t.Context(), other.ID); err != nil || c.In != 0 || c.Refused != 3 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if n := h.number(`SELECT coalesce(sum((data->>'count')::int), 0) FROM stream.log WHERE type = 'sales.tickets_admitted'`); n != 0 {
+		t.Errorf("%d people were announced", n)
+	}
+	if _, err := h.handTo(o, 2, 1, "Ben"); err != nil {
+		t.Error("it cannot be handed on:", err)
+	}
+	h.exec(`UPDATE sales.scan SET let_in = true WHERE event = $1`, other.ID) // as they were logged once
+	h.says(h.report(o.Event, "north", Scan{ID: id.New(), Code: h.Code(&ticket)}, Scan{ID: id.New(), Order: &o.ID, N: 2}), admission.Admitted, admission.Admitted)
+	again := h.report(other.ID, "elsewhere", Scan{ID: id.New(), Code: h.Code(&ticket)})
+	h.says(again, admission.WrongEvent)
+	for _, u := range again[0].Uses {
+		if u.Device == "north" {
+			t.Error("another event's scanner is told where the ticket was used:", u)
+		}
+	}
+}
+
+// Its tickets are void, as their pages say, and nothing is taken for them.
+func TestCancelledEventLetsNobodyIn(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	o, _ := h.dueOrder(e, two)
+	if _, err := h.SetState(t.Context(), e.ID, EventCancelled, nil); err != nil {
+		t.Fatal(err)
+	}
+	ticket := h.ticket(o.ID, 1)
+	got := h.report(e.ID, "north", Scan{ID: id.New(), Code: h.Code(&ticket)}, Scan{ID: id.New(), Order: &o.ID, N: 2})
+	h.says(got, admission.Void, admission.Void)
+	if got[0].Owed != (Owed{}) {
+		t.Error("money is asked for an event that was cancelled:", got[0].Owed)
+	}
+	found, _, err := h.Guests(t.Context(), &e, GuestQuery{Limit: 10})
+	if err != nil || !found[0].Void || found[0].DueMinor != 0 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if snap, err := h.DoorSnapshot(t.Context(), e.ID, time.Time{}); err != nil || !snap.Cancelled {
+		t.Errorf("a scanner without a network would let in: %+v, %v", snap, err)
+	}
+	if c, err := h.DoorCounts(t.Context(), e.ID); err != nil || c.In != 0 {
+		t.Error(c, err)
+	}
+}
+
 // Both devices were offline and let somebody in; the later report was of the earlier scan.
 func TestTwoOfflineDevicesAreSettledByTheTimeOfTheScan(t *testing.T) {
 	h, _, o := boughtTickets(t, 1)

@@ -21,9 +21,11 @@ func (s *Service) eventBySlug(ctx context.Context, slug string) (event id.ID, er
 }
 
 // joinDue finds the payment that is to be taken at the door, one an order, and owedColumns
-// read it: nothing for a void ticket, and nothing once the money was received.
+// read it: nothing for a void ticket, and nothing once the money was received. voidColumn says
+// whether a ticket is void, as all are of an event that was cancelled.
 const (
-	joinDue     = `LEFT JOIN sales.payment d ON d.order_id = o.id AND d.state = 'due' AND t.voided_at IS NULL`
+	joinDue     = `LEFT JOIN sales.payment d ON d.order_id = o.id AND d.state = 'due' AND t.voided_at IS NULL AND e.state IS DISTINCT FROM 'cancelled'`
+	voidColumn  = `t.voided_at IS NOT NULL OR coalesce(e.state = 'cancelled', false)`
 	owedColumns = `coalesce(d.amount_minor, 0) AS due_minor, coalesce(d.currency, '') AS currency`
 )
 
@@ -33,11 +35,11 @@ const guestsSQL = `WITH use AS (
 	SELECT DISTINCT ON (order_id, n) order_id, n, scanned_at, device, count(*) OVER (PARTITION BY order_id, n) AS uses
 	FROM sales.scan WHERE event = $1 AND let_in ORDER BY order_id, n, scanned_at, id
 ), guest AS (
-	SELECT t.order_id, t.n, coalesce(t.holder->>'name', o.buyer->>'name', '') AS name, t.category, p.seat_row, p.seat_column, t.voided_at IS NOT NULL AS void,
+	SELECT t.order_id, t.n, coalesce(t.holder->>'name', o.buyer->>'name', '') AS name, t.category, p.seat_row, p.seat_column, ` + voidColumn + ` AS void,
 		u.scanned_at, coalesce(u.device, '') AS device, coalesce(u.uses, 0) AS uses,
 		lower(coalesce(t.holder->>'email', o.buyer->>'email', '')) AS email, ` + owedColumns + `
-	FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id LEFT JOIN sales.seat p ON p.id = t.seat ` + joinDue + `
-	LEFT JOIN use u ON u.order_id = t.order_id AND u.n = t.n
+	FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id LEFT JOIN sales.seat p ON p.id = t.seat
+	LEFT JOIN sales.event e ON e.id = o.event ` + joinDue + ` LEFT JOIN use u ON u.order_id = t.order_id AND u.n = t.n
 	WHERE o.event = $1
 ), listed AS (
 	SELECT *, CASE WHEN $4 = 'order' THEN '' ELSE lower(name) END AS sort FROM guest

@@ -27,8 +27,8 @@ func namesOf(rows []scanRow) (orders []id.ID, ns []int) {
 func lockStandings(tx *db.Tx, seen []scanRow) (map[ticketName]standing, error) {
 	const op = "sales.CheckIn"
 	orders, ns := namesOf(seen)
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT t.order_id, t.n, o.event, t.version, t.voided_at IS NOT NULL, `+owedColumns+`
-		FROM sales.ticket t JOIN sales.orders o ON o.id = t.order_id `+joinDue+`
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT t.order_id, t.n, o.event, t.version, `+voidColumn+`, `+owedColumns+`
+		FROM sales.ticket t JOIN sales.orders o ON o.id = t.order_id LEFT JOIN sales.event e ON e.id = o.event `+joinDue+`
 		WHERE (t.order_id, t.n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY t.order_id, t.n FOR UPDATE OF t`, orders, ns)
 	if err != nil {
 		return nil, db.Classify(op, err)
@@ -71,11 +71,12 @@ func scansReported(tx *db.Tx, event id.ID, scans []Scan) (map[id.ID]admission.Ve
 	return out, db.Classify(op, err)
 }
 
-// usesOf are the times that somebody went in with the tickets.
-func usesOf(tx *db.Tx, seen []scanRow) (map[ticketName][]Use, error) {
+// usesOf are the times that somebody went in with the tickets at this door: what another
+// event's scanner says of a ticket counts nowhere.
+func usesOf(tx *db.Tx, event id.ID, seen []scanRow) (map[ticketName][]Use, error) {
 	orders, ns := namesOf(seen)
 	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT order_id, n, id, device, scanned_at, offline FROM sales.scan
-		WHERE let_in AND (order_id, n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY scanned_at, id`, orders, ns)
+		WHERE event = $3 AND let_in AND (order_id, n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY scanned_at, id`, orders, ns, event)
 	return readUses("sales.CheckIn", rows, err)
 }
 

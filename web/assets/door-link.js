@@ -53,6 +53,7 @@ export class Link {
     this.takenAt = about?.taken_at;
     this.ahead = about?.ahead ?? 0;
     this.due = owed(about);
+    this.cancelled = about?.cancelled;
     this.ring = await keyring(about?.keys ?? []);
     [this.changed, this.used] = [await store.map("changed"), await store.map("used")];
     this.counts = await store.get("counts") ?? this.counts;
@@ -102,7 +103,7 @@ export class Link {
     if (!this.ready) throw new Error("This device has not seen the door yet. It needs the network once.");
     const ticket = scan.code ? await open(scan.code, this.ring) : null;
     if (!scan.code) throw new Error("Without a network only a ticket’s code is checked.");
-    const { verdict, before } = judge(ticket, this.door.event, this.changed, this.used);
+    const { verdict, before } = judge(ticket, this.door.event, this.changed, this.used, this.cancelled);
     Object.assign(scan, { order: ticket?.order, n: ticket?.n, verdict, offline: true, let_in: verdict === "admitted" });
     this.waiting.set(scan.id, scan);
     await this.remember(scan);
@@ -165,8 +166,8 @@ export class Link {
     const ahead = since ? this.ahead : Math.round((began + Date.now()) / 2 - Date.parse(snap.taken_at));
     const changed = (snap.changed ?? []).map(({ o, n, v, x }) => [nameOf(o, n), { v, x }]);
     const used = (snap.used ?? []).map(({ o, n, d, t }) => [nameOf(o, n), { d, t }]).filter(([name, { t }]) => !(this.used.get(name)?.t <= t));
-    await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead, due: snap.due, currency: snap.currency }, changed, used);
-    [this.changed, this.due, this.takenAt, this.ahead, this.ring] = [new Map(changed), owed(snap), snap.taken_at, ahead, await keyring(snap.keys)];
+    await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead, due: snap.due, currency: snap.currency, cancelled: snap.cancelled }, changed, used);
+    [this.changed, this.due, this.cancelled, this.takenAt, this.ahead, this.ring] = [new Map(changed), owed(snap), snap.cancelled, snap.taken_at, ahead, await keyring(snap.keys)];
     for (const [name, use] of used) this.used.set(name, use);
     this.counts = await ask(`/v1/scans/counts${query}`, { key: this.door.key });
     await store.put("counts", this.counts);

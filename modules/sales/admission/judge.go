@@ -15,7 +15,7 @@ type Verdict string
 const (
 	Admitted     Verdict = "admitted"
 	AlreadyUsed  Verdict = "already_used"
-	Void         Verdict = "void"          // refunded or cancelled
+	Void         Verdict = "void"          // refunded, or its event cancelled
 	WrongVersion Verdict = "wrong_version" // handed on to somebody else since
 	WrongEvent   Verdict = "wrong_event"
 	Unknown      Verdict = "unknown" // not ours, or of an order that does not exist
@@ -25,7 +25,7 @@ const (
 type Standing struct {
 	Event   id.ID
 	Version int
-	Void    bool
+	Void    bool // or its event was cancelled
 }
 
 // Validity judges a code at the door of an event, all earlier scans aside:
