@@ -100,6 +100,7 @@ func examine(ctx context.Context, cfg Config) []Finding {
 		finding("backup", func() (string, error) { return checkBackup(cfg.DataDir, now) }),
 		finding("audit", func() (string, error) { return checkAudit(ctx, cfg) }),
 		finding("sales", func() (string, error) { return checkSales(ctx, cfg) }),
+		finding("payment", func() (string, error) { return checkPayment(ctx, cfg) }),
 	}, checkProviders(ctx, cfg)...)
 }
 

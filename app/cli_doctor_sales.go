@@ -30,3 +30,25 @@ func booksIn(ctx context.Context, d *db.DB) (string, error) {
 	}
 	return fmt.Sprintf("%d %s and every count of what is sold and held agree", b.Orders, plural(b.Orders, "order", "orders")), nil
 }
+
+// checkPayment warns of events that cost money while nobody can pay.
+func checkPayment(ctx context.Context, cfg Config) (string, error) {
+	return inDatabase(ctx, cfg, func(ctx context.Context, d *db.DB) (string, error) {
+		there, err := sales.HasBooks(ctx, d)
+		if err != nil || !there {
+			return "not looked at: the database has no sales yet; start usher, then ask again", err
+		}
+		p, err := sales.CheckPayable(ctx, cfg.Sales.Payment, d)
+		if err != nil {
+			return "", err
+		}
+		if n := len(p.Unpaid); n > 0 {
+			return "", warning("app.Doctor", fmt.Sprintf("nobody can pay for %d %s, such as %s: the shop sells only what is free", n, plural(n, "event", "events"), p.Unpaid[0]),
+				"set sales.payment.door, .transfer or .stripe (docs/sales.md) and start usher again")
+		}
+		if len(p.Live) == 0 {
+			return "no way to pay is set up, and no event to come asks for one", nil
+		}
+		return fmt.Sprintf("buyers pay by %v", p.Live), nil
+	})
+}

@@ -18,6 +18,7 @@ type shelfEvent struct {
 	Event
 	queues map[id.ID]bool // categories with a waiting list that comes first
 	rises  rises          // prices that may go up
+	unpaid bool           // nobody takes money for it: only what is free can be bought here
 
 	mu    sync.Mutex
 	codes map[string]Code
@@ -76,7 +77,7 @@ func (s *Service) snapshot(ctx context.Context, event id.ID) (*shelfEvent, error
 		s.shelves.forget(event) // a stranger's guesses must not fill the memory
 		return nil, err
 	}
-	fresh := &shelfEvent{Event: e, codes: map[string]Code{}, grids: map[id.ID][][]bool{}}
+	fresh := &shelfEvent{Event: e, codes: map[string]Code{}, grids: map[id.ID][][]bool{}, unpaid: !s.takesMoney(e.Sandbox)}
 	if fresh.seats, err = s.seatsOf(ctx, seatedOf(&e)); err != nil {
 		return nil, err
 	}

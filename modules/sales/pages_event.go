@@ -213,6 +213,7 @@ type eventPage struct {
 	CopyAt     string
 	Wrong      []fault.Field
 	Missing    []fault.Field // what publishing asks for
+	Unpaid     bool          // it costs money, and nobody can pay
 	Strays     []Stray       // sales elsewhere of categories that we do not know
 }
 
@@ -236,6 +237,7 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 	}
 	p := eventPage{Head: s.head(&e, "overview"), Categories: views(&e), Event: e, Doors: e.on(e.DoorsAt), Ends: e.on(e.EndsAt), SaleFrom: e.on(e.SaleFrom), SaleUntil: e.on(e.SaleUntil),
 		Actions: stateActions[e.State], CopySlug: how.Slug}
+	p.Unpaid = s.unpaid(&e)
 	p.Seen = e.Shop == "" && (e.State == EventPublished || e.State == EventPaused)
 	if !how.StartsAt.IsZero() {
 		p.CopyAt = e.on(&how.StartsAt).Input()

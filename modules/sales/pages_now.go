@@ -43,8 +43,35 @@ func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error
 	g.Figures = append(g.Figures, web.Figure{Name: web.T("Checked in"), Value: web.T("%v", web.Number(sums.in)), Note: web.T("tickets that were let in at a door"), Link: "/events"})
 	all, _, err := s.Events(ctx, EventQuery{Limit: 1})
 	g.Steps = []web.Step{{Done: len(all) > 0, What: web.T("Make your first event"), Link: "/events/new",
-		Why: web.T("An event has a day, a place and categories with a price and a capacity. It is a draft until you publish it.")}}
+		Why: web.T("An event has a day, a place and categories with a price and a capacity. It is a draft until you publish it.")}, s.payStep(events)}
 	return g, err
+}
+
+// payStep is done when buyers can pay, and when nothing that we sell costs money.
+func (s *Service) payStep(events []Event) web.Step {
+	some := func(unpaid bool) bool {
+		return slices.ContainsFunc(events, func(e Event) bool { return !e.Sandbox && s.unpaid(&e) == unpaid })
+	}
+	return web.Step{
+		Done: s.takesMoney(false) || some(false) && !some(true), What: web.T("Choose how buyers pay"),
+		Why: web.T("Until there is a way to pay, the shop sells only tickets that cost nothing. Set one or several in the configuration and start Usher again."),
+		Examples: []web.Example{
+			{Label: web.T("Pay at the door, in config.yaml"), Command: `sales:
+  payment:
+    door: true`},
+			{Label: web.T("Bank transfer, in config.yaml"), Command: `sales:
+  payment:
+    transfer:
+      days: 7
+      account: |
+        Night GmbH
+        DE02 1203 0000 0000 2020 51`},
+			{Label: web.T("Cards and more by Stripe, in config.yaml"), Command: `sales:
+  payment:
+    stripe:
+      live: {key: "sk_live_…", webhook: "whsec_…"}`},
+		},
+	}
 }
 
 // whole is an amount without its hundredths: at a glance they tell nothing.

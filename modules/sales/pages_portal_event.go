@@ -22,6 +22,7 @@ type eventShopPage struct {
 	Notice      *said
 	Room        bool // buyers pass the waiting room first
 	Sellable    bool // something can be bought now
+	Unpaid      bool // something could be, if there were a way to pay
 	Key         string
 	Codes       []string
 	CodeWrong   string
@@ -162,7 +163,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	}
 	form := waitingForm{Qty: 1}
 	for _, r := range p.Rows {
-		p.Sellable = p.Sellable || r.Open
+		p.Sellable, p.Unpaid = p.Sellable || r.Open, p.Unpaid || r.Unpaid
 		if r.Waits {
 			form.Categories = append(form.Categories, r)
 		}

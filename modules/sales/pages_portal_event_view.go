@@ -98,6 +98,7 @@ type priceRow struct {
 	Unit           int64 // what the visitor sees, to tell him when it has moved
 	Note           string
 	Open           bool // can be bought now
+	Unpaid         bool // could be, if there were a way to pay
 	Label          string
 	Choices        []choiceOf
 	Plan, PlanText string // where seats are chosen
@@ -131,8 +132,11 @@ func (e *shelfEvent) rows(t *words.Tongue, codes []Code, chosen map[id.ID]int, n
 		if e.queues[c.ID] && status == "on_sale" {
 			status = "sold_out" // what there is belongs to those who wait
 		}
-		r.Open, r.Waits = onSale && status == "on_sale", onSale && status == "sold_out"
-		r.Note = c.note(t, &e.Event, status, r.Open)
+		r.Unpaid = e.unpaid && unit > 0 && onSale && status == "on_sale"
+		r.Open, r.Waits = onSale && status == "on_sale" && !r.Unpaid, onSale && status == "sold_out"
+		if r.Note = c.note(t, &e.Event, status, r.Open); r.Unpaid {
+			r.Note = t.Say("row.unpaid")
+		}
 		if rises := e.mayRise(t, c, now); r.Open && rises != "" {
 			r.Note = strings.TrimPrefix(r.Note+" · "+rises, " · ")
 		}

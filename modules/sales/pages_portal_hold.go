@@ -46,6 +46,9 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 		return s.refuse(c, v, http.StatusConflict, moved)
 	}
 	if p.Lines, err = s.price(ctx, v.e.ID, wanted, v.texts()); err == nil {
+		if v.e.unpaid && costs(p.Lines) {
+			return s.refuse(c, v, http.StatusConflict, &said{Kind: "bad", Title: t.Say("said.unpaid"), Text: t.Say("said.unpaid.fix")})
+		}
 		var cart Cart
 		if cart, _, err = s.Hold(ctx, p); err == nil {
 			s.replaceCart(c, cart)

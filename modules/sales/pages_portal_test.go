@@ -49,6 +49,43 @@ func TestFreeTicketsAreTakenWithoutPayment(t *testing.T) {
 	shows(t, tickets, 200, "Ticket 1")
 }
 
+// Who cannot pay is told before tickets are held for him; what is free is his.
+func TestNothingIsHeldThatNobodyCanPay(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	page := "/shop/events/" + e.Slug
+	looked := g.ask(page, nil)
+	shows(t, looked, 200, "The organiser takes no payments for this event yet.", "Not to be bought yet", "qty_"+e.Categories[2].ID.String())
+	if strings.Contains(looked.Body.String(), `name="qty_`+e.Categories[0].ID.String()) {
+		t.Error("a ticket that nobody can pay can be chosen")
+	}
+	form := g.form(looked.Body.String(), url.Values{"qty_" + e.Categories[0].ID.String(): {"1"}})
+	shows(t, g.ask(page+"/cart", form), 409, "These tickets cannot be paid yet")
+	if now, err := h.Event(t.Context(), e.ID); err != nil || now.Categories[0].Held != 0 {
+		t.Errorf("%d are held", now.Categories[0].Held)
+	}
+	step := func() bool {
+		g, err := h.Glance(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.Steps[1].Done
+	}
+	staff := newSite(t, nil, h.Pages())
+	if shows(t, visit(staff, "/events/"+e.ID.String(), nil), 200, "Nobody can pay yet"); step() {
+		t.Error("the step is done")
+	}
+	found, err := CheckPayable(t.Context(), h.cfg.Payment, h.db)
+	if err != nil || len(found.Unpaid) != 1 {
+		t.Errorf("%+v %v", found, err)
+	}
+	h.takesMoney()
+	if found, err = CheckPayable(t.Context(), h.cfg.Payment, h.db); err != nil || len(found.Unpaid) != 0 || !step() {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
 // The seam of this test is the provider's page: the bank stands in for it.
 func TestCardIsPaidOnAnotherSiteAndLeadsBack(t *testing.T) {
 	h := newHouse(t)

@@ -14,6 +14,22 @@ func HasBooks(ctx context.Context, d *db.DB) (there bool, err error) {
 	return there, db.Classify("sales.CheckBooks", err)
 }
 
+// pricedEvents are the addresses of events to come that we sell and that cost money, at
+// most some, of the modes that are asked for.
+func pricedEvents(ctx context.Context, d *db.DB, live, sandbox bool) ([]string, error) {
+	const op = "sales.pricedEvents"
+	rows, err := d.Pool().Query(ctx, `
+		SELECT slug FROM sales.event e
+		WHERE state <> 'cancelled' AND shop = '' AND coalesce(sale_until, starts_at) > $1 AND CASE WHEN sandbox THEN $3::boolean ELSE $2::boolean END
+			AND EXISTS (SELECT FROM sales.category c WHERE c.event = e.id AND c.price_minor + c.fee_minor > 0)
+		ORDER BY starts_at LIMIT 100`, d.Now(), live, sandbox)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	slugs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return slugs, db.Classify(op, err)
+}
+
 // One statement sees one moment, so a sale that goes on meanwhile does no harm. What a
 // code has sold stands nowhere else: of codes only the carts are compared.
 const checkStockSQL = `
