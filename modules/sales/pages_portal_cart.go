@@ -28,6 +28,7 @@ type cartPage struct {
 	Taxes   []string
 	Total   string
 	Free    bool
+	Mails   bool // the link to the order goes by e-mail
 	Methods []methodView
 	Form    buyerForm
 	Wrong   map[string]string
@@ -90,7 +91,7 @@ func (s *Service) shopCart(c echo.Context, t *words.Tongue) error {
 func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCart, e *shelfEvent, more func(p *cartPage)) error {
 	q := h.quote(e.Currency)
 	p := cartPage{frame: s.frame(c, t, t.Say("cart.title")), E: e.shown(t, s.db.Now()), Self: "/shop/cart/" + c.Param("token"), Seconds: int(math.Ceil(max(h.Left, 0).Seconds())),
-		Left: t.Span(h.Left), Total: priceWords(t, q.Total(), e.Currency), Free: q.Total() == 0}
+		Left: t.Span(h.Left), Total: priceWords(t, q.Total(), e.Currency), Free: q.Total() == 0, Mails: s.Mails()}
 	p.Unlisted = true
 	bill := BillOf(&e.Event, q.Lines, t.Lang)
 	for i := range q.Lines {

@@ -52,13 +52,13 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	list := listPage{frame: f, SeriesNames: []string{"Blue"}, Series: "Blue", Query: "<q>", Filtered: true, Next: "/shop?cursor=c"}
 	list.add(&e.Event, t, now)
 	q := Quote{Lines: []Line{{Category: id.ID{15: 1}, Qty: 2, UnitMinor: 5150}, {Category: id.ID{15: 2}, Qty: 2, UnitMinor: 123400, Seats: []id.ID{{15: 21}, {15: 24}}}}}
-	cart := cartPage{frame: f, E: v, Self: "/shop/cart/x", Seconds: 600, Left: t.Span(10 * time.Minute), Total: t.Money(q.Total(), "EUR"), Taxes: []string{"T."}, Methods: []methodView{{"door", t.Say("pay.door"), t.Say("pay.door.about")}}}
+	cart := cartPage{frame: f, E: v, Mails: true, Self: "/shop/cart/x", Seconds: 600, Left: t.Span(10 * time.Minute), Total: t.Money(q.Total(), "EUR"), Taxes: []string{"T."}, Methods: []methodView{{"door", t.Say("pay.door"), t.Say("pay.door.about")}}}
 	for i := range q.Lines {
 		cart.Lines = append(cart.Lines, e.line(t, &q.Lines[i]))
 	}
 	again, free := cart, cart
 	again.Notice, again.Form, again.Wrong = &said{Kind: "bad", Title: t.Say("said.form")}, buyerForm{"", "ana", "door"}, map[string]string{"name": t.Say("form.name.wrong"), "email": t.Say("form.email.wrong"), "method": t.Say("pay.choose")}
-	free.Free, free.Methods, free.Person = true, nil, "Ana"
+	free.Free, free.Mails, free.Methods, free.Person = true, false, nil, "Ana"
 	pays := paymentPage{frame: f, E: v, Due: t.Money(5150, "EUR"), Lines: cart.Lines, Heading: "H", Text: "T", Link: &link{"/l", "L"}}
 	settled, transfer := pays, pays
 	settled.Good, settled.Invoices = true, []invoiceLink{{"R 1", "/invoice/x"}}
@@ -66,7 +66,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	waiting := roomPage{frame: f, E: v, Ticket: "/room", Ahead: t.Say("number", 1200), Wait: t.Span(3 * time.Minute), Again: t.Span(9 * time.Second), Seconds: 9}
 	plan := seatsPage{frame: f, E: v, ID: id.ID{15: 2}, Category: "Balcony", Price: t.Money(123400, "EUR"), Unit: 123400, Max: 4, Key: "k", Codes: []string{"EARLY"},
 		Rows: []seatRow{{"A", []seatView{{id.ID{15: 21}, "A1", 1, true, true}, {id.ID{15: 22}, "A2", 2, false, false}}}}}
-	mine := minePage{frame: f, Orders: []shownEvent{v}}
+	mine := minePage{frame: f, Mails: true, Orders: []shownEvent{v}}
 	mine.Person = "Ana"
 	none := minePage{frame: mine.frame}
 	return map[string]any{

@@ -14,11 +14,12 @@ import (
 type minePage struct {
 	frame
 	Orders []shownEvent
+	Mails  bool // links go by e-mail
 }
 
 // shopMine lists what somebody bought while signed in, the latest first.
 func (s *Service) shopMine(c echo.Context, t *words.Tongue) error {
-	p := minePage{frame: s.frame(c, t, t.Say("mine"))}
+	p := minePage{frame: s.frame(c, t, t.Say("mine")), Mails: s.Mails()}
 	p.Place, p.About, p.Unlisted = "mine", t.Say("mine.about"), true
 	person, err := id.Parse(web.CallerOf(c.Request().Context()).Person)
 	if err != nil {

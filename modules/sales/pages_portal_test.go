@@ -53,7 +53,7 @@ func TestFreeTicketsAreTakenWithoutPayment(t *testing.T) {
 func TestNothingIsHeldThatNobodyCanPay(t *testing.T) {
 	h := newHouse(t)
 	e := night(h)
-	g := newGuest(t, shopSite(h))
+	g := newGuest(t, newSite(t, nil, h.buyerPages()))
 	page := "/shop/events/" + e.Slug
 	looked := g.ask(page, nil)
 	shows(t, looked, 200, "The organiser takes no payments for this event yet.", "Not to be bought yet", "qty_"+e.Categories[2].ID.String())
