@@ -2,6 +2,7 @@ package sales
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
