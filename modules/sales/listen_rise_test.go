@@ -39,6 +39,7 @@ func (h *house) noteAt(e Event, lang string, at time.Time) string {
 // said, and while there is something to buy.
 func TestAPriceMayRiseOnlyWhileThatIsTrue(t *testing.T) {
 	h := newHouse(t)
+	h.takesMoney()
 	e := h.concert(Category{PriceMinor: 3000, Capacity: 5})
 	now := h.db.Now()
 	f := facts.PriceRiseForeseen{Event: e.ID, Category: e.Categories[0].ID, PriceMinor: 3000, Chance: .62, Until: now.AddDate(0, 0, 3), GoodUntil: now.Add(2 * time.Hour), At: now}
