@@ -101,10 +101,18 @@ func placed(err error) (by map[string][]fault.Field, rest []fault.Field) {
 		if f.Name == "" {
 			rest = append(rest, f)
 		} else {
-			by[f.Name] = append(by[f.Name], f)
+			by[f.Name] = append(by[f.Name], ruleInputs.Tell([]fault.Field{f})...)
 		}
 	}
 	return by, rest
+}
+
+// ruleInputs are how the form calls what a rule consists of, in its units.
+var ruleInputs = web.Inputs{
+	"list_minor": {Label: "List price", Fix: "more than 0, such as 12.50"}, "floor_minor": {Label: "Floor", Fix: "more than 0, such as 12.50"},
+	"ceiling_minor": {Label: "Ceiling", Fix: "more than 0, such as 12.50"}, "rounding_minor": {Label: "Multiples of", Fix: "more than 0, such as 0.50"},
+	"daily": {Label: "Most within a day, %", Fix: "between 1 and 50 %"}, "min_gain": {Label: "Least gain, %", Fix: "between 0 and 20 %"},
+	"every_minutes": {Label: "Minutes between changes", Fix: "between 0 and 10080"}, "quiet_minutes": {Label: "Quiet hours before doors", Fix: "between 0 and 720"},
 }
 
 func (s *Service) pageRuleSet(c echo.Context) error {

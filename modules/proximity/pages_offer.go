@@ -117,6 +117,14 @@ type offerPage struct {
 	Next    []string // states it may go to
 }
 
+// offerInputs are how the form calls what an offer consists of, in its units.
+var offerInputs = web.Inputs{
+	"name": {Label: "Name, for you"}, "title": {Label: "Title on the phone"}, "text": {Label: "Text below"}, "stall": {Label: "Good at"}, "minutes": {Label: "Good for minutes"},
+	"grant.percent": {Label: "Percent", Fix: "1 to 100"}, "grant.amount_minor": {Label: "Amount", Fix: "such as 2.00, and EUR under Currency"}, "grant.item": {Label: "What is free"},
+	"grant.worth_minor": {Label: "One voucher costs you at most", Fix: "such as 2.00"}, "earns_minor": {Label: "You earn when somebody comes, after the grant", Fix: "such as 2.00"},
+	"holdout": {Label: "Held out to compare, percent", Fix: "between 1 and 90 %, or 0 for nobody"},
+}
+
 // V is what an input shows.
 func (p offerPage) V(name string) string { return p.Form.Get(name) }
 
@@ -145,7 +153,7 @@ func (s *Service) offerOf(c echo.Context) (Offer, error) {
 
 func (s *Service) showOffer(c echo.Context, status int, o Offer, typed url.Values, wrong error) error {
 	ctx := c.Request().Context()
-	p := offerPage{Offer: o, New: o.ID == id.Nil, Form: typed, Wrong: wrongs(wrong), On: occasions, Next: nextStates[o.State]}
+	p := offerPage{Offer: o, New: o.ID == id.Nil, Form: typed, Wrong: offerInputs.Tell(wrongs(wrong)), On: occasions, Next: nextStates[o.State]}
 	var err error
 	if p.Events, err = s.Events(ctx, id.Nil); err != nil {
 		return err
