@@ -115,7 +115,7 @@ func TestWhatIfAndSimulationChangeNothing(t *testing.T) {
 	shows(t, visit(e, play("7", formOfRule(&r, "EUR")), nil), 200, "The last 7 days again")
 	wrong := formOfRule(&r, "EUR")
 	wrong.Rounding = "0"
-	shows(t, visit(e, play("7", wrong), nil), 422, "is 0")
+	shows(t, visit(e, play("7", wrong), nil), 422, "is out of range")
 	shows(t, visit(e, play("x", formOfRule(&r, "EUR")), nil), 422, "is no number of days")
 	if n := h.count(`SELECT (SELECT count(*) FROM pricing.rule) + (SELECT count(*) FROM pricing.decision)`); n != 0 {
 		t.Errorf("%d rows were written", n)
