@@ -198,6 +198,42 @@ func TestHandingOnTransfersAndRefundsAreWrittenOf(t *testing.T) {
 	}
 }
 
+func TestWhoPaidForNothingIsWrittenTo(t *testing.T) {
+	for locale, says := range map[string][]string{
+		"en": {"Your payment goes back: ", "Hello Ana,", "Your payment came after the tickets had gone to somebody else.", "€52.00 goes back the way it came"},
+		"de": {"Ihre Zahlung geht zurück: ", "Guten Tag Ana,", "Ihre Zahlung kam, nachdem die Tickets an jemand anderen gegangen waren.", "52,00 € gehen denselben Weg zurück"},
+	} {
+		t.Run(locale, func(t *testing.T) {
+			h := newHouse(t)
+			h.takesMoney()
+			box := h.mails()
+			e, two := stand(h, 2)
+			q := h.cart(e, two)
+			buyer := json.RawMessage(`{"name": "Ana", "email": "ana@example.org", "locale": "` + locale + `"}`)
+			out, err := h.Checkout(t.Context(), Checkout{Cart: q.Cart, Quote: h.quotes.sign(q), Method: pay.Stripe, Buyer: buyer, Origin: "https://usher.example"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.lateCart(q)
+			if _, err := h.buy(e, nil, two); err != nil {
+				t.Fatal(err)
+			}
+			h.heard(told(*out.Payment))
+			h.settleAll()
+			h.settleAll()
+			if err := h.delivered(); err != nil || len(box.got) != 1 || box.got[0].To != "ana@example.org" {
+				t.Fatalf("%+v, %v", box.got, err)
+			}
+			letter := "\n" + box.got[0].Subject + "\n" + box.got[0].Text
+			for _, said := range append(says, "https://tickets.example.org/pay/"+h.PaymentToken(out.Payment.ID)+"\n") {
+				if !strings.Contains(letter, said) {
+					t.Errorf("it does not say %q:%s", said, letter)
+				}
+			}
+		})
+	}
+}
+
 func TestWhoWaitsIsWrittenToWhenTicketsAreKept(t *testing.T) {
 	h, e, c, carts := soldOutConcert(t)
 	box := h.mails()
@@ -218,7 +254,7 @@ func TestGoldenLetters(t *testing.T) {
 		var subjects []string
 		var w written
 		var words letterWords
-		for _, kind := range []string{letterTransfer, letterOffer, letterRefund, letterBank, letterOrder} {
+		for _, kind := range []string{letterTransfer, letterOffer, letterRefund, subjectReturn, letterBank, letterOrder} {
 			w = written{}
 			words = w.begin(&e, lang, kind, "Ana & Co")
 			subjects = append(subjects, "Subject: "+w.Subject)

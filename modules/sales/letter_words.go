@@ -2,6 +2,9 @@ package sales
 
 import "strconv"
 
+// subjectReturn is the subject of a refund's letter when the money had bought nothing.
+const subjectReturn = "return"
+
 // letterWords is what letters say in one language.
 type letterWords struct {
 	subject                                      map[string]string
@@ -13,7 +16,7 @@ type letterWords struct {
 
 var letterTongues = map[string]letterWords{
 	"en": {
-		subject: map[string]string{letterOrder: "Your tickets", letterTransfer: "A ticket for you", letterOffer: "Tickets are kept for you", letterRefund: "Tickets given back", letterBank: "How to pay"},
+		subject: map[string]string{letterOrder: "Your tickets", letterTransfer: "A ticket for you", letterOffer: "Tickets are kept for you", letterRefund: "Tickets given back", subjectReturn: "Your payment goes back", letterBank: "How to pay"},
 		hello:   "Hello", bought: "Thank you. You have bought", toTickets: "Your tickets, with their codes", toTicket: "Your ticket, with its code",
 		secret: "Whoever has this link has the code: keep it to yourself.",
 		handed: "Somebody has handed a ticket on to you. It is yours now; the code so far no longer works.",
@@ -22,7 +25,7 @@ var letterTongues = map[string]letterWords{
 		tickets: [2]string{"ticket", "tickets"},
 	},
 	"de": { //nolint:gosec // G101: it speaks of a secret, and is none
-		subject: map[string]string{letterOrder: "Ihre Tickets", letterTransfer: "Ein Ticket für Sie", letterOffer: "Für Sie zurückgelegt", letterRefund: "Zurückgegebene Tickets", letterBank: "So bezahlen Sie"},
+		subject: map[string]string{letterOrder: "Ihre Tickets", letterTransfer: "Ein Ticket für Sie", letterOffer: "Für Sie zurückgelegt", letterRefund: "Zurückgegebene Tickets", subjectReturn: "Ihre Zahlung geht zurück", letterBank: "So bezahlen Sie"},
 		hello:   "Guten Tag", bought: "Vielen Dank. Sie haben gekauft:", toTickets: "Ihre Tickets mit den Codes", toTicket: "Ihr Ticket mit dem Code",
 		secret: "Wer diesen Link hat, hat den Code: Behalten Sie ihn für sich.",
 		handed: "Jemand hat ein Ticket an Sie weitergegeben. Es gehört nun Ihnen; der bisherige Code gilt nicht mehr.",

@@ -165,7 +165,7 @@ func (s *Service) writeRefund(ctx context.Context, w *written, l *letter, e *Eve
 		return "", err
 	}
 	if r.Order == nil {
-		return "", noOrder(nil)
+		return s.writeReturn(ctx, w, &r, e)
 	}
 	o, _, err := s.OrderTickets(ctx, *r.Order)
 	if err != nil {
@@ -179,6 +179,24 @@ func (s *Service) writeRefund(ctx context.Context, w *written, l *letter, e *Eve
 		w.say(words.amount(r.AmountMinor, r.Currency), t.comes)
 	}
 	w.link(t.toOrder, s.cfg.Origin+"/o/"+s.OrderToken(o.ID))
+	return b.Email, nil
+}
+
+// writeReturn says why money bought nothing, and that it goes back.
+func (s *Service) writeReturn(ctx context.Context, w *written, r *Refund, e *Event) (string, error) {
+	if r.Payment == nil {
+		return "", noOrder(nil)
+	}
+	p, err := s.Payment(ctx, *r.Payment)
+	if err != nil {
+		return "", err
+	}
+	b := buyerOf(p.Buyer)
+	t := w.begin(e, b.Locale, subjectReturn, b.Name)
+	w.say(p.whyReturned(w.Lang))
+	words := wordsFor(b.Locale)
+	w.say(words.amount(r.AmountMinor, r.Currency), t.comes)
+	w.link(t.toPayment, s.cfg.Origin+"/pay/"+s.PaymentToken(p.ID))
 	return b.Email, nil
 }
 

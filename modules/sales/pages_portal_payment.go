@@ -104,9 +104,14 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 			v.Link = &link{v.E.URL, t.Say("over.choose")}
 		}
 	case PaymentRefunded:
-		reason, _, _ := strings.Cut(p.Reason, ":")
-		v.Text = sayOr(t, "pay.reason."+reason, "pay.reason.other") + " " + v.Text
+		v.Text = p.whyReturned(t.Lang) + " " + v.Text
 	}
+}
+
+// whyReturned says in a language why a payment bought nothing.
+func (p *Payment) whyReturned(lang string) string {
+	reason, _, _ := strings.Cut(p.Reason, ":")
+	return sayOr(words.In(lang), "pay.reason."+reason, "pay.reason.other")
 }
 
 // refOf names the cart of a payment, as its quote promised.

@@ -117,7 +117,7 @@ func (s *Service) buyAgain(ctx context.Context, cart id.ID, in Purchase) (Order,
 	return v.order, err
 }
 
-// giveBack sends all the money of a payment back that is for nothing.
+// giveBack sends all the money of a payment back that is for nothing, and tells the buyer.
 func (s *Service) giveBack(tx *db.Tx, p *Payment, reason, actor string) error {
 	r := Refund{ID: id.New(), Payment: &p.ID, Event: p.Event, Tickets: []int{}, AmountMinor: p.PaidMinor - p.RefundedMinor, Currency: p.Currency,
 		Reason: reason, Actor: actor, State: RefundWaiting, Attempt: 1}
@@ -126,6 +126,9 @@ func (s *Service) giveBack(tx *db.Tx, p *Payment, reason, actor string) error {
 		return err
 	}
 	if err := insertRefund(tx, r); err != nil {
+		return err
+	}
+	if err := s.post(tx, letter{Kind: letterRefund, Event: p.Event, Subject: r.ID}); err != nil {
 		return err
 	}
 	return tx.Enqueue(refundJob(r.ID))

@@ -25,7 +25,7 @@ const (
 	letterOrder    = "order"    // the confirmation, with the link to the tickets
 	letterTransfer = "transfer" // a ticket was handed on, to whom it was
 	letterOffer    = "offer"    // tickets are kept for somebody who waits
-	letterRefund   = "refund"   // tickets were given back
+	letterRefund   = "refund"   // tickets were given back, or money came for nothing
 	letterBank     = "bank"     // how to pay by bank transfer
 )
 
