@@ -116,7 +116,6 @@ const mostChoices = 20
 // rows are the categories that a visitor with these codes may see.
 func (e *shelfEvent) rows(t *words.Tongue, codes []Code, chosen map[id.ID]int, now time.Time) []priceRow {
 	p := pricing{e: e, now: now, codes: codes, useful: make([]bool, len(codes))}
-	onSale := e.status(now) == "on_sale" || e.status(now) == "sold_out"
 	out := []priceRow{}
 	for i := range e.Categories {
 		c := &e.Categories[i]
@@ -128,27 +127,33 @@ func (e *shelfEvent) rows(t *words.Tongue, codes []Code, chosen map[id.ID]int, n
 			unit = min(unit, c.unit(&codes[code]))
 		}
 		r := c.row(t, &e.Event, unit)
-		status := c.status(now)
-		if e.queues[c.ID] && status == "on_sale" {
-			status = "sold_out" // what there is belongs to those who wait
-		}
-		r.Unpaid = e.unpaid && unit > 0 && onSale && status == "on_sale"
-		r.Open, r.Waits = onSale && status == "on_sale" && !r.Unpaid, onSale && status == "sold_out"
-		if r.Note = c.note(t, &e.Event, status, r.Open); r.Unpaid {
-			r.Note = t.Say("row.unpaid")
-		}
-		if rises := e.mayRise(t, c, now); r.Open && rises != "" {
-			r.Note = strings.TrimPrefix(r.Note+" · "+rises, " · ")
-		}
+		e.tell(&r, t, c, now)
 		if r.Open {
 			r.Choices = c.choices(chosen[c.ID])
-			if c.Seated() {
-				r.Label, r.Plan, r.PlanText = t.Say("row.best"), "/shop/events/"+e.Slug+"/seats/"+c.ID.String(), t.Say("row.plan")
-			}
 		}
 		out = append(out, r)
 	}
 	return out
+}
+
+// tell says in a category's row whether it can be bought now, and what there is to know of it.
+func (e *shelfEvent) tell(r *priceRow, t *words.Tongue, c *Category, now time.Time) {
+	onSale := e.status(now) == "on_sale" || e.status(now) == "sold_out"
+	status := c.status(now)
+	if e.queues[c.ID] && status == "on_sale" {
+		status = "sold_out" // what there is belongs to those who wait
+	}
+	r.Unpaid = e.unpaid && r.Unit > 0 && onSale && status == "on_sale"
+	r.Open, r.Waits = onSale && status == "on_sale" && !r.Unpaid, onSale && status == "sold_out"
+	if r.Note = c.note(t, &e.Event, status, r.Open); r.Unpaid {
+		r.Note = t.Say("row.unpaid")
+	}
+	if rises := e.mayRise(t, c, now); r.Open && rises != "" {
+		r.Note = strings.TrimPrefix(r.Note+" · "+rises, " · ")
+	}
+	if r.Open && c.Seated() {
+		r.Label, r.Plan, r.PlanText = t.Say("row.best"), "/shop/events/"+e.Slug+"/seats/"+c.ID.String(), t.Say("row.plan")
+	}
 }
 
 func (c *Category) row(t *words.Tongue, e *Event, unit int64) priceRow {
