@@ -8,7 +8,7 @@ import (
 
 // Pages are the promoter's and the buyers'.
 func (s *Service) Pages() []web.Route {
-	return slices.Concat(s.eventPages(), s.doorPages(), s.scanPages(), s.buyerPages())
+	return slices.Concat(s.eventPages(), s.orderPages(), s.doorPages(), s.scanPages(), s.buyerPages())
 }
 
 // buyerPages look like the portal, whatever goes wrong with them.

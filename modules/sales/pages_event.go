@@ -214,6 +214,8 @@ type eventPage struct {
 	Wrong      []fault.Field
 	Missing    []fault.Field // what publishing asks for
 	Unpaid     bool          // it costs money, and nobody can pay
+	ToSend     grouped       // orders with money that a person has to send back
+	ToJudge    grouped       // payments without an order that a person has to look at
 	Strays     []Stray       // sales elsewhere of categories that we do not know
 }
 
@@ -256,6 +258,11 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 		return err
 	}
 	p.Waiting = grouped(waiting)
+	toSend, toJudge, err := s.moneyWaiting(c.Request().Context(), e.ID)
+	if err != nil {
+		return err
+	}
+	p.ToSend, p.ToJudge = grouped(toSend), grouped(toJudge)
 	if p.Strays, err = s.strays(c.Request().Context(), &e); err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ type Refunding struct {
 	KeepFees bool   // only the price goes back
 	Reason   string // for people
 	Actor    string
+	ID       id.ID // of the refund; id.Nil: a new one
 }
 
 // RefundOrder voids tickets, puts them back on sale and sends their price back, all
@@ -75,7 +76,10 @@ func (s *Service) RefundOrder(tx *db.Tx, order id.ID, in Refunding) (Refund, err
 	if err != nil {
 		return Refund{}, err
 	}
-	r := Refund{ID: id.New(), Order: &order, Event: back.event.ID, Tickets: back.numbers, Currency: back.event.Currency, Reason: in.Reason, Actor: in.Actor, State: RefundDone, Attempt: 1, CreatedAt: tx.Now(), ChangedAt: tx.Now()}
+	if in.ID == id.Nil {
+		in.ID = id.New()
+	}
+	r := Refund{ID: in.ID, Order: &order, Event: back.event.ID, Tickets: back.numbers, Currency: back.event.Currency, Reason: in.Reason, Actor: in.Actor, State: RefundDone, Attempt: 1, CreatedAt: tx.Now(), ChangedAt: tx.Now()}
 	var credit Bill
 	if !unpaid {
 		rest, err := validTickets(tx, order)

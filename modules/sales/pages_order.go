@@ -1,0 +1,281 @@
+package sales
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/pay"
+)
+
+// orderPages are what was bought, how it was paid and what went back: staff look, admins
+// change.
+func (s *Service) orderPages() []web.Route {
+	look := func(path string, h echo.HandlerFunc) web.Route {
+		return web.Route{Method: "GET", Path: "/events/:event" + path, Right: web.Staff, Handler: h}
+	}
+	change := func(path string, h echo.HandlerFunc) web.Route {
+		return web.Route{Method: "POST", Path: "/events/:event" + path, Right: web.Admin, Handler: h}
+	}
+	return []web.Route{
+		look("/orders", s.pageOrders), look("/orders/:id", s.pageOrderOfStaff),
+		change("/orders/:id/refund", s.pageRefunded), change("/orders/:id/confirmation", s.pageConfirmationSent),
+		look("/payments", s.pagePayments),
+		change("/payments/:id/received", s.pagePaid), change("/payments/:id/return", s.pageReturned),
+		change("/refunds/:id/retry", s.pageRefundRetried), change("/refunds/:id/by-hand", s.pageRefundedByHand),
+	}
+}
+
+// ordersShown is how many orders, or payments, stand on a page.
+const ordersShown = 50
+
+// mark is a state in a word, with the colour it is shown in.
+type mark struct{ Text, Class string }
+
+// orderLine is an order in the list.
+type orderLine struct {
+	OrderRow
+	Ref, Who, Email, Total string
+	At                     moment
+	Marks                  []mark
+}
+
+// search is what a list was asked for.
+type search struct {
+	Text, Which, Next string
+	First             bool
+	Options           []option
+}
+
+type option struct{ Value, Name string }
+
+type ordersPage struct {
+	Head   eventHead
+	Asked  search
+	Orders []orderLine
+}
+
+// asked reads a list's query. An address that was shortened by hand names no place to go on.
+func asked(c echo.Context) (q OrderQuery, err error) {
+	q = OrderQuery{Search: c.QueryParam("q"), Which: c.QueryParam("which"), Limit: ordersShown}
+	q.Before, err = queryID(c, "before")
+	return q, err
+}
+
+func (q *OrderQuery) shown(next id.ID, options ...option) search {
+	a := search{Text: q.Search, Which: q.Which, First: q.Before == id.Nil, Options: options}
+	if next != id.Nil {
+		a.Next = "?" + url.Values{"q": {q.Search}, "which": {q.Which}, "before": {next.String()}}.Encode()
+	}
+	return a
+}
+
+func (s *Service) pageOrders(c echo.Context) error {
+	e, err := s.pageOf(c)
+	if err != nil {
+		return err
+	}
+	q, err := asked(c)
+	if err != nil {
+		return err
+	}
+	found, next, err := s.Orders(c.Request().Context(), e.ID, q)
+	if err != nil {
+		return err
+	}
+	p := ordersPage{Head: s.head(&e, "orders"), Asked: q.shown(next, option{"", "All"}, option{"paid", "Paid"}, option{"due", "To pay at the door"},
+		option{"refunded", "Refunded, whole or in part"}, option{"attention", "Money you have to send"}, option{"none", "Not paid through us"})}
+	for i := range found {
+		p.Orders = append(p.Orders, found[i].line(&e))
+	}
+	return c.Render(http.StatusOK, "sales/orders", p)
+}
+
+func (o *OrderRow) line(e *Event) orderLine {
+	b := buyerOf(o.Buyer)
+	return orderLine{OrderRow: *o, Ref: orderRef(o.ID), Who: b.Name, Email: b.Email, Total: amountText(o.TotalMinor, o.Currency), At: e.on(&o.CreatedAt), Marks: o.marks()}
+}
+
+// marks say how an order stands.
+func (o *OrderRow) marks() (out []mark) {
+	switch {
+	case o.Void == o.Qty && o.Payment.RefundedMinor > 0:
+		out = append(out, mark{"refunded", "s-held"})
+	case o.Void == o.Qty:
+		out = append(out, mark{"cancelled", "s-held"})
+	case o.Payment.Method != "":
+		out = append(out, o.Payment.mark())
+	case o.TotalMinor == 0:
+		out = append(out, mark{"nothing to pay", ""})
+	default:
+		out = append(out, mark{"not paid through us", ""})
+	}
+	if o.Void > 0 && o.Void < o.Qty {
+		out = append(out, mark{"refunded in part", "s-scheduled"})
+	}
+	if o.Attention {
+		out = append(out, mark{"money to send", "s-held"})
+	}
+	return out
+}
+
+// mark says how a payment stands.
+func (p *Payment) mark() mark {
+	switch p.State {
+	case PaymentSettled:
+		return mark{"paid", "s-done"}
+	case PaymentPaid:
+		return mark{"paid, tickets follow", "s-sending"}
+	case PaymentDue:
+		return mark{"to pay at the door", "s-scheduled"}
+	case PaymentFlagged:
+		return mark{"not what was asked for", "s-held"}
+	case PaymentRefunded:
+		return mark{"returned", ""}
+	case PaymentFailed:
+		return mark{"failed", ""}
+	case PaymentExpired:
+		return mark{"not paid", ""}
+	case PaymentProcessing:
+		return mark{"on its way", "s-sending"}
+	}
+	if p.Method == pay.Transfer {
+		return mark{"transfer awaited", "s-scheduled"}
+	}
+	return mark{"at the checkout", "s-scheduled"}
+}
+
+// methodNames are the ways to pay, for the promoter.
+var methodNames = map[pay.Method]string{pay.Stripe: "Stripe", pay.Transfer: "Bank transfer", pay.Door: "At the door"}
+
+// reasonWords tell why the house did something on its own.
+var reasonWords = map[string]string{
+	reasonLate: "paid after the tickets were gone", reasonTwice: "paid twice", reasonCancelled: "cancelled", reasonChanged: "the event’s currency or mode had changed",
+	reasonReplaced: "the buyer chose another way to pay",
+}
+
+// amountText is an amount with its currency: "12.50 EUR".
+func amountText(minor int64, currency string) string {
+	return priceText(minor, currency) + " " + currency
+}
+
+// paymentView is a payment in words, with what can be done about it.
+type paymentView struct {
+	Payment
+	Ref, Who, Email, Way   string
+	Amount, Paid, Returned string
+	Mark                   mark
+	At                     moment
+	Why, Back              string
+	Receivable, Returnable bool
+}
+
+func (p *Payment) view(e *Event) paymentView {
+	b := buyerOf(p.Buyer)
+	v := paymentView{Payment: *p, Ref: orderRef(p.ID), Who: b.Name, Email: b.Email, Way: methodNames[p.Method], Amount: amountText(p.AmountMinor, p.Currency), Mark: p.mark(), At: e.on(&p.CreatedAt), Why: cmp.Or(reasonWords[p.Reason], p.Reason), Back: refundWay(p.Method),
+		Receivable: p.receivable(), Returnable: p.State == PaymentFlagged && p.PaidMinor > 0}
+	if p.PaidMinor > 0 {
+		v.Paid = amountText(p.PaidMinor, p.Currency)
+	}
+	if p.RefundedMinor > 0 {
+		v.Returned = amountText(p.RefundedMinor, p.Currency)
+	}
+	return v
+}
+
+// refundView is money that goes back in words, with what can be done about it.
+type refundView struct {
+	Refund
+	Amount, Numbers, Why string
+	Mark                 mark
+	At                   moment
+	Failed, ByHand       bool
+}
+
+func (r *Refund) view(e *Event) refundView {
+	v := refundView{Refund: *r, Why: r.Reason, Amount: amountText(r.AmountMinor, r.Currency), Numbers: numbersText(r.Tickets), Mark: r.mark(), At: e.on(&r.CreatedAt),
+		Failed: r.State == RefundFailed, ByHand: r.State == RefundByHand || r.State == RefundFailed}
+	if r.Actor == "" || r.Order == nil { // the house's own words
+		v.Why = cmp.Or(reasonWords[r.Reason], r.Reason)
+	}
+	return v
+}
+
+// mark says how far a refund is.
+func (r *Refund) mark() mark {
+	switch r.State {
+	case RefundDone:
+		if r.AmountMinor == 0 {
+			return mark{"nothing to send", ""}
+		}
+		return mark{"sent back", "s-done"}
+	case RefundFailed:
+		return mark{"failed", "s-held"}
+	case RefundByHand:
+		return mark{"you send it", "s-held"}
+	}
+	return mark{"on its way", "s-sending"}
+}
+
+// numbersText lists tickets: "1, 2".
+func numbersText(ns []int) string {
+	parts := make([]string, len(ns))
+	for i, n := range ns {
+		parts[i] = grouped(n).String()
+	}
+	return strings.Join(parts, ", ")
+}
+
+type paymentsPage struct {
+	Head     eventHead
+	Asked    search
+	Payments []paymentView
+	Refunds  map[id.ID][]refundView // by payment
+	Done     string                 // what was done just now
+	Wrong    []fault.Field
+	Admin    bool
+}
+
+func (s *Service) pagePayments(c echo.Context) error { return s.showPayments(c, http.StatusOK, nil) }
+
+// showPayments lists the payments that have no order: those that are awaited, and money
+// that is for nothing.
+func (s *Service) showPayments(c echo.Context, status int, wrong error) error {
+	e, err := s.pageOf(c)
+	if err != nil {
+		return err
+	}
+	q, err := asked(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	found, next, err := s.LoosePayments(ctx, e.ID, q)
+	if err != nil {
+		return err
+	}
+	p := paymentsPage{Head: s.head(&e, "orders"), Refunds: map[id.ID][]refundView{}, Done: doneWords[c.QueryParam("done")], Admin: web.Require(c, web.Admin) == nil,
+		Asked: q.shown(next, option{"", "All"}, option{"awaited", "Awaited"}, option{"attention", "Waiting for you"}, option{"returned", "Returned"}, option{"unpaid", "Not paid"})}
+	ids := make([]id.ID, len(found))
+	for i := range found {
+		p.Payments, ids[i] = append(p.Payments, found[i].view(&e)), found[i].ID
+	}
+	refunds, err := s.refundsOfOrder(ctx, id.Nil, ids)
+	if err != nil {
+		return err
+	}
+	for i := range refunds {
+		of := *refunds[i].Payment
+		p.Refunds[of] = append(p.Refunds[of], refunds[i].view(&e))
+	}
+	if wrong != nil {
+		_, p.Wrong = placed(wrong)
+	}
+	return c.Render(status, "sales/payments", p)
+}

@@ -1,0 +1,344 @@
+package sales
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
+	"github.com/usherhq/usher/modules/sales/pay"
+)
+
+// orderPage is one order with all that became of it.
+type orderPage struct {
+	Head     eventHead
+	ID       id.ID
+	Ref      string
+	Buyer    Buyer
+	Language string
+	At       moment
+	Total    string
+	Marks    []mark
+	Tickets  []orderTicket
+	Valid    int // tickets that are not void
+	Payments []paymentView
+	Refunds  []refundView
+	Invoices []invoiceLink
+	Link     string // the buyer's own page of it; "": the caller may not use it
+	Ask      *refundAsk
+	Done     string // what was done just now
+	Wrong    []fault.Field
+	Admin    bool
+	Mails    bool
+}
+
+// orderTicket is a ticket in words.
+type orderTicket struct {
+	Ticket
+	Title, Price, Name string
+	In                 moment
+	Admitted           bool
+	Chosen             bool // to be refunded
+}
+
+// refundAsk asks whether this is what shall go back.
+type refundAsk struct {
+	Key         id.ID
+	Numbers     string
+	Tickets     []int
+	KeepFees    bool
+	AmountMinor int64
+	Amount      string
+	Way         string // how the money goes; "": none does
+}
+
+// doneWords tell what was done, by the word in the address.
+var doneWords = map[string]string{
+	"refunded": "The tickets are void and on sale again.", "received": "The money is recorded.", "resent": "The confirmation is on its way.",
+	"retried": "The money is being sent once more.", "by-hand": "The refund is recorded as sent.", "returned": "The money goes back.",
+}
+
+func (s *Service) pageOrderOfStaff(c echo.Context) error {
+	order, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	return s.showOrderOfStaff(c, order, http.StatusOK, nil)
+}
+
+func (s *Service) showOrderOfStaff(c echo.Context, order id.ID, status int, wrong error) error {
+	e, o, tickets, err := s.orderOf(c, order)
+	if err != nil {
+		return err
+	}
+	p := orderPage{Head: s.head(&e, "orders"), ID: o.ID, Ref: orderRef(o.ID), Buyer: buyerOf(o.Buyer), At: e.on(&o.CreatedAt), Total: amountText(o.TotalMinor, o.Currency),
+		Done: doneWords[c.QueryParam("done")], Admin: web.Require(c, web.Admin) == nil, Mails: s.Mails()}
+	if p.Buyer.Locale != "" {
+		p.Language = tongue(p.Buyer.Locale)
+	}
+	if p.Admin {
+		p.Link = s.ticketsURL(s.origin(c), o.ID)
+	}
+	if err := s.fillOrder(c, &p, &e, &o, tickets); err != nil {
+		return err
+	}
+	if wrong != nil {
+		_, p.Wrong = placed(wrong)
+	}
+	return c.Render(status, "sales/order", p)
+}
+
+// orderOf reads an order and the event in the address, which must be its own.
+func (s *Service) orderOf(c echo.Context, order id.ID) (e Event, o Order, tickets []Ticket, err error) {
+	if e, err = s.pageOf(c); err != nil {
+		return e, o, nil, err
+	}
+	if o, tickets, err = s.OrderTickets(c.Request().Context(), order); err == nil && o.Event != e.ID {
+		err = noOrder(nil)
+	}
+	return e, o, tickets, err
+}
+
+// fillOrder adds what became of an order: tickets, payments, refunds and documents.
+func (s *Service) fillOrder(c echo.Context, p *orderPage, e *Event, o *Order, tickets []Ticket) error {
+	ctx := c.Request().Context()
+	payments, err := s.paymentsOfOrder(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	row := OrderRow{Order: *o}
+	var paid *Payment
+	ids := make([]id.ID, len(payments))
+	for i := range payments {
+		p.Payments, ids[i] = append(p.Payments, payments[i].view(e)), payments[i].ID
+		if of := payments[i].Order; of != nil && *of == o.ID {
+			paid, row.Payment = &payments[i], payments[i]
+		}
+	}
+	refunds, err := s.refundsOfOrder(ctx, o.ID, ids)
+	if err != nil {
+		return err
+	}
+	for i := range refunds {
+		v := refunds[i].view(e)
+		p.Refunds, row.Attention = append(p.Refunds, v), row.Attention || v.ByHand
+	}
+	documents, err := s.InvoicesOf(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	for i := range documents {
+		p.Invoices = append(p.Invoices, invoiceLink{documents[i].Name(), "/invoices/" + documents[i].ID.String()})
+	}
+	in, err := s.admitted(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	values, err := formOf(c)
+	if err != nil {
+		return err
+	}
+	chosen := numbersOf(values["ticket"])
+	p.Tickets = ticketViews(e, tickets, in, chosen)
+	for _, t := range p.Tickets {
+		if t.VoidedAt == nil {
+			p.Valid++
+		}
+	}
+	if row.Void = len(tickets) - p.Valid; p.Admin && len(chosen) > 0 {
+		p.Ask = askRefund(paid, tickets, Refunding{Tickets: chosen, KeepFees: values.Get("keep_fees") != ""}, e.Currency)
+	}
+	p.Marks = row.marks()
+	return nil
+}
+
+func ticketViews(e *Event, tickets []Ticket, in map[int]time.Time, chosen []int) []orderTicket {
+	out := make([]orderTicket, len(tickets))
+	for i, t := range tickets {
+		v := orderTicket{Ticket: t, Price: amountText(t.UnitMinor, e.Currency), Chosen: slices.Contains(chosen, t.N)}
+		if k := e.Category(t.Category); k != nil {
+			v.Title = TextIn(k.Names, e.Locales, "").Title
+		}
+		if t.Holder != nil {
+			v.Name = cmp.Or(t.Holder.Name, t.Holder.Email)
+		}
+		if at, ok := in[t.N]; ok {
+			v.In, v.Admitted = e.on(&at), true
+		}
+		out[i] = v
+	}
+	return out
+}
+
+// askRefund works out what would go back, for a person to say yes to; nil when no ticket of
+// those chosen can.
+func askRefund(paid *Payment, tickets []Ticket, in Refunding, currency string) *refundAsk {
+	valid := slices.DeleteFunc(slices.Clone(in.Tickets), func(n int) bool {
+		return !slices.ContainsFunc(tickets, func(t Ticket) bool { return t.N == n && t.VoidedAt == nil })
+	})
+	if len(valid) == 0 {
+		return nil
+	}
+	in.Tickets = valid
+	a := &refundAsk{Key: id.New(), Tickets: valid, Numbers: numbersText(valid), KeepFees: in.KeepFees}
+	if paid != nil && paid.State != PaymentDue {
+		a.AmountMinor, a.Way = creditOf(paid, tickets, in).GrossMinor, refundWay(paid.Method)
+	}
+	if a.AmountMinor == 0 {
+		a.Way = ""
+	}
+	a.Amount = amountText(a.AmountMinor, currency)
+	return a
+}
+
+// refundWay is how money goes back that came by a method.
+func refundWay(m pay.Method) string {
+	if m == pay.Stripe {
+		return "Stripe sends it back to where it came from."
+	}
+	return "You send it yourself; say so here once you have."
+}
+
+// numbersOf reads the numbers of tickets that were ticked; others are none of ours.
+func numbersOf(texts []string) (ns []int) {
+	for _, text := range texts {
+		if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= maxQty && !slices.Contains(ns, n) {
+			ns = append(ns, n)
+		}
+	}
+	return ns
+}
+
+// pageRefunded refunds what the page asked about, and nothing else.
+func (s *Service) pageRefunded(c echo.Context) error {
+	values, err := formOf(c)
+	if err != nil {
+		return err
+	}
+	order, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	_, o, _, err := s.orderOf(c, order)
+	if err != nil {
+		return err
+	}
+	key, wrong := id.Parse(values.Get("key"))
+	shown, bad := strconv.ParseInt(values.Get("amount_minor"), 10, 64)
+	in := Refunding{Tickets: numbersOf(values["ticket"]), KeepFees: values.Get("keep_fees") != "", Reason: values.Get("reason"), Actor: web.Actor(c.Request().Context())}
+	if wrong != nil || bad != nil || len(in.Tickets) == 0 {
+		err = fault.E("sales.form", fault.Invalid, "no ticket was chosen", cmp.Or(wrong, bad)).WithFix("tick those to refund")
+	} else {
+		_, err = s.RefundShown(c.Request().Context(), key, o.ID, in, shown)
+	}
+	return s.changedOrder(c, o.ID, "refunded", err)
+}
+
+func (s *Service) pageConfirmationSent(c echo.Context) error {
+	order, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	_, o, _, err := s.orderOf(c, order)
+	if err != nil {
+		return err
+	}
+	err = s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { return s.Resend(tx, &o) })
+	return s.changedOrder(c, o.ID, "resent", err)
+}
+
+// changedOrder shows an order after a change, or what was wrong with that.
+func (s *Service) changedOrder(c echo.Context, order id.ID, done string, err error) error {
+	switch {
+	case err == nil:
+		return c.Redirect(http.StatusSeeOther, "/events/"+c.Param("event")+"/orders/"+order.String()+"?"+url.Values{"done": {done}}.Encode())
+	case mended(err) || fault.Is(err, fault.Limited):
+		return s.showOrderOfStaff(c, order, http.StatusUnprocessableEntity, err)
+	}
+	return err
+}
+
+func (s *Service) pagePaid(c echo.Context) error {
+	minor, err := strconv.ParseInt(c.FormValue("amount_minor"), 10, 64)
+	if err != nil {
+		return fault.E("sales.form", fault.Invalid, "the form cannot be read", err).WithFix("open the page anew")
+	}
+	return s.changePayment(c, "received", func(tx *db.Tx, p *Payment) error { _, err := s.Receive(tx, p.ID, minor); return err })
+}
+
+func (s *Service) pageReturned(c echo.Context) error {
+	return s.changePayment(c, "returned", func(tx *db.Tx, p *Payment) error {
+		_, err := s.ReturnPayment(tx, p.ID, web.Actor(tx.Ctx()))
+		return err
+	})
+}
+
+// changePayment changes a payment of the address's event and shows where it stands.
+func (s *Service) changePayment(c echo.Context, done string, change func(tx *db.Tx, p *Payment) error) error {
+	e, err := s.pageOf(c)
+	if err != nil {
+		return err
+	}
+	payment, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	p, err := s.Payment(c.Request().Context(), payment)
+	if err == nil && p.Event != e.ID {
+		err = fault.E("sales.Payment", fault.NotFound, "there is no such payment", nil)
+	}
+	if err != nil {
+		return err
+	}
+	return s.changedMoney(c, p.Order, done, s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { return change(tx, &p) }))
+}
+
+func (s *Service) pageRefundRetried(c echo.Context) error {
+	return s.changeRefund(c, "retried", s.RetryRefund)
+}
+
+func (s *Service) pageRefundedByHand(c echo.Context) error {
+	return s.changeRefund(c, "by-hand", s.RefundedByHand)
+}
+
+// changeRefund changes a refund of the address's event and shows where it stands.
+func (s *Service) changeRefund(c echo.Context, done string, change func(tx *db.Tx, refund id.ID) (Refund, error)) error {
+	e, err := s.pageOf(c)
+	if err != nil {
+		return err
+	}
+	refund, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	r, err := s.Refund(c.Request().Context(), refund)
+	if err == nil && r.Event != e.ID {
+		err = noRefund(nil)
+	}
+	if err != nil {
+		return err
+	}
+	return s.changedMoney(c, r.Order, done, s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { _, err := change(tx, r.ID); return err }))
+}
+
+// changedMoney shows the order that money is of, or the payments without one.
+func (s *Service) changedMoney(c echo.Context, order *id.ID, done string, err error) error {
+	if order != nil {
+		return s.changedOrder(c, *order, done, err)
+	}
+	switch {
+	case err == nil:
+		return c.Redirect(http.StatusSeeOther, "/events/"+c.Param("event")+"/payments?"+url.Values{"done": {done}}.Encode())
+	case mended(err):
+		return s.showPayments(c, http.StatusUnprocessableEntity, err)
+	}
+	return err
+}

@@ -1,0 +1,114 @@
+package sales
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/id"
+)
+
+const (
+	// needsPerson finds refunds r that nothing but a person takes further, and
+	// refundNeedsPerson the payments p that they are of.
+	needsPerson       = `r.state IN ('failed', 'by_hand')`
+	refundNeedsPerson = `EXISTS (SELECT FROM sales.refund r WHERE r.payment = p.id AND ` + needsPerson + `)`
+)
+
+// orderRowsSQL lists an event's orders with how each is paid, the latest first. $1 event, $2 search, $3 which,
+// $4 the order to go on after ($5: none), $6 limit.
+const orderRowsSQL = `SELECT o.id, o.qty, o.total_minor, o.currency, o.buyer, o.created_at,
+		(SELECT count(*) FROM sales.ticket t WHERE t.order_id = o.id AND t.voided_at IS NOT NULL),
+		EXISTS (SELECT FROM sales.refund r WHERE r.order_id = o.id AND ` + needsPerson + `),
+		coalesce(p.method, ''), coalesce(p.state, ''), coalesce(p.amount_minor, 0), coalesce(p.paid_minor, 0), coalesce(p.refunded_minor, 0)
+	FROM sales.orders o LEFT JOIN sales.payment p ON p.order_id = o.id
+	WHERE o.event = $1 AND ($4::uuid = $5 OR o.id < $4)
+	AND ($2 = '' OR position($2 IN lower(coalesce(o.buyer->>'name', ''))) > 0 OR position($2 IN lower(coalesce(o.buyer->>'email', ''))) > 0
+		OR position($2 IN o.id::text) > 0 OR lower(coalesce(p.session, '')) = $2)
+	AND CASE $3 WHEN '' THEN true
+		WHEN 'paid' THEN p.state = 'settled' AND p.refunded_minor = 0
+		WHEN 'due' THEN p.state = 'due'
+		WHEN 'refunded' THEN EXISTS (SELECT FROM sales.refund r WHERE r.order_id = o.id)
+		WHEN 'attention' THEN EXISTS (SELECT FROM sales.refund r WHERE r.order_id = o.id AND ` + needsPerson + `)
+		ELSE p.id IS NULL END
+	ORDER BY o.id DESC LIMIT $6`
+
+func (s *Service) orderRows(ctx context.Context, event id.ID, q OrderQuery) ([]OrderRow, error) {
+	const op = "sales.Orders"
+	rows, err := s.db.Pool().Query(ctx, orderRowsSQL, event, q.Search, q.Which, q.Before, id.Nil, q.Limit)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o OrderRow, err error) {
+		o.Event = event
+		return o, row.Scan(&o.ID, &o.Qty, &o.TotalMinor, &o.Currency, &o.Buyer, &o.CreatedAt, &o.Void, &o.Attention,
+			&o.Payment.Method, &o.Payment.State, &o.Payment.AmountMinor, &o.Payment.PaidMinor, &o.Payment.RefundedMinor)
+	})
+	return found, db.Classify(op, err)
+}
+
+// moneyWaiting counts an event's orders, and its payments without one, that wait for a person.
+func (s *Service) moneyWaiting(ctx context.Context, event id.ID) (orders, payments int, err error) {
+	const op = "sales.moneyWaiting"
+	err = s.db.Pool().QueryRow(ctx, `SELECT (SELECT count(DISTINCT r.order_id) FROM sales.refund r WHERE r.event = $1 AND `+needsPerson+`),
+		(SELECT count(*) FROM sales.payment p WHERE p.event = $1 AND p.order_id IS NULL AND (p.state = 'flagged' OR `+refundNeedsPerson+`))`, event).Scan(&orders, &payments)
+	return orders, payments, db.Classify(op, err)
+}
+
+// loosePayments lists an event's payments that no order belongs to, the latest first.
+func (s *Service) loosePayments(ctx context.Context, event id.ID, q OrderQuery) ([]Payment, error) {
+	const op = "sales.Payments"
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+paymentColumns+` FROM sales.payment p WHERE event = $1 AND order_id IS NULL AND ($4::uuid = $5 OR id < $4)
+		AND ($2 = '' OR position($2 IN lower(coalesce(buyer->>'name', ''))) > 0 OR position($2 IN lower(coalesce(buyer->>'email', ''))) > 0
+			OR position($2 IN id::text) > 0 OR lower(coalesce(session, '')) = $2)
+		AND CASE $3 WHEN '' THEN true
+			WHEN 'awaited' THEN state IN ('created', 'pending', 'processing', 'paid')
+			WHEN 'attention' THEN state = 'flagged' OR `+refundNeedsPerson+`
+			WHEN 'returned' THEN state = 'refunded'
+			ELSE state IN ('failed', 'expired') END
+		ORDER BY id DESC LIMIT $6`, event, q.Search, q.Which, q.Before, id.Nil, q.Limit)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	found, err := pgx.CollectRows(rows, readPayment)
+	return found, db.Classify(op, err)
+}
+
+// paymentsOfOrder are the one that an order was paid by and the others of its cart, in the order they began.
+func (s *Service) paymentsOfOrder(ctx context.Context, order id.ID) ([]Payment, error) {
+	const op = "sales.Payments"
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+paymentColumns+` FROM sales.payment
+		WHERE cart IN (SELECT cart FROM sales.payment WHERE order_id = $1) ORDER BY id`, order)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	found, err := pgx.CollectRows(rows, readPayment)
+	return found, db.Classify(op, err)
+}
+
+// refundsOfOrder are those of an order (id.Nil: of none) and of payments, in the order they were made.
+func (s *Service) refundsOfOrder(ctx context.Context, order id.ID, payments []id.ID) ([]Refund, error) {
+	const op = "sales.Refunds"
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+refundColumns+` FROM sales.refund r WHERE r.order_id = $1 OR r.payment = ANY($2) ORDER BY r.id`, order, payments)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Refund, error) { return readRefund(row) })
+	return found, db.Classify(op, err)
+}
+
+// admitted is when somebody first went in with each of an order's tickets.
+func (s *Service) admitted(ctx context.Context, order id.ID) (map[int]time.Time, error) {
+	const op = "sales.Scans"
+	rows, err := s.db.Pool().Query(ctx, `SELECT n, min(scanned_at) FROM sales.scan WHERE order_id = $1 AND let_in GROUP BY n`, order)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	in := map[int]time.Time{}
+	var n int
+	var at time.Time
+	_, err = pgx.ForEachRow(rows, []any{&n, &at}, func() error { in[n] = at; return nil })
+	return in, db.Classify(op, err)
+}
