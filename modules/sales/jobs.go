@@ -13,6 +13,7 @@ func QueueLanes() []queue.Lane {
 // Jobs registers what sales does beside requests: money in and out, waiting lists, the books.
 func (s *Service) Jobs(q *queue.Queue) {
 	s.paymentJobs(q)
+	s.refundAllJobs(q)
 	s.waitlistJobs(q)
 	s.checkJobs(q)
 	s.letterJobs(q)

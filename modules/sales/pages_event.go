@@ -214,6 +214,9 @@ type eventPage struct {
 	Wrong      []fault.Field
 	Missing    []fault.Field // what publishing asks for
 	Unpaid     bool          // it costs money, and nobody can pay
+	ToRefund   *Outstanding  // of a cancelled event; nil: nothing
+	Returns    string        // the amount of it
+	Done       string        // what was done just now
 	ToSend     grouped       // orders with money that a person has to send back
 	ToJudge    grouped       // payments without an order that a person has to look at
 	Strays     []Stray       // sales elsewhere of categories that we do not know
@@ -262,7 +265,16 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 	if err != nil {
 		return err
 	}
-	p.ToSend, p.ToJudge = grouped(toSend), grouped(toJudge)
+	p.ToSend, p.ToJudge, p.Done = grouped(toSend), grouped(toJudge), doneWords[c.QueryParam("done")]
+	if e.State == EventCancelled {
+		out, err := s.outstanding(c.Request().Context(), &e)
+		if err != nil {
+			return err
+		}
+		if out.Orders > 0 {
+			p.ToRefund, p.Returns = &out, amountText(out.AmountMinor, out.Currency)
+		}
+	}
 	if p.Strays, err = s.strays(c.Request().Context(), &e); err != nil {
 		return err
 	}

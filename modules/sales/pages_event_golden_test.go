@@ -32,6 +32,8 @@ func goldenEventPages() map[string]any {
 	overview := eventPage{Head: head, Categories: views(&e), Sold: 304, Held: 20, Left: 180, Revenue: "15450.00 EUR", Event: e, SaleFrom: e.on(e.SaleFrom), Waiting: 2, Actions: stateActions[e.State]}
 	draft := overview
 	draft.Event.State, draft.Head.State, draft.Missing, draft.Wrong, draft.Categories = EventDraft, EventDraft, wrong, wrong, nil
+	over := overview
+	over.Event.State, over.Head.State, over.ToRefund, over.Returns, over.ToSend, over.ToJudge, over.Actions, over.Done = EventCancelled, EventCancelled, &Outstanding{Orders: 3}, "78.00 EUR", 2, 1, nil, doneWords["all"]
 	row := eventRowView{eventHead: head, Venue: e.Venue, Sold: 304, Capacity: 504, Bar: newStockBar(304, 20, 504)}
 	details := head
 	refused := eventFormPage{Head: &details, Form: formOfEvent(&e), Wrong: map[string][]fault.Field{"slug": {{Name: "slug", Problem: "is taken by another event", Fix: "choose another"}}}}
@@ -42,6 +44,7 @@ func goldenEventPages() map[string]any {
 		"events-none":     eventsPage{Empty: true, First: true, Shown: "coming"},
 		"events-some":     eventsPage{Rows: []eventRowView{row}, Shown: "all", Next: "c"},
 		"event-published": overview,
+		"event-refunds":   over,
 		"event-draft":     draft,
 		"eventform-new":   eventFormPage{Form: eventForm{Zone: "Europe/Berlin"}},
 		"eventform-wrong": refused,

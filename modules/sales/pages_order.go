@@ -26,6 +26,7 @@ func (s *Service) orderPages() []web.Route {
 	return []web.Route{
 		look("/orders", s.pageOrders), look("/orders/:id", s.pageOrderOfStaff),
 		change("/orders/:id/refund", s.pageRefunded), change("/orders/:id/confirmation", s.pageConfirmationSent),
+		change("/refund-all", s.pageRefundedAll),
 		look("/payments", s.pagePayments),
 		change("/payments/:id/received", s.pagePaid), change("/payments/:id/return", s.pageReturned),
 		change("/refunds/:id/retry", s.pageRefundRetried), change("/refunds/:id/by-hand", s.pageRefundedByHand),

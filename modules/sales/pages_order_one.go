@@ -63,6 +63,7 @@ type refundAsk struct {
 // doneWords tell what was done, by the word in the address.
 var doneWords = map[string]string{
 	"refunded": "The tickets are void and on sale again.", "received": "The money is recorded.", "resent": "The confirmation is on its way.",
+	"all":     "The orders are being refunded, one after the other: look again in a while.",
 	"retried": "The money is being sent once more.", "by-hand": "The refund is recorded as sent.", "returned": "The money goes back.",
 }
 
@@ -262,6 +263,23 @@ func (s *Service) changedOrder(c echo.Context, order id.ID, done string, err err
 		return c.Redirect(http.StatusSeeOther, "/events/"+c.Param("event")+"/orders/"+order.String()+"?"+url.Values{"done": {done}}.Encode())
 	case mended(err) || fault.Is(err, fault.Limited):
 		return s.showOrderOfStaff(c, order, http.StatusUnprocessableEntity, err)
+	}
+	return err
+}
+
+// pageRefundedAll begins to refund all of a cancelled event.
+func (s *Service) pageRefundedAll(c echo.Context) error {
+	event, err := eventOf(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	err = s.db.InTx(ctx, func(tx *db.Tx) error { _, err := s.RefundAll(tx, event, web.Actor(ctx)); return err })
+	switch {
+	case err == nil:
+		return c.Redirect(http.StatusSeeOther, "/events/"+event.String()+"?done=all")
+	case mended(err):
+		return s.showOverview(c, http.StatusUnprocessableEntity, err, Copy{})
 	}
 	return err
 }

@@ -277,3 +277,73 @@ func TestBrowserFindsOrderPagesAccessible(t *testing.T) {
 	}
 	p.Quiet()
 }
+
+// A cancelled event's orders are refunded at once, each one time, however often it is asked.
+func TestACancelledEventIsRefundedWhole(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 50)
+	h.paidOrder(e, two)
+	_, part := h.paidOrder(e, two)
+	h.dueOrder(e, two)
+	h.buyAs(e, "Cleo", 1)
+	if _, err := h.refund(part, Refunding{Tickets: []int{1}}); err != nil {
+		t.Fatal(err)
+	}
+	h.settleAll()
+	site := newSite(t, h.paymentRoutes(), append(h.orderPages(), h.eventPages()...))
+	event := "/events/" + e.ID.String()
+	shows(t, visit(site, event+"/refund-all", url.Values{}), 422, "the event is published")
+	if _, err := h.SetState(t.Context(), e.ID, EventCancelled, nil); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, visit(site, event, nil), 200, "Buyers still have their tickets", "/orders\">4</a>", "Refund 78.00 EUR")
+	for range 2 {
+		if rec := visit(site, event+"/refund-all", url.Values{}); rec.Header().Get("Location") != event+"?done=all" {
+			t.Fatal(rec.Code, rec.Body)
+		}
+	}
+	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1`, jobRefundAll); n != 2 {
+		t.Fatalf("%d jobs", n)
+	}
+	for range 2 { // both jobs
+		if err := h.refundSome(t.Context(), refundingAll{Event: e.ID, Actor: "ana", Reason: reasonCancelled}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.settleAll()
+	if got := bank.refunded(); got != 2*5200 {
+		t.Errorf("%d were sent back", got)
+	}
+	if n := h.number(`SELECT count(*) FROM sales.ticket WHERE voided_at IS NULL`); n != 0 {
+		t.Errorf("%d tickets are valid", n)
+	}
+	if page := visit(site, event, nil).Body.String(); strings.Contains(page, "Buyers still have") {
+		t.Error("the page would refund again")
+	}
+	h.auditMoney()
+	h.auditCatalogue()
+}
+
+func TestManyOrdersAreRefundedByOneJobAfterTheOther(t *testing.T) {
+	h := newHouse(t)
+	e := h.concert(Category{PriceMinor: 100, Capacity: 500})
+	e, err := h.Event(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range refundAllBatch + 1 {
+		h.buyAs(e, "Ana", 1)
+	}
+	all := refundingAll{Event: e.ID}
+	if err := h.refundSome(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.number(`SELECT count(*) FROM sales.orders WHERE cancelled_at IS NULL`); n != 1 {
+		t.Errorf("%d orders are left", n)
+	}
+	last := h.ids(`SELECT id FROM sales.orders WHERE cancelled_at IS NOT NULL ORDER BY id DESC LIMIT 1`)[0]
+	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1 AND payload->>'after' = $2`, jobRefundAll, last.String()); n != 1 {
+		t.Errorf("%d jobs follow", n)
+	}
+}

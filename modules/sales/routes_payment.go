@@ -38,6 +38,8 @@ func (s *Service) paymentRoutes() []web.Route {
 			Doc: web.Doc{Says: "Tells an event's revenue by category and tax.", Gives: Revenue{}}},
 		{Method: "POST", Path: "/v1/orders/:id/refunds", Right: web.Manage, Handler: s.postRefund,
 			Doc: web.Doc{Says: "Refunds tickets of an order.", Takes: refunding{}, Gives: Refund{}, Status: 201, Repeatable: true}},
+		{Method: "POST", Path: "/v1/catalogue/events/:event/refunds", Right: web.Manage, Handler: s.postRefundAll,
+			Doc: web.Doc{Says: "Begins to refund every order of a cancelled event.", Gives: Outstanding{}, Status: 202, Repeatable: true}},
 		{Method: "POST", Path: "/v1/orders/:id/confirmation", Right: web.Manage, Handler: s.postConfirmation,
 			Doc: web.Doc{Says: "Sends an order's tickets by e-mail again.", Status: 202}},
 		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices,

@@ -45,6 +45,14 @@ func (s *Service) postRefund(c echo.Context) error {
 	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) { return s.RefundOrder(tx, order, how) })
 }
 
+func (s *Service) postRefundAll(c echo.Context) error {
+	event, err := eventOf(c)
+	if err != nil {
+		return err
+	}
+	return web.Idempotent(c, s.db, http.StatusAccepted, func(tx *db.Tx) (any, error) { return s.RefundAll(tx, event, web.Actor(tx.Ctx())) })
+}
+
 func (s *Service) getRefunds(c echo.Context) error {
 	limit, err := web.Limit(c, 50, 200)
 	if err != nil {

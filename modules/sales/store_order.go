@@ -112,3 +112,22 @@ func (s *Service) admitted(ctx context.Context, order id.ID) (map[int]time.Time,
 	_, err = pgx.ForEachRow(rows, []any{&n, &at}, func() error { in[n] = at; return nil })
 	return in, db.Classify(op, err)
 }
+
+// openOrders are an event's orders that have tickets which are not void, after one.
+func (s *Service) openOrders(ctx context.Context, event, after id.ID, limit int) ([]id.ID, error) {
+	const op = "sales.RefundAll"
+	rows, err := s.db.Pool().Query(ctx, `SELECT id FROM sales.orders WHERE event = $1 AND id > $2 AND cancelled_at IS NULL ORDER BY id LIMIT $3`, event, after, limit)
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[id.ID])
+	return found, db.Classify(op, err)
+}
+
+// outstanding adds up what refunding all of an event's orders would return.
+func (s *Service) outstanding(ctx context.Context, e *Event) (Outstanding, error) {
+	out := Outstanding{Currency: e.Currency}
+	err := s.db.Pool().QueryRow(ctx, `SELECT count(*), coalesce(sum(p.paid_minor - p.refunded_minor), 0)::bigint
+		FROM sales.orders o LEFT JOIN sales.payment p ON p.order_id = o.id WHERE o.event = $1 AND o.cancelled_at IS NULL`, e.ID).Scan(&out.Orders, &out.AmountMinor)
+	return out, db.Classify("sales.RefundAll", err)
+}
