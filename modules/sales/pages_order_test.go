@@ -158,7 +158,9 @@ func TestMoneyThatAPersonMustSendIsFoundAndRecorded(t *testing.T) {
 	if page := visit(site, event, nil).Body.String(); strings.Contains(page, "Money waits") {
 		t.Error("money waits that was sent")
 	}
-	shows(t, visit(site, "/events/"+id.New().String()+"/refunds/"+id.New().String()+"/retry", url.Values{}), 404)
+	other := "/events/" + h.concert(Category{Capacity: 1}).ID.String()
+	shows(t, visit(site, other+"/refunds/"+h.ids(`SELECT id FROM sales.refund`)[0].String()+"/retry", url.Values{}), 404)
+	shows(t, visit(site, other+"/payments/"+h.ids(`SELECT id FROM sales.payment`)[0].String()+"/return", url.Values{}), 404)
 	h.auditMoney()
 }
 
