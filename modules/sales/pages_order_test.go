@@ -147,6 +147,8 @@ func TestMoneyThatAPersonMustSendIsFoundAndRecorded(t *testing.T) {
 	there := event + "/orders/" + order.String()
 	shows(t, visit(site, there, nil), 200, "failed", "the card is closed", "Try again")
 	refund := event + "/refunds/" + h.ids(`SELECT id FROM sales.refund`)[0].String()
+	other := "/events/" + h.concert(Category{Capacity: 1}).ID.String()
+	shows(t, visit(site, other+"/refunds/"+h.ids(`SELECT id FROM sales.refund`)[0].String()+"/retry", url.Values{}), 404)
 	if rec := visit(site, refund+"/retry", url.Values{}); rec.Header().Get("Location") != there+"?done=retried" {
 		t.Error(rec.Code, rec.Body)
 	}
@@ -158,9 +160,6 @@ func TestMoneyThatAPersonMustSendIsFoundAndRecorded(t *testing.T) {
 	if page := visit(site, event, nil).Body.String(); strings.Contains(page, "Money waits") {
 		t.Error("money waits that was sent")
 	}
-	other := "/events/" + h.concert(Category{Capacity: 1}).ID.String()
-	shows(t, visit(site, other+"/refunds/"+h.ids(`SELECT id FROM sales.refund`)[0].String()+"/retry", url.Values{}), 404)
-	shows(t, visit(site, other+"/payments/"+h.ids(`SELECT id FROM sales.payment`)[0].String()+"/return", url.Values{}), 404)
 	h.auditMoney()
 }
 
@@ -188,6 +187,8 @@ func TestATransferIsRecordedAndWhatIsNotWelcomeReturned(t *testing.T) {
 	if rec := visit(site, there, url.Values{"amount_minor": {strconv.FormatInt(out.Payment.AmountMinor, 10)}}); rec.Header().Get("Location") != event+"/payments?done=received" {
 		t.Fatal(rec.Code, rec.Body)
 	}
+	other := "/events/" + h.concert(Category{Capacity: 1}).ID.String()
+	shows(t, visit(site, other+"/payments/"+wrong.ID.String()+"/return", url.Values{}), 404)
 	if rec := visit(site, event+"/payments/"+wrong.ID.String()+"/return", url.Values{}); rec.Header().Get("Location") != event+"/payments?done=returned" {
 		t.Fatal(rec.Code, rec.Body)
 	}
