@@ -101,6 +101,7 @@ func examine(ctx context.Context, cfg Config) []Finding {
 		finding("audit", func() (string, error) { return checkAudit(ctx, cfg) }),
 		finding("sales", func() (string, error) { return checkSales(ctx, cfg) }),
 		finding("payment", func() (string, error) { return checkPayment(ctx, cfg) }),
+		finding("shop app", func() (string, error) { return checkShopApp(ctx, cfg) }),
 	}, checkProviders(ctx, cfg)...)
 }
 

@@ -25,6 +25,8 @@ type systemPages struct {
 	lag         func(context.Context) ([]stream.Lag, error)
 	parked      func(context.Context) (map[string]int, error)
 	credentials func(context.Context) ([]hub.Credential, error)
+	apps        func(context.Context) ([]hub.App, error)
+	chosen      string // sales.app
 	certs       func() []listenerCert
 	dataDir     string // where the note of the last backup lies
 	clock       clock.Clock
@@ -38,6 +40,7 @@ type systemPage struct {
 	Behind      []lagRow // those that have something to do
 	Parked      int
 	Credentials []credentialRow
+	ShopApp     shopApp
 	Certs       []certRow
 	Backup      backupRow
 }
@@ -117,6 +120,11 @@ func (s *systemPages) page(c echo.Context) error { //nolint:funlen // one table 
 	for _, k := range credentials {
 		p.Credentials = append(p.Credentials, credentialRow{k, k.StoredAt.UTC().Format(time.DateOnly), days(now.Sub(k.StoredAt))})
 	}
+	apps, err := s.apps(ctx)
+	if err != nil {
+		return err
+	}
+	p.ShopApp = shopAppOf(s.chosen, apps)
 	for _, l := range s.certs() {
 		p.Certs = append(p.Certs, rowOfCert(l, now))
 	}
@@ -159,7 +167,7 @@ func (s *systemPages) lastBackup(now time.Time) backupRow {
 
 // Glance tells on the page Now what a person must see to. That there is no backup yet is left
 // to the page Health: a house that is being tried out has none.
-func (s *systemPages) Glance(context.Context, string) (g web.Glance, err error) {
+func (s *systemPages) Glance(ctx context.Context, _ string) (g web.Glance, err error) {
 	now := s.clock.Now()
 	for _, l := range s.certs() {
 		if r := rowOfCert(l, now); r.State == "ended" || r.State == "soon" {
@@ -173,7 +181,11 @@ func (s *systemPages) Glance(context.Context, string) (g web.Glance, err error) 
 	if r := s.lastBackup(now); r.State == "old" {
 		g.Alerts = append(g.Alerts, web.Alert{What: web.T("The last backup is %v days old.", r.Days), Do: web.T("Run usher backup every night."), Link: "/system"})
 	}
-	return g, nil
+	apps, err := s.apps(ctx)
+	if a := shopAppOf(s.chosen, apps); err == nil && a.State != "good" {
+		g.Alerts = append(g.Alerts, web.Alert{What: web.T("It is not known to which app the browsers of the shop’s visitors belong: they get no notifications."), Do: web.T("Set sales.app; Health says how."), Link: "/system"})
+	}
+	return g, err
 }
 
 // age is a duration as people read it, to the second.

@@ -59,7 +59,8 @@ func healthOf(cfg Config) *systemPages {
 			return []hub.Credential{{App: "festival", Service: push.APNs, StoredAt: age(412), UpdatedAt: age(1), PausedAt: &paused, PausedReason: "InvalidProviderToken"},
 				{App: "festival", Service: push.WebPush, StoredAt: age(3), UpdatedAt: age(3)}}, nil
 		},
-		certs: func() []listenerCert { return listenerCerts(cfg) }, dataDir: cfg.DataDir, clock: clock.At(upkeepNow),
+		apps:  appsNamed("festival"),
+		certs: func() []listenerCert { return listenerCerts(cfg) }, chosen: cfg.Sales.App, dataDir: cfg.DataDir, clock: clock.At(upkeepNow),
 	}
 }
 

@@ -123,6 +123,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 	houseJobs(u.queue, d)
 	site := u.site(d, cfg, doors, personal, notifications, tickets, insights, prices, venues)
 	system := &systemPages{checks: site.Checks, lanes: u.queue.Stats, lag: u.stream.Lag, parked: u.stream.ParkedByListener, credentials: notifications.AllCredentials,
+		apps: notifications.Apps, chosen: cfg.Sales.App,
 		certs: func() []listenerCert { return listenerCerts(cfg) }, dataDir: cfg.DataDir, clock: clock.System{}}
 	now := &nowPages{modules: []glancer{u.people, tickets, venues, notifications, prices, insights, system}, guide: cfg.Guide, clock: clock.System{}}
 	site.Pages = slices.Concat(site.Pages, now.Pages(), system.Pages(), languagePages(), phonePages(cfg.Guide))

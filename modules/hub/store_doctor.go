@@ -10,3 +10,6 @@ import (
 func CredentialsIn(ctx context.Context, d *db.DB) ([]Credential, error) {
 	return (&Service{db: d}).AllCredentials(ctx)
 }
+
+// AppsIn lists the apps there are.
+func AppsIn(ctx context.Context, d *db.DB) ([]App, error) { return (&Service{db: d}).listApps(ctx) }
