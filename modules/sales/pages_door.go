@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -151,11 +152,12 @@ func (s *Service) pageReceived(c echo.Context) error {
 	if err != nil || wrong != nil {
 		return fault.E("sales.ReceiveAtDoor", fault.NotFound, "there is no such order", err)
 	}
+	ctx, t := c.Request().Context(), taking{Event: e.ID, Order: order, AmountMinor: minor}
 	var p Payment
-	err = s.db.InTx(c.Request().Context(), func(tx *db.Tx) error {
-		p, err = s.ReceiveAtDoor(tx, e.ID, order, minor)
+	err = s.notBooked(ctx, t, s.db.InTx(ctx, func(tx *db.Tx) error {
+		p, err = s.ReceiveAtDoor(tx, t)
 		return err
-	})
+	}))
 	switch {
 	case err == nil:
 		got := Owed{p.PaidMinor, p.Currency}
@@ -197,10 +199,22 @@ func (s *Service) pageDoorPrint(c echo.Context) error {
 	return c.Render(http.StatusOK, "sales/door_print", p)
 }
 
-// doublesPage is which tickets let in more than one.
+// doublesPage is which tickets let in more than one, and which orders were paid twice.
 type doublesPage struct {
-	Head eventHead
-	Rows []doubleView
+	Head     eventHead
+	Rows     []doubleView
+	Overpaid []overpaidView
+}
+
+type overpaidView struct {
+	Ref     string
+	Takings []takenView
+}
+
+type takenView struct {
+	Device, Amount string
+	Booked         bool
+	Exactly        string // on the venue's clock, to the second
 }
 
 type doubleView struct {
@@ -234,5 +248,20 @@ func (s *Service) pageDoubles(c echo.Context) error {
 		}
 		p.Rows = append(p.Rows, v)
 	}
+	if p.Overpaid, err = s.overpaidViews(c.Request().Context(), &e); err != nil {
+		return err
+	}
 	return c.Render(http.StatusOK, "sales/doubles", p)
+}
+
+func (s *Service) overpaidViews(ctx context.Context, e *Event) (out []overpaidView, err error) {
+	found, err := s.Overpaid(ctx, e.ID)
+	for _, o := range found {
+		v := overpaidView{Ref: orderRef(o.Order)}
+		for _, t := range o.Takings {
+			v.Takings = append(v.Takings, takenView{t.Device, Owed{t.AmountMinor, t.Currency}.Due(), t.Booked, e.on(&t.At).local().Format("2 Jan 15:04:05")})
+		}
+		out = append(out, v)
+	}
+	return out, err
 }

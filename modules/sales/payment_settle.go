@@ -160,23 +160,6 @@ func (s *Service) Receive(tx *db.Tx, payment id.ID, minor int64) (Payment, error
 	return s.receive(tx, p, minor)
 }
 
-// ReceiveAtDoor notes the money of an order that is paid at the door of this event, and of
-// no other: who stands at a door takes money for that and nothing else. Errors:
-// fault.NotFound for an order that is not paid there, and those of Receive.
-func (s *Service) ReceiveAtDoor(tx *db.Tx, event, order id.ID, minor int64) (Payment, error) {
-	const op = "sales.ReceiveAtDoor"
-	p, err := lockPaymentOfOrder(tx, order)
-	switch {
-	case fault.Is(err, fault.NotFound), err == nil && (p.Event != event || p.Method != pay.Door):
-		return Payment{}, fault.E(op, fault.NotFound, "this event has no such order that is paid at the door", err)
-	case err != nil:
-		return p, err
-	case p.State == PaymentSettled:
-		return p, fault.E(op, fault.Conflict, "the money was received already", nil).WithFix("let them in, and take nothing")
-	}
-	return s.receive(tx, p, minor)
-}
-
 // receive is Receive for a payment that is locked.
 func (s *Service) receive(tx *db.Tx, p Payment, minor int64) (Payment, error) {
 	const op = "sales.Receive"

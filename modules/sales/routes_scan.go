@@ -29,6 +29,8 @@ func (s *Service) scanRoutes() []web.Route {
 			Doc: web.Doc{Says: "Counts who is in, by category and door.", Gives: DoorCounts{}, Query: []string{"event: its id"}}},
 		{Method: "GET", Path: "/v1/scans/doubles", Right: web.Scan, Handler: s.getDoubles,
 			Doc: web.Doc{Says: "Lists tickets that were scanned twice while offline.", Gives: web.Page[Double]{}, Query: []string{"event: its id"}}},
+		{Method: "GET", Path: "/v1/scans/overpaid", Right: web.Scan, Handler: s.getOverpaid,
+			Doc: web.Doc{Says: "Lists orders whose money was taken twice, by whom and when: one is to be given back.", Gives: web.Page[Overpaid]{}, Query: []string{"event: its id"}}},
 	}
 }
 
@@ -65,13 +67,6 @@ func (s *Service) postScans(c echo.Context) error {
 	return c.JSON(http.StatusOK, scanAnswer{Results: out})
 }
 
-// taking is money that somebody at the door of an event took for an order.
-type taking struct {
-	Event       id.ID `json:"event"`
-	Order       id.ID `json:"order"`
-	AmountMinor int64 `json:"amount_minor" validate:"min=1"` // as it was due
-}
-
 // taken is the payment as far as a door may know of it: nothing of the buyer.
 type taken struct {
 	Order     id.ID  `json:"order"`
@@ -88,10 +83,11 @@ func (s *Service) postReceivedAtDoor(c echo.Context) error {
 	if err := s.atDoor(c, in.Event); err != nil {
 		return err
 	}
-	return web.Idempotent(c, s.db, http.StatusOK, func(tx *db.Tx) (any, error) {
-		p, err := s.ReceiveAtDoor(tx, in.Event, in.Order, in.AmountMinor)
+	err = web.Idempotent(c, s.db, http.StatusOK, func(tx *db.Tx) (any, error) {
+		p, err := s.ReceiveAtDoor(tx, in)
 		return taken{Order: in.Order, PaidMinor: p.PaidMinor, Currency: p.Currency}, err
 	})
+	return s.notBooked(c.Request().Context(), in, err)
 }
 
 // atDoor checks that the event exists and that the caller's key is not another
@@ -157,6 +153,18 @@ func (s *Service) getDoubles(c echo.Context) error {
 		return err
 	}
 	return web.Fresh(c, web.Page[Double]{Items: out})
+}
+
+func (s *Service) getOverpaid(c echo.Context) error {
+	event, err := s.doorAsked(c)
+	if err != nil {
+		return err
+	}
+	out, err := s.Overpaid(c.Request().Context(), event)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, web.Page[Overpaid]{Items: out})
 }
 
 // getDoor tells a scanner for which event its key is.

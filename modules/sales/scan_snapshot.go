@@ -50,6 +50,8 @@ type DoorCounts struct {
 	In      int `json:"in"`      // tickets with which somebody went in
 	Refused int `json:"refused"` // scans that let nobody in
 	Double  int `json:"double"`  // tickets used more than once
+
+	Overpaid int `json:"overpaid"` // orders whose money was taken more than once at the door
 }
 
 // snapshotOverlap is told twice, because a report may be committed after a snapshot

@@ -196,7 +196,7 @@ func TestDoorKnowsWhatIsStillToBePaid(t *testing.T) {
 		t.Errorf("guests %s, attendees %s", list, sheet)
 	}
 
-	h.in(func(tx *db.Tx) error { _, err := h.ReceiveAtDoor(tx, e.ID, o.ID, 5200); return err })
+	h.in(func(tx *db.Tx) error { _, err := h.ReceiveAtDoor(tx, taking{e.ID, o.ID, 5200, nil}); return err })
 	if got := scans(); got[0].Owed != nothing || got[1].Owed != nothing {
 		t.Errorf("once it is paid, scans owe %v and %v", got[0].Owed, got[1].Owed)
 	}
@@ -271,13 +271,13 @@ func TestScannersRecordOnlyWhatIsDueAtTheirDoor(t *testing.T) {
 		asked taking
 		want  int
 	}{
-		"another event's door":        {taking{other.ID, elsewhere.ID, 100}, http.StatusForbidden},
-		"another event's order":       {taking{e.ID, elsewhere.ID, 100}, http.StatusNotFound},
-		"an order that is paid":       {taking{e.ID, free.ID, 2500}, http.StatusNotFound},
-		"no order":                    {taking{e.ID, id.New(), 5200}, http.StatusNotFound},
-		"less than what is due":       {taking{e.ID, o.ID, 5199}, http.StatusBadRequest},
-		"nothing at all":              {taking{e.ID, o.ID, 0}, http.StatusBadRequest},
-		"a payment, not yet an order": {taking{e.ID, transfer.Payment.ID, 5200}, http.StatusNotFound},
+		"another event's door":        {taking{other.ID, elsewhere.ID, 100, nil}, http.StatusForbidden},
+		"another event's order":       {taking{e.ID, elsewhere.ID, 100, nil}, http.StatusNotFound},
+		"an order that is paid":       {taking{e.ID, free.ID, 2500, nil}, http.StatusNotFound},
+		"no order":                    {taking{e.ID, id.New(), 5200, nil}, http.StatusNotFound},
+		"less than what is due":       {taking{e.ID, o.ID, 5199, nil}, http.StatusBadRequest},
+		"nothing at all":              {taking{e.ID, o.ID, 0, nil}, http.StatusBadRequest},
+		"a payment, not yet an order": {taking{e.ID, transfer.Payment.ID, 5200, nil}, http.StatusNotFound},
 	} {
 		if rec := send(there, name, c.asked); rec.Code != c.want {
 			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
@@ -288,13 +288,13 @@ func TestScannersRecordOnlyWhatIsDueAtTheirDoor(t *testing.T) {
 	}
 	h.becomes(p, PaymentDue, "")
 	for range 2 {
-		rec := send(there, "once", taking{e.ID, o.ID, 5200})
+		rec := send(there, "once", taking{e.ID, o.ID, 5200, nil})
 		shows(t, rec, http.StatusOK, `"paid_minor":5200`, `"currency":"EUR"`)
 		if strings.Contains(rec.Body.String(), "@") {
 			t.Errorf("a scanner is told of the buyer: %s", rec.Body)
 		}
 	}
-	shows(t, send(there, "again", taking{e.ID, o.ID, 5200}), http.StatusConflict, "received already")
+	shows(t, send(there, "again", taking{e.ID, o.ID, 5200, nil}), http.StatusConflict, "received already")
 	h.becomes(p, PaymentSettled, "")
 	if want := "key:north payment.received payment:" + p.ID.String() + " 5200"; len(audit) != 1 || audit[0] != want {
 		t.Errorf("noted: %q, want once: %s", audit, want)
@@ -303,4 +303,70 @@ func TestScannersRecordOnlyWhatIsDueAtTheirDoor(t *testing.T) {
 		t.Errorf("%d invoices, %v", len(found), err)
 	}
 	h.auditMoney()
+}
+
+// Two doors without a network took the money of one order: it is booked once, and both stand
+// where the promoter can see which one to give back. Who reports or presses again took it once.
+func TestMoneyThatTwoDoorsTookIsShown(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	o, p := h.dueOrder(e, two)
+	early, late := h.db.Now().Add(-20*time.Minute).Truncate(time.Second), h.db.Now().Add(-10*time.Minute).Truncate(time.Second)
+	report := func(device string, minor int64, at *time.Time) error {
+		ctx, in := web.WithActor(t.Context(), "key:"+device), taking{e.ID, o.ID, minor, at}
+		return h.notBooked(ctx, in, h.db.InTx(ctx, func(tx *db.Tx) error {
+			_, err := h.ReceiveAtDoor(tx, in)
+			return err
+		}))
+	}
+	for _, c := range []struct {
+		device string
+		minor  int64
+		at     *time.Time
+		want   fault.Code
+	}{
+		{"east", 5100, nil, fault.Invalid}, // nobody says that it was taken
+		{"south", 5200, &late, ""},
+		{"south", 5200, &late, fault.Conflict}, // its answer was lost
+		{"south", 5200, nil, fault.Conflict},   // pressed again
+		{"north", 5200, &early, fault.Conflict},
+		{"north", 5200, &early, fault.Conflict},
+	} {
+		if err := report(c.device, c.minor, c.at); fault.CodeOf(err) != c.want && (err != nil || c.want != "") {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	h.becomes(p, PaymentSettled, "")
+	found, err := h.Overpaid(t.Context(), e.ID)
+	if err != nil || len(found) != 1 || found[0].Order != o.ID || len(found[0].Takings) != 2 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	if got := found[0].Takings; got[0] != (DoorTaking{"north", early.UTC(), 5200, "EUR", false}) || got[1] != (DoorTaking{"south", late.UTC(), 5200, "EUR", true}) {
+		t.Errorf("%+v", got)
+	}
+	if c, err := h.DoorCounts(t.Context(), e.ID); err != nil || c.Overpaid != 1 {
+		t.Error(c, err)
+	}
+	site := newSite(t, nil, nil)
+	web.Mounter{Echo: site, Guard: doorkeeper{e.ID}}.Routes(h.scanRoutes()...)
+	req := httptest.NewRequest(http.MethodGet, "/v1/scans/overpaid?event="+e.ID.String(), nil)
+	req.Header.Set("Authorization", "Bearer key-of-north")
+	rec := httptest.NewRecorder()
+	site.ServeHTTP(rec, req)
+	shows(t, rec, http.StatusOK, `"device":"south"`, `"device":"north"`, `"booked":false`)
+	other, _ := h.dueOrder(e, two)
+	if _, err := h.refund(other.ID, Refunding{Tickets: []int{1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := report("west", 5200, nil); !fault.Is(err, fault.Conflict) {
+		t.Error("from a list that was old:", err)
+	}
+	o = other
+	if err := report("north", 5200, &late); !fault.Is(err, fault.Invalid) {
+		t.Error("more than is due by now:", err)
+	}
+	if found, err = h.Overpaid(t.Context(), e.ID); err != nil || len(found) != 2 || len(found[0].Takings) != 3 || len(found[1].Takings) != 1 || found[1].Takings[0].Booked {
+		t.Errorf("%+v, %v", found, err)
+	}
 }

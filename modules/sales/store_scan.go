@@ -165,7 +165,8 @@ func (s *Service) DoorCounts(ctx context.Context, event id.ID) (c DoorCounts, er
 		(SELECT count(*) FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.voided_at IS NULL),
 		(SELECT count(DISTINCT (order_id, n)) FROM sales.scan WHERE event = $1 AND let_in),
 		(SELECT count(*) FROM sales.scan WHERE event = $1 AND NOT let_in),
-		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in GROUP BY order_id, n HAVING count(*) > 1) d)`, event).
-		Scan(&c.Valid, &c.In, &c.Refused, &c.Double)
+		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in GROUP BY order_id, n HAVING count(*) > 1) d),
+		(SELECT count(DISTINCT order_id) FROM sales.taking WHERE event = $1 AND NOT booked)`, event).
+		Scan(&c.Valid, &c.In, &c.Refused, &c.Double, &c.Overpaid)
 	return c, db.Classify("sales.DoorCounts", err)
 }

@@ -30,9 +30,6 @@ export async function ask(path, { key, body, once, wait = 15_000 } = {}) {
 // away reports whether it is the network or a server in trouble, and not an answer.
 const away = (error) => !(error instanceof Refused) || error.status >= 500 || error.status === 429 || error.status === 408;
 
-// owed is what a snapshot says is to be paid at the door, by order.
-const owed = (snap) => new Map((snap?.due ?? []).map(({ o, m }) => [o, { order: o, minor: m, currency: snap.currency }]));
-
 // Link is one scanner at the door of one event. tell is called when something has changed.
 export class Link {
   online = navigator.onLine;
@@ -40,6 +37,7 @@ export class Link {
   doubles = [];
   trouble = ""; // what the server holds against this scanner
   waiting = new Map(); // scans that the server has not got
+  takings = []; // money that was taken here, of which the server does not know
   recent = []; // the last ones, newest first
 
   constructor(door, tell) {
@@ -52,7 +50,8 @@ export class Link {
     const about = await store.get("snapshot");
     this.takenAt = about?.taken_at;
     this.ahead = about?.ahead ?? 0;
-    this.due = owed(about);
+    this.takings = await store.get("takings") ?? [];
+    this.due = this.owed(about);
     this.cancelled = about?.cancelled;
     this.ring = await keyring(about?.keys ?? []);
     [this.changed, this.used] = [await store.map("changed"), await store.map("used")];
@@ -61,6 +60,13 @@ export class Link {
     for (const row of rows) if (!row.told) this.waiting.set(row.id, row);
     await store.drop(rows.filter((row) => row.told && Date.now() - Date.parse(row.at) > dayLong).map((row) => row.id));
     this.recent = rows.slice(0, 20);
+  }
+
+  // owed is what a snapshot says is to be paid at the door and was not taken here, by order.
+  owed(snap) {
+    const due = new Map((snap?.due ?? []).map(({ o, m }) => [o, { order: o, minor: m, currency: snap.currency }]));
+    for (const { order } of this.takings) due.delete(order);
+    return due;
   }
 
   // ready reports whether scans can be judged without a network.
@@ -116,10 +122,25 @@ export class Link {
   }
 
   // receive records that what is due was paid. Pressed again, or after an answer that was lost,
-  // it is recorded once all the same.
+  // it is recorded once all the same; without a network it is kept here until there is one.
   async receive({ order, minor }) {
-    await ask("/v1/scans/received", { key: this.door.key, once: `${order}/${minor}`, body: { event: this.door.event, order, amount_minor: minor } });
+    const taking = { event: this.door.event, order, amount_minor: minor };
+    try {
+      if (this.online) { await this.book(taking, `${order}/${minor}`); this.due.delete(order); return; }
+    } catch (error) {
+      if (!away(error)) throw error;
+      this.setOnline(false);
+    }
+    await this.keepTakings([...this.takings, { ...taking, taken_at: this.now().toISOString() }]);
     this.due.delete(order);
+    this.tell();
+  }
+
+  book(taking, once) { return ask("/v1/scans/received", { key: this.door.key, once, body: taking }); }
+
+  async keepTakings(takings) {
+    await store.put("takings", takings);
+    this.takings = takings;
   }
 
   async remember(scan) {
@@ -157,6 +178,18 @@ export class Link {
       await store.keep(...rows);
       for (const row of rows) this.waiting.delete(row.id);
     }
+    while (this.takings.length > 0) await this.reportTaking(this.takings[0]);
+  }
+
+  // reportTaking tells of money that was taken here. If the server cannot book it, as another one
+  // took it too, it has noted that; only a key that is no longer good keeps it here.
+  async reportTaking(taking) {
+    try {
+      await this.book(taking, `${taking.order}/${taking.taken_at}`);
+    } catch (error) {
+      if (away(error) || error.status === 401 || error.status === 403) throw error;
+    }
+    await this.keepTakings(this.takings.filter((other) => other !== taking));
   }
 
   async refresh() {
@@ -167,7 +200,7 @@ export class Link {
     const changed = (snap.changed ?? []).map(({ o, n, v, x }) => [nameOf(o, n), { v, x }]);
     const used = (snap.used ?? []).map(({ o, n, d, t }) => [nameOf(o, n), { d, t }]).filter(([name, { t }]) => !(this.used.get(name)?.t <= t));
     await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead, due: snap.due, currency: snap.currency, cancelled: snap.cancelled }, changed, used);
-    [this.changed, this.due, this.cancelled, this.takenAt, this.ahead, this.ring] = [new Map(changed), owed(snap), snap.cancelled, snap.taken_at, ahead, await keyring(snap.keys)];
+    [this.changed, this.due, this.cancelled, this.takenAt, this.ahead, this.ring] = [new Map(changed), this.owed(snap), snap.cancelled, snap.taken_at, ahead, await keyring(snap.keys)];
     for (const [name, use] of used) this.used.set(name, use);
     this.counts = await ask(`/v1/scans/counts${query}`, { key: this.door.key });
     await store.put("counts", this.counts);

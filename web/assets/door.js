@@ -62,12 +62,13 @@ async function begin() {
 }
 
 function draw() {
-  const { counts, waiting, inHere, online, trouble } = link;
+  const { counts, waiting, takings, inHere, online, trouble } = link;
   $("in").textContent = counts.in + inHere;
   $("valid").textContent = counts.valid;
   $("net").textContent = online ? "Online" : link.ready ? "Offline: checking here" : "Offline";
   $("net").dataset.state = online ? "on" : "off";
-  $("kept").textContent = waiting.size ? `${waiting.size} ${waiting.size === 1 ? "scan waits" : "scans wait"} to be reported` : "";
+  $("kept").textContent = [waiting.size && `${waiting.size} ${waiting.size === 1 ? "scan waits" : "scans wait"} to be reported`,
+    takings.length && `${takings.length} ${takings.length === 1 ? "payment waits" : "payments wait"} to be reported`].filter(Boolean).join(" · ");
   $("trouble").textContent = trouble;
   $("trouble").hidden = !trouble;
   $("doubles").hidden = link.doubles.length === 0;
@@ -98,7 +99,7 @@ function show(good, word, why, detail, due) {
   box.dataset.verdict = good ? "good" : "bad";
   box.toggleAttribute("data-due", Boolean(due));
   $("due").textContent = due ? `${money(due)} to pay` : "";
-  $("received").hidden = !due || !link.online;
+  $("received").hidden = !due;
   $("received").disabled = false;
   $("word").textContent = word;
   $("why").textContent = why;
@@ -134,7 +135,7 @@ async function received(due) {
     await link.receive(due);
     return "";
   } catch (error) {
-    return error instanceof Refused ? error.message : "There is no network: search for the order later, and press Received then.";
+    return error instanceof Refused ? error.message : "It cannot be kept on this device: write down the order and the amount.";
   }
 }
 
@@ -228,7 +229,7 @@ $("camera").addEventListener("click", async () => {
 });
 
 $("leave").addEventListener("click", async () => {
-  if (link.waiting.size) { $("trouble").textContent = "Scans still wait to be reported: leave when they are."; $("trouble").hidden = false; return; }
+  if (link.waiting.size || link.takings.length) { $("trouble").textContent = "Scans or payments still wait to be reported: leave when they are."; $("trouble").hidden = false; return; }
   await store.forget();
   location.reload();
 });
