@@ -57,8 +57,8 @@ func (s *Service) Checkout(ctx context.Context, in Checkout) (CheckedOut, error)
 	if e.State == EventCancelled {
 		return CheckedOut{}, fault.E(op, fault.Conflict, "the event is cancelled", nil)
 	}
-	if q.Currency != e.Currency { // it could change while nothing was held: the quote is of another hold
-		return CheckedOut{}, cartGone()
+	if err := q.mayBuy(&e.Event); err != nil {
+		return CheckedOut{}, err
 	}
 	if q.Total() == 0 {
 		return s.checkoutFree(ctx, in, q)

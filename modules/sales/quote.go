@@ -95,6 +95,15 @@ func badQuote() error {
 	return fault.BadField("sales.Quote", "quote", "was not made here", "send the quote of the cart as it was received")
 }
 
+// mayBuy refuses a quote in other money than the event takes now. That can change while
+// nothing is held, and a cart's id may come again: the quote is of the hold before.
+func (q *Quote) mayBuy(e *Event) error {
+	if q.Currency == e.Currency {
+		return nil
+	}
+	return fault.E("sales.Quote", fault.Conflict, "the quote is in "+q.Currency+", and the event sells in "+e.Currency+" now", nil).WithFix("choose the tickets again")
+}
+
 // Total is what the quote's lines cost together, in minor units.
 func (q *Quote) Total() int64 {
 	var sum int64

@@ -101,6 +101,13 @@ func (s *Service) postOrder(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		e, err := s.snapshot(ctx, q.Event)
+		if err != nil {
+			return err
+		}
+		if err := q.mayBuy(&e.Event); err != nil {
+			return err
+		}
 		buyer, err := keepBuyer("sales.postOrder", in.Buyer)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -60,6 +61,38 @@ func TestAnOldQuoteDoesNotBuyAtItsPrice(t *testing.T) {
 		shows(t, pays(early.Quote, method), http.StatusConflict, "the cart has expired")
 	}
 	shows(t, pays(now.Quote, "stripe"), http.StatusCreated, `"amount_minor":20000`)
+}
+
+// Nor does one of other money: the event sells in another currency since.
+func TestAnOldQuoteDoesNotBuyInItsCurrency(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	early := h.cart(e, two)
+	if err := h.Release(t.Context(), early.Cart, early.Lines); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.SetState(t.Context(), e.ID, EventPaused, nil); err != nil {
+		t.Fatal(err)
+	}
+	e.Currency = "CHF"
+	if _, err := h.ChangeEvent(t.Context(), e, nil); err != nil {
+		t.Fatal(err)
+	}
+	e = h.publish(e)
+	again := ask{kind: askHold, cart: early.Cart, lines: early.Lines, fresh: true, hold: time.Hour} // as a key that comes again
+	if _, err := h.till.ask(t.Context(), &again); err != nil {
+		t.Fatal(err)
+	}
+	site := newSite(t, h.Routes(), nil)
+	now := early
+	now.Currency = "CHF"
+	shows(t, post(site, "/v1/orders", map[string]any{"quote": h.quotes.sign(early)}), http.StatusConflict, "in EUR", "in CHF now", "choose the tickets again")
+	shows(t, post(site, "/v1/carts/"+early.Cart.String()+"/checkout", map[string]any{"quote": h.quotes.sign(early), "method": "door", "buyer": ana}), http.StatusConflict, "in EUR")
+	for range 2 {
+		shows(t, post(site, "/v1/orders", map[string]any{"quote": h.quotes.sign(now)}), http.StatusCreated, `"currency":"CHF"`)
+	}
+	h.audit()
 }
 
 func TestACartIsPaidAndRefundedOverHTTP(t *testing.T) {
