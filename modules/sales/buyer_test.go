@@ -116,6 +116,7 @@ func TestAPathThatNoTextCanHoldIsNotOurFault(t *testing.T) {
 			t.Errorf("%s: %d", path, rec.Code)
 		}
 	}
+	shows(t, visit(site, "/v1/shop/events?series=%00", nil), http.StatusBadRequest, `"series"`, "U+0000", "UTF-8 text without")
 }
 
 // Whom the database refuses costs his neighbours in a round a few rounds, not one each.

@@ -41,7 +41,11 @@ func Classify(op string, err error) error {
 		}
 		return fault.E(op, fault.Conflict, "the change breaks a rule of the data", err)
 	case "22", "54": // data exception, program limit
-		return fault.E(op, fault.Invalid, "PostgreSQL does not take the data: "+pg.Message, err)
+		f := fault.E(op, fault.Invalid, "PostgreSQL does not take the data: "+pg.Message, err)
+		if pg.Code == "22021" || pg.Code == "22P05" { // not in the repertoire, untranslatable
+			f = f.WithFix("send UTF-8 text without U+0000")
+		}
+		return f
 	case "08", "40", "53", "57":
 		return fault.E(op, fault.Transient, "the database is busy or away", err)
 	}

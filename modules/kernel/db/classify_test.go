@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -22,6 +23,16 @@ func TestClassifySaysWhoseFaultItIs(t *testing.T) {
 		_, err := d.Pool().Exec(t.Context(), sql)
 		if got := fault.CodeOf(db.Classify("test", err)); got != want {
 			t.Errorf("%s: %s, want %s: %v", sql, got, want, err)
+		}
+	}
+}
+
+func TestClassifySaysHowToMendAText(t *testing.T) {
+	d := dbtest.New(t)
+	for _, text := range []string{"a\x00", "\xff"} {
+		_, err := d.Pool().Exec(t.Context(), `SELECT $1::text`, text)
+		if f, ok := errors.AsType[*fault.Error](db.Classify("test", err)); !ok || f.Code != fault.Invalid || f.Fix != "send UTF-8 text without U+0000" {
+			t.Errorf("%q: %+v", text, f)
 		}
 	}
 }

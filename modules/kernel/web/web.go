@@ -67,7 +67,18 @@ type Mounter struct {
 }
 
 // Routes mounts JSON routes: nothing of theirs is kept by caches unless they say so.
-func (m Mounter) Routes(routes ...Route) { m.mount(routes, m.shield) }
+func (m Mounter) Routes(routes ...Route) {
+	m.mount(routes, func(r Route) echo.HandlerFunc {
+		handler := r.Handler
+		r.Handler = func(c echo.Context) error {
+			if err := CheckQuery(c.Request().URL.RawQuery); err != nil {
+				return err
+			}
+			return handler(c)
+		}
+		return m.shield(r)
+	})
+}
 
 // Pages mounts HTML routes: their errors are pages too.
 func (m Mounter) Pages(routes ...Route) {
