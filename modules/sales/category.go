@@ -98,7 +98,7 @@ func (s *Service) replaceCategory(tx *db.Tx, e *Event, before Category, c *Categ
 	return s.updateCategory(tx, *c)
 }
 
-// RemoveCategory removes one that has sold nothing. Errors: fault.NotFound,
+// RemoveCategory removes one of which nothing was ever sold. Errors: fault.NotFound,
 // fault.Conflict, cond's.
 func (s *Service) RemoveCategory(ctx context.Context, event, category id.ID, cond Condition) error {
 	_, err := s.change(ctx, event, cond, func(tx *db.Tx, e *Event) error {

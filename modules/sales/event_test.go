@@ -116,6 +116,32 @@ func TestAnEventThatHasSoldStaysWhenAllIsRefunded(t *testing.T) {
 	}
 }
 
+// So does a category: the orders of its tickets name it.
+func TestACategoryThatHasSoldStaysWhenAllIsRefunded(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	other := h.add(e, Category{PriceMinor: 100, Capacity: 5})
+	_, order := h.paidOrder(e, two)
+	remove := func(category id.ID) error { return h.RemoveCategory(t.Context(), e.ID, category, nil) }
+	if err := remove(two.Category); !fault.Is(err, fault.Conflict) {
+		t.Errorf("with tickets sold: %v", err)
+	}
+	if _, err := h.refund(order, Refunding{KeepFees: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(two.Category); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "given back") {
+		t.Errorf("with all of them refunded: %v", err)
+	}
+	if found, err := h.PriceHistory(t.Context(), two.Category); err != nil || len(found) == 0 {
+		t.Errorf("its prices: %v, %v", found, err)
+	}
+	if err := remove(other.ID); err != nil {
+		t.Errorf("one that sold nothing: %v", err)
+	}
+	h.auditCatalogue()
+}
+
 func TestADraftIsDeletedWithAllThatBelongsToIt(t *testing.T) {
 	h := newHouse(t)
 	e := h.draft(func(*Event) {})

@@ -142,7 +142,24 @@ func (s *Service) deleteCategory(tx *db.Tx, c *Category) error {
 	if err := deleteStock(tx, op, tx.ORM().Where("id = ?", c.ID)); err != nil {
 		return err
 	}
+	if err := neverSold(tx, c); err != nil { // after the stock: nobody sells any more
+		return err
+	}
 	return db.Classify(op, tx.ORM().Where("id = ?", c.ID).Delete(&categoryRow{}).Error)
+}
+
+// neverSold refuses a category of which tickets were sold, here or elsewhere: the stock
+// forgets what was given back, but orders, invoices and statistics name it.
+func neverSold(tx *db.Tx, c *Category) error {
+	const op = "sales.RemoveCategory"
+	var sold bool
+	err := tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.category = $2)
+		OR EXISTS (SELECT FROM sales.external_day WHERE category = $2)`, c.Event, c.ID).Scan(&sold)
+	if err == nil && sold {
+		return fault.E(op, fault.Conflict, "tickets of it were sold, although all were given back: their orders name it", nil).
+			WithFix("take it off sale instead of deleting it")
+	}
+	return db.Classify(op, err)
 }
 
 func (s *Service) eventOfCategory(tx *db.Tx, category id.ID) (id.ID, error) {
