@@ -33,7 +33,10 @@ const (
 	monthsAhead = 36
 )
 
-// shopCalendar shows a month, each event on its day at the venue.
+// nightEnds is until when a night belongs to the day before it.
+const nightEnds = 6 * time.Hour
+
+// shopCalendar shows a month, each event on its days at the venue.
 func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
 	now := s.db.Now()
 	this := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -42,7 +45,7 @@ func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
 		month = this
 	}
 	from, until := month.Add(-24*time.Hour), month.AddDate(0, 1, 0).Add(24*time.Hour) // venues' clocks differ
-	events, _, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, From: &from, Until: &until, Limit: listed})
+	events, _, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &from, Until: &until, Limit: listed})
 	if err != nil {
 		return err
 	}
@@ -66,11 +69,15 @@ func (p *calendarPage) fill(events []Event, t *words.Tongue, month, now time.Tim
 	}
 	on := map[int][]shownEvent{}
 	for i := range events {
-		if at := events[i].on(&events[i].StartsAt).local(); at.Year() == month.Year() && at.Month() == month.Month() {
-			v := events[i].shown(t, now)
-			on[at.Day()] = append(on[at.Day()], v)
-			p.Events = append(p.Events, v)
+		days := events[i].daysIn(month)
+		if len(days) == 0 {
+			continue
 		}
+		v := events[i].shown(t, now)
+		for _, day := range days {
+			on[day] = append(on[day], v)
+		}
+		p.Events = append(p.Events, v)
 	}
 	p.Count = len(p.Events)
 	day := month.AddDate(0, 0, -int(month.Weekday()+6)%7)
@@ -85,4 +92,25 @@ func (p *calendarPage) fill(events []Event, t *words.Tongue, month, now time.Tim
 		}
 		p.Weeks = append(p.Weeks, week)
 	}
+}
+
+// daysIn are the days of a month on which the event goes on: a festival that began in the
+// month before has some of both.
+func (e *Event) daysIn(month time.Time) (days []int) {
+	first := dateOf(e.on(&e.StartsAt).local())
+	last := first
+	if e.EndsAt != nil {
+		last = dateOf(e.on(e.EndsAt).local().Add(-nightEnds))
+	}
+	for day := month; day.Month() == month.Month(); day = day.AddDate(0, 0, 1) {
+		if day.Equal(first) || day.After(first) && !day.After(last) {
+			days = append(days, day.Day())
+		}
+	}
+	return days
+}
+
+// dateOf is the day of a moment as its clock shows it.
+func dateOf(at time.Time) time.Time {
+	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
 }

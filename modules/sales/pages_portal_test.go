@@ -348,6 +348,37 @@ func TestLanguageIsKeptAndTimesAreTheVenues(t *testing.T) {
 	shows(t, g.ask("/shop/calendar?month="+e.StartsAt.Format("2006-01"), nil), 200, "1 event this month", "Jazz Night")
 }
 
+// A festival stands on each of its days, also in the month after it began, as the venue's
+// clock has them; a night belongs to the day before it.
+func TestTheCalendarShowsWhatGoesOn(t *testing.T) {
+	h := newHouse(t)
+	next := time.Date(h.db.Now().Year(), h.db.Now().Month()+1, 1, 0, 0, 0, 0, time.UTC)
+	after := next.AddDate(0, 1, 0)
+	berlin := berlin(t)
+	on := func(title string, from, until time.Time) {
+		e := h.draft(func(e *Event) {
+			e.Names, e.StartsAt, e.EndsAt = map[string]Text{"en": {Title: title}}, from, &until
+		})
+		h.add(e, Category{Capacity: 5})
+		h.publish(e)
+	}
+	at := func(month time.Time, day, hour int) time.Time {
+		return time.Date(month.Year(), month.Month(), day, hour, 0, 0, 0, berlin)
+	}
+	on("Festival", at(after, -1, 16), at(after, 3, 2)) // from the day before the last one to the night after the 2nd
+	on("Last Night", at(after, 0, 22), at(after, 1, 4))
+	g := newGuest(t, shopSite(h))
+	for _, c := range []struct {
+		month         time.Time
+		festival, gig int // days, and the card
+	}{{next, 2 + 1, 1 + 1}, {after, 2 + 1, 0}} {
+		page := g.ask("/shop/calendar?month="+c.month.Format("2006-01"), nil).Body.String()
+		if festival, gig := strings.Count(page, "<bdi>Festival</bdi>"), strings.Count(page, "<bdi>Last Night</bdi>"); festival != c.festival || gig != c.gig {
+			t.Errorf("%s: the festival %d times, want %d; the night %d, want %d", c.month.Format("2006-01"), festival, c.festival, gig, c.gig)
+		}
+	}
+}
+
 // The house refuses before a page of the portal is reached: the page it shows is the
 // portal's all the same, in the language that was chosen there.
 func TestWhatTheHouseRefusesIsSaidByThePortal(t *testing.T) {
