@@ -42,6 +42,8 @@ func (s *Service) paymentRoutes() []web.Route {
 			Doc: web.Doc{Says: "Begins to refund every order of a cancelled event.", Gives: Outstanding{}, Status: 202, Repeatable: true}},
 		{Method: "POST", Path: "/v1/orders/:id/confirmation", Right: web.Manage, Handler: s.postConfirmation,
 			Doc: web.Doc{Says: "Sends an order's tickets by e-mail again.", Status: 202}},
+		{Method: "PUT", Path: "/v1/orders/:id/address", Right: web.Manage, Handler: s.putAddress,
+			Doc: web.Doc{Says: "Corrects the address of an order's buyer, or of a ticket's holder, and sends the tickets there.", Takes: addressing{}, Status: 202}},
 		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices,
 			Doc: web.Doc{Says: "Lists an order's invoices.", Gives: web.Page[Invoice]{}}},
 		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds,

@@ -89,3 +89,12 @@ func confirmations(tx *db.Tx, order id.ID) (times int, last *time.Time, err erro
 	}
 	return times, last, db.Classify("sales.Resend", err)
 }
+
+// setBuyerEmail corrects the address of a locked order's buyer, also for letters about its payment.
+// Invoices stay as they were issued.
+func setBuyerEmail(tx *db.Tx, order id.ID, email string) error {
+	b := &pgx.Batch{}
+	b.Queue(`UPDATE sales.orders SET buyer = coalesce(buyer, '{}') || jsonb_build_object('email', $2::text) WHERE id = $1`, order, email)
+	b.Queue(`UPDATE sales.payment SET buyer = buyer || jsonb_build_object('email', $2::text) WHERE order_id = $1`, order, email)
+	return db.Classify("sales.Readdress", tx.Conn().SendBatch(tx.Ctx(), b).Close())
+}
