@@ -102,3 +102,14 @@ func (h *house) auditCatalogue() {
 		}
 	}
 }
+
+// rests takes an event off sale for long enough that no order is on its way.
+func (h *house) rests(e Event) Event {
+	h.t.Helper()
+	e, err := h.SetState(h.t.Context(), e.ID, EventPaused, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.exec(`UPDATE sales.event SET resting_since = resting_since - interval '2 minutes' WHERE id = $1`, e.ID)
+	return e
+}

@@ -69,7 +69,8 @@ func (e *Event) checkGiven(bad complaint) {
 
 // ChangeEvent replaces what an event says of itself: all but its state, categories
 // and pools. Errors: fault.NotFound, fault.Invalid, fault.Conflict when the slug is
-// taken, or when money or the sandbox would change after the first ticket.
+// taken, or when money or the sandbox would change after the first ticket, or too soon
+// after the event was on sale.
 func (s *Service) ChangeEvent(ctx context.Context, given Event, cond Condition) (Event, error) {
 	const op = "sales.ChangeEvent"
 	return s.change(ctx, given.ID, cond, func(tx *db.Tx, e *Event) error {
@@ -80,6 +81,9 @@ func (s *Service) ChangeEvent(ctx context.Context, given Event, cond Condition) 
 		}
 		if given.Currency != e.Currency || given.Sandbox != e.Sandbox {
 			if err := e.untouched(tx, op, "tickets are sold or in carts: the currency and the sandbox stay as they are", "copy the event and change the copy"); err != nil {
+				return err
+			}
+			if err := e.still(tx); err != nil {
 				return err
 			}
 		}
@@ -144,6 +148,32 @@ func (e *Event) untouched(tx *db.Tx, op, refusal, fix string) error {
 	return err
 }
 
+// drain is how long an order may be on its way: priced by a catalogue that is a moment
+// old, then waiting at a till, each of whose batches takes tillTime at most.
+const drain = 3 * tillTime
+
+// still refuses to change what money an event takes while an order priced in the old money
+// may yet arrive. The tills do not look at the event again, which would cost every order
+// something, so it has to have rested for as long as one may take. What was paid for and is
+// not an order yet is waited for; whoever pays meanwhile waits for us, and is refused then.
+func (e *Event) still(tx *db.Tx) error {
+	const op, fix = "sales.ChangeEvent", "try again in a minute"
+	if e.State == EventPublished {
+		return fault.E(op, fault.Conflict, "the event is on sale: an order may come at any moment", nil).
+			WithFix("pause the sale, and change the currency or the sandbox a minute later")
+	}
+	since, paid, err := restingSince(tx, e.ID)
+	switch {
+	case err != nil:
+		return err
+	case since != nil && tx.Now().Sub(*since) < drain:
+		return fault.E(op, fault.Conflict, "the event was on sale a moment ago: an order may still be on its way", nil).WithFix(fix)
+	case paid:
+		return fault.E(op, fault.Conflict, "somebody has just paid for tickets of the event", nil).WithFix(fix)
+	}
+	return nil
+}
+
 // checkComplete complains about what keeps an event from being shown to people.
 func (e *Event) checkComplete(bad complaint) {
 	if e.Title() == "" {
@@ -195,6 +225,11 @@ func (s *Service) SetState(ctx context.Context, event id.ID, state string, cond 
 			}
 		case state == EventPublished:
 			if err := collect(op, func(bad complaint) { e.checkTimely(bad, tx.Now()) }); err != nil {
+				return err
+			}
+		}
+		if e.State == EventPublished {
+			if err := noteRest(tx, e.ID); err != nil {
 				return err
 			}
 		}

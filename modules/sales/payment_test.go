@@ -2,6 +2,7 @@ package sales
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -520,12 +521,9 @@ func TestMoneyOfAnotherKindBuysNothing(t *testing.T) {
 			if err := h.Release(t.Context(), q.Cart, q.Lines); err != nil {
 				t.Fatal(err)
 			}
-			now, err := h.Event(t.Context(), e.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
+			now := h.rests(e)
 			change(&now)
-			if _, err = h.ChangeEvent(t.Context(), now, nil); err != nil {
+			if _, err := h.ChangeEvent(t.Context(), now, nil); err != nil {
 				t.Fatal(err)
 			}
 			h.heard(told(p))
@@ -544,6 +542,55 @@ func TestMoneyOfAnotherKindBuysNothing(t *testing.T) {
 			h.auditMoney()
 		})
 	}
+}
+
+// An order that was priced before comes after: the event's money is not changed under it.
+func TestMoneyChangesOnlyWhenNoOrderIsOnItsWay(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.draft(func(*Event) {})
+	c := h.add(e, Category{PriceMinor: 2500, Capacity: 10})
+	change := func(want fault.Code, why string) {
+		t.Helper()
+		now, err := h.Event(t.Context(), e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now.Sandbox = !now.Sandbox
+		if _, err = h.ChangeEvent(t.Context(), now, nil); fault.CodeOf(err) != want && (err != nil || want != "") || why != "" && !strings.Contains(err.Error(), why) {
+			t.Errorf("%v, want %s %s", err, want, why)
+		}
+	}
+	change("", "") // a draft
+	e = h.publish(e)
+	lines, err := h.price(t.Context(), e.ID, []Wanted{{Category: c.ID, Qty: 1}}, nil) // by a till, for play money
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(fault.Conflict, "on sale")
+	if _, err := h.SetState(t.Context(), e.ID, EventPaused, nil); err != nil {
+		t.Fatal(err)
+	}
+	change(fault.Conflict, "on its way")
+	e = h.publish(e)
+	q := h.cart(e, Wanted{Category: c.ID, Qty: 2})
+	p := h.begun(q)
+	if err := h.Release(t.Context(), q.Cart, q.Lines); err != nil {
+		t.Fatal(err)
+	}
+	e = h.rests(e)
+	h.heard(told(p)) // money, and no order yet
+	change(fault.Conflict, "just paid")
+	o, _, err := h.Order(t.Context(), Purchase{Event: e.ID, Lines: lines, Currency: e.Currency})
+	if now, found := h.Event(t.Context(), e.ID); err != nil || found != nil || !now.Sandbox || o.Currency != now.Currency {
+		t.Errorf("the order that was on its way: %+v, %v", o, err)
+	}
+	change(fault.Conflict, "are sold")
+	h.settleAll()
+	if p = h.becomes(p, PaymentSettled, ""); p.Mode != pay.Sandbox {
+		t.Error(p.Mode)
+	}
+	h.audit()
 }
 
 func TestPlayMoneyIsNoRevenueAndTakesNoNumber(t *testing.T) {

@@ -72,9 +72,7 @@ func TestAnOldQuoteDoesNotBuyInItsCurrency(t *testing.T) {
 	if err := h.Release(t.Context(), early.Cart, early.Lines); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.SetState(t.Context(), e.ID, EventPaused, nil); err != nil {
-		t.Fatal(err)
-	}
+	e = h.rests(e)
 	e.Currency = "CHF"
 	if _, err := h.ChangeEvent(t.Context(), e, nil); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -235,6 +236,28 @@ func slugExists(tx *db.Tx, slug string) (bool, error) {
 func hasOrders(tx *db.Tx, event id.ID) (has bool, err error) {
 	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.orders WHERE event = $1)`, event).Scan(&has)
 	return has, db.Classify("sales.hasOrders", err)
+}
+
+// noteRest writes down that a locked event is no longer on sale.
+func noteRest(tx *db.Tx, event id.ID) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE sales.event SET resting_since = $2 WHERE id = $1`, event, tx.Now())
+	return db.Classify("sales.SetState", err)
+}
+
+// restingSince tells since when an event is not on sale, nil: always or long, and whether a
+// payment is about to become an order. Payments that are open stay as they are until tx ends.
+func restingSince(tx *db.Tx, event id.ID) (since *time.Time, paid bool, err error) {
+	const op = "sales.ChangeEvent"
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT state = 'paid' FROM sales.payment WHERE event = $1 AND state NOT IN ('settled', 'due', 'refunded') ORDER BY id FOR UPDATE`, event)
+	if err != nil {
+		return nil, false, db.Classify(op, err)
+	}
+	states, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	if err != nil {
+		return nil, false, db.Classify(op, err)
+	}
+	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT resting_since FROM sales.event WHERE id = $1`, event).Scan(&since)
+	return since, slices.Contains(states, true), db.Classify(op, err)
 }
 
 // deleteEvent removes an event with its stock; the rest follows by foreign key. One that
