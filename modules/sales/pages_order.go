@@ -25,7 +25,7 @@ func (s *Service) orderPages() []web.Route {
 	}
 	return []web.Route{
 		look("/orders", s.pageOrders), look("/orders/:id", s.pageOrderOfStaff),
-		change("/orders/:id/refund", s.pageRefunded), change("/orders/:id/confirmation", s.pageConfirmationSent),
+		change("/orders/:id/refund", s.pageRefunded), change("/orders/:id/confirmation", s.pageConfirmationSent), change("/orders/:id/address", s.pageReaddressed),
 		change("/refund-all", s.pageRefundedAll),
 		look("/payments", s.pagePayments),
 		change("/payments/:id/received", s.pagePaid), change("/payments/:id/return", s.pageReturned),

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -63,8 +64,9 @@ type refundAsk struct {
 // doneWords tell what was done, by the word in the address.
 var doneWords = map[string]string{
 	"refunded": "The tickets are void and on sale again.", "received": "The money is recorded.", "resent": "The confirmation is on its way.",
-	"all":     "The orders are being refunded, one after the other: look again in a while.",
-	"retried": "The money is being sent once more.", "by-hand": "The refund is recorded as sent.", "returned": "The money goes back.",
+	"all":         "The orders are being refunded, one after the other: look again in a while.",
+	"readdressed": "The address is corrected, and the letter on its way there.",
+	"retried":     "The money is being sent once more.", "by-hand": "The refund is recorded as sent.", "returned": "The money goes back.",
 }
 
 func (s *Service) pageOrderOfStaff(c echo.Context) error {
@@ -254,6 +256,25 @@ func (s *Service) pageConfirmationSent(c echo.Context) error {
 	}
 	err = s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { return s.Resend(tx, &o) })
 	return s.changedOrder(c, o.ID, "resent", err)
+}
+
+// pageReaddressed corrects the buyer's address, or that of whom a ticket was handed to.
+func (s *Service) pageReaddressed(c echo.Context) error {
+	order, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	e, o, tickets, err := s.orderOf(c, order)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(c.FormValue("n"))
+	if err != nil || n < 0 {
+		return s.changedOrder(c, o.ID, "", fault.E("sales.form", fault.Invalid, "nobody was chosen", err).WithFix("choose whose address it is"))
+	}
+	to := addressing{Email: strings.TrimSpace(c.FormValue("email")), N: n}
+	err = s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { return s.Readdress(tx, &e, &o, tickets, to) })
+	return s.changedOrder(c, o.ID, "readdressed", err)
 }
 
 // changedOrder shows an order after a change, or what was wrong with that.

@@ -350,3 +350,28 @@ func TestManyOrdersAreRefundedByOneJobAfterTheOther(t *testing.T) {
 		t.Errorf("%d jobs follow", n)
 	}
 }
+
+func TestAMistypedAddressIsCorrectedFromTheOrdersPage(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	h.mails()
+	if _, err := h.handTo(o, 2, 1, "Dora"); err != nil {
+		t.Fatal(err)
+	}
+	site := newSite(t, nil, h.orderPages())
+	there := "/events/" + o.Event.String() + "/orders/" + o.ID.String()
+	shows(t, visit(site, there, nil), 200, "Correct an address", "Ticket 2: Dora", "Send the confirmation again")
+	for _, wrong := range []url.Values{{"n": {"0"}, "email": {"nobody"}}, {"n": {"1"}, "email": {"ben@example.org"}}, {"n": {"x"}, "email": {"ben@example.org"}}, {"n": {"9"}, "email": {"a@b.example"}}} {
+		if rec := visit(site, there+"/address", wrong); rec.Code != 422 && rec.Code != 404 {
+			t.Errorf("%v: %d", wrong, rec.Code)
+		}
+	}
+	for n, email := range map[string]string{"0": "ana.right@example.org", "2": "dora.right@example.org"} {
+		if rec := visit(site, there+"/address", url.Values{"n": {n}, "email": {email}}); rec.Header().Get("Location") != there+"?done=readdressed" {
+			t.Fatal(n, rec.Code, rec.Body)
+		}
+	}
+	shows(t, visit(site, there, nil), 200, "ana.right@example.org")
+	if got := h.ticket(o.ID, 2); got.Holder.Email != "dora.right@example.org" || got.Holder.Name != "Dora" {
+		t.Errorf("%+v", got.Holder)
+	}
+}
