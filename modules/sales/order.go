@@ -77,12 +77,8 @@ func (p *Payment) receivable() bool {
 	return p.State == PaymentDue || p.Method == pay.Transfer && p.hopeful()
 }
 
-// creditOf is what refunding tickets of an order takes off its bill; p is nil when it
-// was not paid through us.
+// creditOf is what refunding tickets of an order takes off its bill.
 func creditOf(p *Payment, tickets []Ticket, in Refunding) Bill {
-	if p == nil {
-		return Bill{}
-	}
 	qty, rest := map[id.ID]int{}, map[id.ID]int{}
 	for i := range tickets {
 		t := &tickets[i]

@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -247,33 +248,18 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 	if !how.StartsAt.IsZero() {
 		p.CopyAt = e.on(&how.StartsAt).Input()
 	}
-	var revenue int64
 	for _, k := range p.Categories {
 		p.Sold, p.Held = p.Sold+grouped(k.Sold), p.Held+grouped(k.Held)
 	}
 	p.Left = grouped(e.left())
-	if revenue, err = s.takings(c.Request().Context(), e.ID); err != nil {
-		return err
-	}
-	p.Revenue = priceText(revenue, e.Currency) + " " + e.Currency
 	waiting, err := s.countWaiting(c.Request().Context(), e.ID)
 	if err != nil {
 		return err
 	}
 	p.Waiting = grouped(waiting)
-	toSend, toJudge, err := s.moneyWaiting(c.Request().Context(), e.ID)
-	if err != nil {
+	p.Done = doneWords[c.QueryParam("done")]
+	if err := s.fillMoney(c.Request().Context(), &p, &e); err != nil {
 		return err
-	}
-	p.ToSend, p.ToJudge, p.Done = grouped(toSend), grouped(toJudge), doneWords[c.QueryParam("done")]
-	if e.State == EventCancelled {
-		out, err := s.outstanding(c.Request().Context(), &e)
-		if err != nil {
-			return err
-		}
-		if out.Orders > 0 {
-			p.ToRefund, p.Returns = &out, amountText(out.AmountMinor, out.Currency)
-		}
 	}
 	if p.Strays, err = s.strays(c.Request().Context(), &e); err != nil {
 		return err
@@ -285,6 +271,27 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 		_, p.Wrong = placed(wrong)
 	}
 	return c.Render(status, "sales/event", p)
+}
+
+// fillMoney adds what came in, and what waits for a person to send it or to judge it.
+func (s *Service) fillMoney(ctx context.Context, p *eventPage, e *Event) error {
+	revenue, err := s.takings(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	toSend, toJudge, err := s.moneyWaiting(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	p.Revenue, p.ToSend, p.ToJudge = amountText(revenue, e.Currency), grouped(toSend), grouped(toJudge)
+	if e.State != EventCancelled {
+		return nil
+	}
+	out, err := s.outstanding(ctx, e)
+	if err == nil && out.Orders > 0 {
+		p.ToRefund, p.Returns = &out, amountText(out.AmountMinor, out.Currency)
+	}
+	return err
 }
 
 // pageOf reads the event in the address.

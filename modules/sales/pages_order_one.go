@@ -2,6 +2,7 @@ package sales
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -113,26 +114,9 @@ func (s *Service) orderOf(c echo.Context, order id.ID) (e Event, o Order, ticket
 // fillOrder adds what became of an order: tickets, payments, refunds and documents.
 func (s *Service) fillOrder(c echo.Context, p *orderPage, e *Event, o *Order, tickets []Ticket) error {
 	ctx := c.Request().Context()
-	payments, err := s.paymentsOfOrder(ctx, o.ID)
-	if err != nil {
-		return err
-	}
 	row := OrderRow{Order: *o}
-	var paid *Payment
-	ids := make([]id.ID, len(payments))
-	for i := range payments {
-		p.Payments, ids[i] = append(p.Payments, payments[i].view(e)), payments[i].ID
-		if of := payments[i].Order; of != nil && *of == o.ID {
-			paid, row.Payment = &payments[i], payments[i]
-		}
-	}
-	refunds, err := s.refundsOfOrder(ctx, o.ID, ids)
-	if err != nil {
+	if err := s.fillPaid(ctx, p, e, &row); err != nil {
 		return err
-	}
-	for i := range refunds {
-		v := refunds[i].view(e)
-		p.Refunds, row.Attention = append(p.Refunds, v), row.Attention || v.ByHand
 	}
 	documents, err := s.InvoicesOf(ctx, o.ID)
 	if err != nil {
@@ -151,15 +135,39 @@ func (s *Service) fillOrder(c echo.Context, p *orderPage, e *Event, o *Order, ti
 	}
 	chosen := numbersOf(values["ticket"])
 	p.Tickets = ticketViews(e, tickets, in, chosen)
-	for _, t := range p.Tickets {
-		if t.VoidedAt == nil {
-			p.Valid++
+	for i := range tickets {
+		if tickets[i].VoidedAt != nil {
+			row.Void++
 		}
 	}
-	if row.Void = len(tickets) - p.Valid; p.Admin && len(chosen) > 0 {
-		p.Ask = askRefund(paid, tickets, Refunding{Tickets: chosen, KeepFees: values.Get("keep_fees") != ""}, e.Currency)
+	p.Valid, p.Marks = len(tickets)-row.Void, row.marks()
+	if p.Admin && len(chosen) > 0 {
+		p.Ask = askRefund(&row.Payment, tickets, Refunding{Tickets: chosen, KeepFees: values.Get("keep_fees") != ""}, e.Currency)
 	}
-	p.Marks = row.marks()
+	return nil
+}
+
+// fillPaid adds how an order was paid and what went back.
+func (s *Service) fillPaid(ctx context.Context, p *orderPage, e *Event, row *OrderRow) error {
+	payments, err := s.paymentsOfOrder(ctx, row.ID)
+	if err != nil {
+		return err
+	}
+	ids := make([]id.ID, len(payments))
+	for i := range payments {
+		p.Payments, ids[i] = append(p.Payments, payments[i].view(e)), payments[i].ID
+		if of := payments[i].Order; of != nil && *of == row.ID {
+			row.Payment = payments[i]
+		}
+	}
+	refunds, err := s.refundsOfOrder(ctx, row.ID, ids)
+	if err != nil {
+		return err
+	}
+	for i := range refunds {
+		v := refunds[i].view(e)
+		p.Refunds, row.Attention = append(p.Refunds, v), row.Attention || v.ByHand
+	}
 	return nil
 }
 
@@ -182,7 +190,7 @@ func ticketViews(e *Event, tickets []Ticket, in map[int]time.Time, chosen []int)
 }
 
 // askRefund works out what would go back, for a person to say yes to; nil when no ticket of
-// those chosen can.
+// those chosen can. An order that was not paid through us has the zero Payment.
 func askRefund(paid *Payment, tickets []Ticket, in Refunding, currency string) *refundAsk {
 	valid := slices.DeleteFunc(slices.Clone(in.Tickets), func(n int) bool {
 		return !slices.ContainsFunc(tickets, func(t Ticket) bool { return t.N == n && t.VoidedAt == nil })
@@ -192,7 +200,7 @@ func askRefund(paid *Payment, tickets []Ticket, in Refunding, currency string) *
 	}
 	in.Tickets = valid
 	a := &refundAsk{Key: id.New(), Tickets: valid, Numbers: numbersText(valid), KeepFees: in.KeepFees}
-	if paid != nil && paid.State != PaymentDue {
+	if paid.State != PaymentDue {
 		a.AmountMinor, a.Way = creditOf(paid, tickets, in).GrossMinor, refundWay(paid.Method)
 	}
 	if a.AmountMinor == 0 {
