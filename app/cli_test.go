@@ -81,7 +81,7 @@ func TestKeysVapidIsAPair(t *testing.T) {
 func TestDoctorTellsWhatIsWrong(t *testing.T) {
 	code, stdout, _ := usher(t, "doctor", "--json", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()+"/not/yet")
 	var found []Finding
-	if err := json.Unmarshal([]byte(stdout), &found); err != nil || code != exitOK || len(found) != 18 {
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil || code != exitOK || len(found) != 19 {
 		t.Errorf("%d %s, %v", code, stdout, err)
 	}
 	code, stdout, stderr := usher(t, "doctor", "--listen", ":0", "--data-dir", "/dev/null/x",

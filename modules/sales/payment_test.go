@@ -225,15 +225,13 @@ func TestAQuoteInAnotherCurrencyBuysNothing(t *testing.T) {
 	e, two := stand(h, 10)
 	euros := h.again(e, two)
 	h.lateCart(euros)
-	now, err := h.Event(t.Context(), e.ID)
+	now := h.rests(e)
+	now.Currency = "JPY"
+	now, err := h.ChangeEvent(t.Context(), now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	now.Currency = "JPY"
-	if now, err = h.ChangeEvent(t.Context(), now, nil); err != nil {
-		t.Fatal(err)
-	}
-	if yen := h.again(now, two); yen.Cart != euros.Cart {
+	if yen := h.again(h.publish(now), two); yen.Cart != euros.Cart {
 		t.Fatal("the key names another cart")
 	}
 	if out, err := h.checkout(euros, pay.Stripe); !fault.Is(err, fault.Conflict) {
