@@ -179,7 +179,7 @@ func TestExportIsNarrowed(t *testing.T) {
 
 func TestExportTellsEveryFaultAtOnce(t *testing.T) {
 	g := newGate(t, web.Manage)
-	res, body := g.export("format=csv&from=yesterday&to=tomorrow&type=a%00&form=1&source=a&source=b")
+	res, body := g.export("format=csv&from=yesterday&to=tomorrow&type=a%07&form=1&source=a&source=b")
 	var p struct {
 		Errors []fault.Field `json:"errors"`
 	}
