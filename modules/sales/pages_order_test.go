@@ -216,7 +216,7 @@ func TestTicketsDueAtTheDoorAreVoidedFromTheirPage(t *testing.T) {
 	site := newSite(t, nil, h.orderPages())
 	there := "/events/" + e.ID.String() + "/orders/" + o.ID.String()
 	page := visit(site, there+"?ticket=2", nil)
-	shows(t, page, 200, "No money goes back.", "Void the tickets")
+	shows(t, page, 200, "No money goes back.", "Void the tickets?")
 	if rec := visit(site, there+"/refund", hiddenInputs(page.Body.String(), there+"/refund")); rec.Code != 303 {
 		t.Fatal(rec.Code, rec.Body)
 	}
