@@ -2,6 +2,7 @@
 package money
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -67,3 +68,9 @@ func (m Money) String() string {
 	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(m.Digits())), nil)
 	return new(big.Rat).SetFrac(big.NewInt(m.Minor), scale).FloatString(m.Digits()) + " " + m.Currency
 }
+
+// signs are what people everywhere take for the currency; others go by their code.
+var signs = map[string]string{"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}
+
+// Sign is how people write a currency: "€" for EUR; the code where there is no sign.
+func Sign(code string) string { return cmp.Or(signs[code], code) }

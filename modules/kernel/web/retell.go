@@ -43,8 +43,8 @@ func toldOf(texts map[string]string) []told {
 }
 
 // retell is what templates call for sentences that a program has put together in English: it
-// finds each among the texts, whatever its blanks were filled with. What nobody has
-// translated stays as it is.
+// finds each among the texts, whatever its blanks were filled with. Of what nobody has
+// translated, figures and dates alone are put into the language.
 func (w *tongue) retell(v any) string {
 	s, ok := v.(string)
 	if !ok {
@@ -84,7 +84,7 @@ func (w *tongue) sentence(s string) string {
 		}
 		return s
 	}
-	return w.dates(s)
+	return w.dates(w.figures(s))
 }
 
 // fillings retells what stands in the blanks. It is not ok when one of them is English

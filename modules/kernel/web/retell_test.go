@@ -13,12 +13,14 @@ func TestSentencesAreRetold(t *testing.T) {
 		"Sun":                                   "So",
 		"is %v":                                 "ist %v",
 		"%v of %v":                              "%v von %v",
+		",":                                     ".",
+		".":                                     ",",
 		"stays until %v; an admin may use it again": "bleibt bis %v; ein Administrator darf es wieder nehmen",
 	}
 	german := &tongue{lang: "de", texts: texts, told: toldOf(texts)}
 	for english, want := range map[string]string{
 		"The price stays: it is a concession.":                                                      "Der Preis bleibt: es ist eine Ermäßigung.",
-		"Over 3 days, demand was 4.1 % above. 7 of 9 tickets can be bought at 12.50 EUR. So it is.": "Über 3 Tage lag die Nachfrage 4.1 % darüber. Für 12.50 EUR kann man 7 von 9 Karten kaufen. So it is.",
+		"Over 3 days, demand was 4.1 % above. 7 of 9 tickets can be bought at 12.50 EUR. So it is.": "Über 3 Tage lag die Nachfrage 4,1 % darüber. Für 12,50 € kann man 7 von 9 Karten kaufen. So it is.",
 		"is 0":     "ist 0",
 		"3 of 4":   "3 von 4",
 		"20 % off": "20 % billiger",
@@ -42,5 +44,22 @@ func TestSentencesAreRetold(t *testing.T) {
 	page := `<p>7 Mar</p><time datetime="2027-03-07T10:00:00Z">Sun 7 Mar 2027, 10:00</time>`
 	if got := string(german.inTime([]byte(page))); got != `<p>7 Mar</p><time datetime="2027-03-07T10:00:00Z">So 7. März 2027, 10:00</time>` {
 		t.Error(got)
+	}
+}
+
+// Figures are the language's; whatever has a word in it, and be it "Release 2.0", is not touched.
+func TestFiguresAreRetold(t *testing.T) {
+	german := &tongue{lang: "de", texts: map[string]string{",": ".", ".": ","}}
+	for english, want := range map[string]string{
+		"2,443": "2.443", "-1,234,567": "-1.234.567", "99.5 %": "99,5 %", "> 99.9 %": "> 99,9 %", "8.5 s": "8,5 s", "+1.36 ± 0.30": "+1,36 ± 0,30", "2026": "2026",
+		"12.50 EUR": "12,50 €", "76110.18 EUR": "76.110,18 €", "€1,250.00": "1.250,00 €", "1250 JPY": "1.250 ¥", "25.00 EUR + 2.00": "25,00 € + 2,00", "7.00 CHF": "7,00 CHF",
+		"Release 2.0": "Release 2.0", "10.0.0.1": "10.0.0.1", "v1.2": "v1.2", "12:30": "12:30", "–": "–", "VIP": "VIP", "1,2": "1,2",
+	} {
+		if got := german.retell(english); got != want {
+			t.Errorf("%q: %q, not %q", english, got, want)
+		}
+		if got := (*tongue)(nil).retell(english); got != english {
+			t.Errorf("in English %q is %q", english, got)
+		}
 	}
 }

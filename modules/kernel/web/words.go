@@ -60,14 +60,10 @@ type Number int64
 func (n Number) String() string { return n.in(nil) }
 
 func (n Number) in(w *tongue) string {
-	s, sign, group := strconv.FormatInt(int64(n), 10), "", w.of(",")
 	if n < 0 {
-		s, sign = s[1:], "-"
+		return "-" + w.grouped(strconv.FormatInt(int64(n), 10)[1:])
 	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + group + s[i:]
-	}
-	return sign + s
+	return w.grouped(strconv.FormatInt(int64(n), 10))
 }
 
 // tongue holds the texts of one language by their English; nil is English itself.

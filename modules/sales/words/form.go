@@ -7,10 +7,9 @@ import (
 	"unicode"
 
 	"golang.org/x/text/currency"
-)
 
-// symbols are signs that people everywhere take for the currency; others go by their code.
-var symbols = map[string]string{"EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥"}
+	"github.com/usherhq/usher/modules/kernel/money"
+)
 
 // Money is an amount in minor units as the language writes it: "€1,234.50" or
 // "1.234,50 €", with spaces that do not break.
@@ -34,10 +33,7 @@ func (t *Tongue) Money(minor int64, code string) string {
 	if digits > 0 {
 		whole += t.Say("number.point") + part
 	}
-	symbol, ok := symbols[code]
-	if !ok {
-		symbol = code
-	}
+	symbol := money.Sign(code)
 	if t.Lang == "en" && !unicode.IsLetter([]rune(symbol)[0]) {
 		return sign + symbol + whole
 	}
