@@ -37,7 +37,7 @@ type dryView struct {
 
 // audienceView is the live count under the tag expression.
 type audienceView struct {
-	Total    amount
+	Total    web.Number
 	Services []part
 	Problem  string
 	Fix      string
@@ -159,11 +159,11 @@ func (s *Service) audienceOf(ctx context.Context, app, tags string) (audienceVie
 	}
 	var v audienceView
 	for _, n := range by {
-		v.Total += amount(n)
+		v.Total += web.Number(n)
 	}
 	for _, service := range push.Services {
 		if n := by[service]; n > 0 {
-			v.Services = append(v.Services, newPart(serviceName(service), n, int64(v.Total)))
+			v.Services = append(v.Services, newPart(serviceText(string(service)), n, int64(v.Total)))
 		}
 	}
 	return v, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // composeForm is the form as the promoter filled it in.
@@ -112,8 +113,8 @@ func (t localText) suffix() string {
 	return "_" + strings.ToLower(strings.ReplaceAll(t.Locale, "-", "_"))
 }
 
-// Name is the language in English.
-func (t localText) Name() string { return languageName(t.Locale) }
+// Name is the language.
+func (t localText) Name() web.Text { return languageName(t.Locale) }
 
 // Direction is how its text runs.
 func (t localText) Direction() string { return direction(t.Locale) }

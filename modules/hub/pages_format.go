@@ -3,32 +3,13 @@ package hub
 import (
 	"fmt"
 	"html/template"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
-
-// amount is a number as people read it: 1,234,567.
-type amount int64
-
-// String groups the digits by threes.
-func (n amount) String() string {
-	digits := strconv.FormatInt(int64(n), 10)
-	sign, digits := digits[:len(digits)-len(strings.TrimLeft(digits, "-"))], strings.TrimLeft(digits, "-")
-	var b strings.Builder
-	for i, r := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(r)
-	}
-	return sign + b.String()
-}
 
 // instant is a point in time as people read it, in UTC.
 type instant struct{ time.Time }
@@ -99,6 +80,9 @@ func lasting(seconds float64) string {
 var serviceNames = map[push.Service]string{push.APNs: "Apple (APNs)", push.FCM: "Android (FCM)", push.WebPush: "Browser (Web Push)",
 	push.WNS: "Windows (WNS), stored only", push.MPNS: "Windows Phone (MPNS), stored only", push.ADM: "Amazon (ADM), stored only", push.Baidu: "Baidu, stored only"}
 
+// serviceText is a push service by its name, among what people read.
+func serviceText(s string) web.Text { return web.T(serviceName(push.Service(s))) }
+
 func serviceName(s push.Service) string { return orElse(serviceNames[s], string(s)) }
 
 // rightToLeft are the scripts that run so. Source: Unicode CLDR script metadata.
@@ -116,14 +100,10 @@ func direction(locale string) string {
 	return "ltr"
 }
 
-// languageName is a locale in English with its tag: "German (Switzerland), de-CH".
-func languageName(locale string) string {
-	tag, err := language.Parse(locale)
-	if err != nil || tag == language.Und {
-		return orElse(locale, "none stated")
+// languageName is what to call a locale.
+func languageName(locale string) web.Text {
+	if locale == "" || locale == language.Und.String() {
+		return web.T("none stated")
 	}
-	if name := display.English.Tags().Name(tag); name != "" {
-		return name
-	}
-	return tag.String()
+	return web.T("%v", web.Language(locale))
 }

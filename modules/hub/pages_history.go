@@ -3,6 +3,8 @@ package hub
 import (
 	"context"
 	"time"
+
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // history is how fast outcomes came, for the chart and the table behind it.
@@ -15,8 +17,8 @@ type history struct {
 type tick struct {
 	At        float64
 	Rate      float64 // outcomes a second
-	Recorded  amount
-	Delivered amount
+	Recorded  web.Number
+	Delivered web.Number
 }
 
 // Chart reports whether there is a line to draw.
@@ -56,7 +58,7 @@ func (s *Service) history(ctx context.Context, r Report) (history, error) {
 	for span := range int64(r.Seconds/width.Seconds()) + 1 {
 		n := counts[span]
 		h.Ticks = append(h.Ticks, tick{
-			At: float64(span+1) * h.Width, Rate: float64(n.Recorded) / h.Width, Recorded: amount(n.Recorded), Delivered: amount(n.Delivered),
+			At: float64(span+1) * h.Width, Rate: float64(n.Recorded) / h.Width, Recorded: web.Number(n.Recorded), Delivered: web.Number(n.Delivered),
 		})
 	}
 	return h, nil

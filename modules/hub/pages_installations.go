@@ -21,7 +21,7 @@ type installationsPage struct {
 	Want     Selection
 	Look     string // an id to go to
 	Wrong    map[string][]fault.Field
-	Found    amount
+	Found    web.Number
 	Rows     []installationRow
 	Next     string // cursor
 	First    bool
@@ -40,7 +40,7 @@ var serviceChoices = []choice{{"", "Any"}, {string(push.APNs), serviceNames[push
 type installationRow struct {
 	App, ID  string
 	Service  string
-	Language string
+	Language web.Text
 	Locale   string
 	Status   string
 	Tags     []string
@@ -92,7 +92,7 @@ func (s *Service) search(ctx context.Context, cursor string, apps []App, p *inst
 	if err != nil {
 		return err
 	}
-	p.Found, p.First = amount(found), from.No == 0
+	p.Found, p.First = web.Number(found), from.No == 0
 	if next != nil {
 		p.Next = web.EncodeCursor(next)
 	}
@@ -121,7 +121,7 @@ func (s *Service) refuseSearch(c echo.Context, p installationsPage, input string
 type installationPage struct {
 	In        Installation
 	Service   string
-	Language  string
+	Language  web.Text
 	Zone      string
 	Handle    string // its ends: enough to recognise, too little to send to
 	Quiet     string

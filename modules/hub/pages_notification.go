@@ -39,16 +39,16 @@ type progress struct {
 	Cancellable bool
 	Started     instant
 	Ended       instant
-	Total       amount
-	Recorded    amount
+	Total       web.Number
+	Recorded    web.Number
 	Share       string
-	Delivered   amount
+	Delivered   web.Number
 	Rate        string // delivered of what has an outcome
-	Waiting     amount
-	Retried     amount
-	Requests    amount
-	Opened      amount
-	Clicked     amount
+	Waiting     web.Number
+	Retried     web.Number
+	Requests    web.Number
+	Opened      web.Number
+	Clicked     web.Number
 	Took        string
 	Pace        string // recorded a second
 	Holding     []string
@@ -62,10 +62,10 @@ func progressOf(r Report) progress {
 	p := progress{
 		ID: n.ID.String(), Subject: subjectOf(n), App: n.App, State: n.State, Finished: r.Finished(),
 		Cancellable: n.State == stateScheduled || n.State == stateSending, Started: at(n.StartedAt), Ended: at(n.FinishedAt),
-		Total: amount(r.Total), Recorded: amount(r.Recorded), Share: percent(r.Recorded, r.Total),
-		Delivered: amount(r.Outcomes[stateDelivered]), Rate: percent(r.Outcomes[stateDelivered], r.Recorded),
-		Waiting: amount(r.Waiting), Retried: amount(r.Retried), Requests: amount(r.Requests), Opened: amount(r.Opened), Clicked: amount(r.Clicked),
-		Took: lasting(r.Seconds), Pace: amount(r.Rate).String(), Services: servicesTable(r), Locales: localesTable(r), Hints: hints(r),
+		Total: web.Number(r.Total), Recorded: web.Number(r.Recorded), Share: percent(r.Recorded, r.Total),
+		Delivered: web.Number(r.Outcomes[stateDelivered]), Rate: percent(r.Outcomes[stateDelivered], r.Recorded),
+		Waiting: web.Number(r.Waiting), Retried: web.Number(r.Retried), Requests: web.Number(r.Requests), Opened: web.Number(r.Opened), Clicked: web.Number(r.Clicked),
+		Took: lasting(r.Seconds), Pace: web.Number(r.Rate).String(), Services: servicesTable(r), Locales: localesTable(r), Hints: hints(r),
 	}
 	for _, b := range r.Services {
 		if why := r.Holding[push.Service(b.Name)]; why != "" && !p.Finished {

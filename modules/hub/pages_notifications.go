@@ -17,8 +17,8 @@ type notificationRow struct {
 	State    string
 	Audience string // its tag expression, in words
 	At       instant
-	Total    amount
-	Recorded amount
+	Total    web.Number
+	Recorded web.Number
 	Rate     string // delivered of total
 	Done     string // recorded of total
 }
@@ -34,7 +34,7 @@ func (s *Service) rows(ctx context.Context, list []Notification) ([]notification
 		r := far[n.no]
 		out[i] = notificationRow{
 			ID: n.ID.String(), Subject: subjectOf(n), App: n.App, State: n.State, Audience: audienceWords(n.Draft), At: instant{n.SendAt},
-			Total: amount(r.Total), Recorded: amount(r.Recorded), Rate: percent(r.Delivered, r.Total), Done: percent(r.Recorded, r.Total),
+			Total: web.Number(r.Total), Recorded: web.Number(r.Recorded), Rate: percent(r.Delivered, r.Total), Done: percent(r.Recorded, r.Total),
 		}
 	}
 	return out, nil
@@ -45,9 +45,9 @@ func audienceWords(d Draft) string {
 	case d.Personal == 1:
 		return "one installation"
 	case d.Personal > 1:
-		return amount(d.Personal).String() + " installations, each its own"
+		return web.Number(d.Personal).String() + " installations, each its own"
 	case len(d.Targets) > 0:
-		return amount(len(d.Targets)).String() + " handles"
+		return web.Number(len(d.Targets)).String() + " handles"
 	case d.Tags == "":
 		return "everyone"
 	}

@@ -35,7 +35,7 @@ func (s *Service) Glance(ctx context.Context, site string) (g web.Glance, err er
 		return g, err
 	}
 	g.Figures = []web.Figure{
-		{Name: web.T("Messages out"), Value: web.T("%v", web.Number(out.Delivered)), Note: web.T("delivered within 24 hours, %s of what was tried", percent(out.Delivered, out.Recorded)), Link: "/notifications"},
+		{Name: web.T("Messages out"), Value: web.T("%v", web.Number(out.Delivered)), Note: web.T("delivered within 24 hours, %s of what was tried", web.Told(percent(out.Delivered, out.Recorded))), Link: "/notifications"},
 		{Name: web.T("Installations"), Value: web.T("%v", web.Number(active)), Note: web.T("phones and browsers that can be reached"), Link: "/reach"},
 	}
 	for _, n := range recent {

@@ -3,7 +3,7 @@ package hub
 import (
 	"strings"
 
-	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // kind is a state of a delivery as the pages show it. Each has a colour and a
@@ -29,19 +29,19 @@ var kinds = []kind{
 // segment is one stretch of a stacked bar; X and Width are percent of it.
 type segment struct {
 	kind
-	Count    amount
+	Count    web.Number
 	Share    string
 	X, Width float64
 }
 
 // barRow is a stacked bar and the numbers behind it, one for each of its table's kinds.
 type barRow struct {
-	Name     string
+	Name     web.Text
 	Locale   string // set for a language
-	Total    amount
+	Total    web.Number
 	Rate     string // delivered of total
 	Segments []segment
-	Cells    []amount
+	Cells    []web.Number
 }
 
 // barTable is a table of stacked bars. Only kinds that occur have a column.
@@ -56,7 +56,7 @@ type barTable struct {
 var unsent = kind{stateOpen, "Not sent", "the notification was cancelled before their turn"}
 
 // newBarTable lays out breakdowns; name says what to call each.
-func newBarTable(caption, head string, parts []Breakdown, finished bool, name func(string) string) barTable {
+func newBarTable(caption, head string, parts []Breakdown, finished bool, name func(string) web.Text) barTable {
 	t := barTable{Caption: caption, Head: head}
 	for _, k := range kinds {
 		if k.State == stateOpen && finished {
@@ -71,16 +71,16 @@ func newBarTable(caption, head string, parts []Breakdown, finished bool, name fu
 	}
 	for _, b := range parts {
 		total := max(b.Total, b.Recorded)
-		row := barRow{Name: name(b.Name), Total: amount(total), Rate: percent(b.Outcomes[stateDelivered], total)}
+		row := barRow{Name: name(b.Name), Total: web.Number(total), Rate: percent(b.Outcomes[stateDelivered], total)}
 		x := 0.0
 		for _, k := range t.Kinds {
 			n := countOf(b, k.State)
-			row.Cells = append(row.Cells, amount(n))
+			row.Cells = append(row.Cells, web.Number(n))
 			if n == 0 {
 				continue
 			}
 			w := share(n, total)
-			row.Segments = append(row.Segments, segment{kind: k, Count: amount(n), Share: percent(n, total), X: x, Width: w})
+			row.Segments = append(row.Segments, segment{kind: k, Count: web.Number(n), Share: percent(n, total), X: x, Width: w})
 			x += w
 		}
 		t.Rows = append(t.Rows, row)
@@ -98,7 +98,7 @@ func countOf(b Breakdown, state string) int64 {
 
 // servicesTable and localesTable are a report's two breakdowns.
 func servicesTable(r Report) barTable {
-	return newBarTable("Outcomes by push service", "Service", r.Services, r.Finished(), func(s string) string { return serviceName(push.Service(s)) })
+	return newBarTable("Outcomes by push service", "Service", r.Services, r.Finished(), serviceText)
 }
 
 func localesTable(r Report) barTable {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // preview is a rendered message as its reader will see it.
@@ -20,8 +21,8 @@ type preview struct {
 	Image     string // address of a picture, shown by name: our policy loads none from elsewhere
 	Silent    bool   // it shows nothing: data for the app alone
 	Payload   string // indented
-	Bytes     amount
-	Limit     amount
+	Bytes     web.Number
+	Limit     web.Number
 	Used      float64 // of the limit, percent, at most 100
 	Over      bool    // of the limit
 	For       string  // installation it was rendered for, or ""
@@ -65,7 +66,7 @@ func galleryOf(samples []Sample) gallery {
 func previewOf(s Sample) preview {
 	p := preview{
 		Service: s.Service, Name: serviceName(s.Service), Locale: s.Locale, Direction: direction(s.Locale), For: s.Installation, Problem: s.Problem,
-		Bytes: amount(s.Bytes), Limit: amount(s.Limit), Over: s.Bytes > s.Limit, Used: min(share(int64(s.Bytes), int64(s.Limit)), 100),
+		Bytes: web.Number(s.Bytes), Limit: web.Number(s.Limit), Over: s.Bytes > s.Limit, Used: min(share(int64(s.Bytes), int64(s.Limit)), 100),
 	}
 	var pretty bytes.Buffer
 	if json.Indent(&pretty, s.Payload, "", "  ") == nil {

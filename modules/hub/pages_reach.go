@@ -2,7 +2,6 @@ package hub
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,11 +9,12 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // reachPage is whom the hub reaches, and how.
 type reachPage struct {
-	Active    amount
+	Active    web.Number
 	Services  []part // active installations
 	Languages []part
 	Statuses  []part // of all installations
@@ -23,8 +23,8 @@ type reachPage struct {
 
 // part is a share of a whole, with a bar.
 type part struct {
-	Name  string
-	Count amount
+	Name  web.Text
+	Count web.Number
 	Share string
 	Width float64 // percent
 }
@@ -35,7 +35,7 @@ type laneRow struct {
 	Open    bool // the breaker holds messages back
 	Probe   instant
 	Pace    string
-	Flying  amount
+	Flying  web.Number
 }
 
 func (s *Service) pageReach(c echo.Context) error {
@@ -69,9 +69,9 @@ func (p *reachPage) census(people []population) {
 			languages[q.Locale] += q.Count
 		}
 	}
-	p.Active = amount(active)
-	p.Services = partsOf(services, active, func(name string) string { return serviceName(push.Service(name)) })
-	p.Statuses = partsOf(statuses, all, func(name string) string { return statusNames[name] })
+	p.Active = web.Number(active)
+	p.Services = partsOf(services, active, serviceText)
+	p.Statuses = partsOf(statuses, all, func(name string) web.Text { return web.T(statusNames[name]) })
 	p.Languages = partsOf(languages, active, languageName)
 }
 
@@ -81,7 +81,7 @@ var statusNames = map[string]string{StatusActive: "Active", StatusRetired: "Reti
 const maxParts = 8
 
 // partsOf turns counts into shares of a whole, the largest first.
-func partsOf(counts map[string]int64, whole int64, name func(string) string) []part {
+func partsOf(counts map[string]int64, whole int64, name func(string) web.Text) []part {
 	keys := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
@@ -95,13 +95,13 @@ func partsOf(counts map[string]int64, whole int64, name func(string) string) []p
 		out = append(out, newPart(name(k), counts[k], whole))
 	}
 	if rest > 0 {
-		out = append(out, newPart(fmt.Sprintf("%d others", len(keys)-len(out)), rest, whole))
+		out = append(out, newPart(web.T("%d others", len(keys)-len(out)), rest, whole))
 	}
 	return out
 }
 
-func newPart(name string, n, whole int64) part {
-	return part{Name: name, Count: amount(n), Share: percent(n, whole), Width: share(n, whole)}
+func newPart(name web.Text, n, whole int64) part {
+	return part{Name: name, Count: web.Number(n), Share: percent(n, whole), Width: share(n, whole)}
 }
 
 func laneRows(lanes []LaneState) []laneRow {
@@ -110,9 +110,9 @@ func laneRows(lanes []LaneState) []laneRow {
 	})
 	out := make([]laneRow, len(lanes))
 	for i, l := range lanes {
-		out[i] = laneRow{App: l.App, Service: serviceName(l.Service), Open: l.Breaker == "open", Probe: at(l.Probe), Pace: "unlimited", Flying: amount(l.Flying)}
+		out[i] = laneRow{App: l.App, Service: serviceName(l.Service), Open: l.Breaker == "open", Probe: at(l.Probe), Pace: "unlimited", Flying: web.Number(l.Flying)}
 		if l.Pace > 0 {
-			out[i].Pace = amount(l.Pace).String() + " a second"
+			out[i].Pace = web.Number(l.Pace).String() + " a second"
 		}
 	}
 	return out

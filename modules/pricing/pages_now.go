@@ -35,7 +35,7 @@ func (s *Service) Glance(ctx context.Context, _ string) (g web.Glance, err error
 	}
 	for _, d := range rowsOf(latest, s.titlesOf(ctx, latest, lines)) {
 		if d.Outcome == Changed {
-			g.News = append(g.News, web.News{At: d.At.Time, What: web.T("%s: the price went from %s to %s (%v)", d.Where, d.Old, d.New, web.T(d.Cause)), Link: "/prices/" + d.Category.String()})
+			g.News = append(g.News, web.News{At: d.At.Time, What: web.T("%s: the price went from %s to %s (%v)", d.Where, web.Told(d.Old), web.Told(d.New), web.T(d.Cause)), Link: "/prices/" + d.Category.String()})
 		}
 	}
 	return g, nil

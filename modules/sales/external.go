@@ -9,6 +9,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/stream"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // An event with a Shop is sold by somebody else's shop. Its sales come through the
@@ -163,7 +164,7 @@ func (e *soldEvent) category(name string) (id.ID, bool) {
 
 // Stray is a category that the shop sold and nobody has set up.
 type Stray struct {
-	Name    string  `json:"name"`
-	Tickets grouped `json:"tickets"`
-	Last    moment  `json:"-"`
+	Name    string     `json:"name"`
+	Tickets web.Number `json:"tickets"`
+	Last    moment     `json:"-"`
 }

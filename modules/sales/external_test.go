@@ -13,6 +13,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/stream"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // told is a fact of the ingest door, as the stream hands it on.
@@ -228,7 +229,7 @@ func TestRefundsOfAnUnknownCategoryAreTakenOff(t *testing.T) {
 	}
 	for i, told := range []struct {
 		fact stream.Fact
-		left grouped
+		left web.Number
 	}{{three(typeRefund, "1"), 0}, {three(typeSale, "1"), 0}, {three(typeSale, "2"), 3}, {three(typeRefund, "2"), 0}} {
 		h.tell(told.fact)
 		if strays, err := h.strays(t.Context(), &e); err != nil || len(strays) != 1 || strays[0].Tickets != told.left {

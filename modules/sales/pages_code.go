@@ -20,8 +20,7 @@ import (
 type codeView struct {
 	Code
 	Does  string
-	For   string
-	Limit string
+	For   string // categories by name; "": all
 	From  moment
 	Until moment
 	Over  bool
@@ -71,25 +70,27 @@ func (s *Service) showCodes(c echo.Context, status int, f codeForm, wrong error)
 	}
 	now := s.db.Now()
 	for _, code := range list {
-		v := codeView{Code: code, Does: code.does(e.Currency), Limit: ", no limit", From: e.on(code.ValidFrom), Until: e.on(code.ValidUntil), For: "all categories", Over: code.ValidUntil != nil && !now.Before(*code.ValidUntil)}
-		if code.MaxUses > 0 {
-			v.Limit = " of " + grouped(code.MaxUses).String()
-		}
-		if len(code.Categories) > 0 {
-			var names []string
-			for _, k := range p.Categories {
-				if code.concerns(k.ID) {
-					names = append(names, k.Title)
-				}
-			}
-			v.For = strings.Join(names, ", ")
-		}
-		p.Rows = append(p.Rows, v)
+		p.Rows = append(p.Rows, codeView{Code: code, Does: code.does(e.Currency), For: code.named(p.Categories), From: e.on(code.ValidFrom), Until: e.on(code.ValidUntil),
+			Over: code.ValidUntil != nil && !now.Before(*code.ValidUntil)})
 	}
 	if wrong != nil {
 		p.Wrong, p.Elsewhere = placed(wrong, "code", "note", "permille", "amount_minor", "max_uses", "max_per_order", "valid_from", "valid_until", "categories")
 	}
 	return c.Render(status, "sales/codes", p)
+}
+
+// named are the categories that a code is for, by name; "" when it is for all.
+func (c *Code) named(all []categoryView) string {
+	if len(c.Categories) == 0 {
+		return ""
+	}
+	var names []string
+	for _, k := range all {
+		if c.concerns(k.ID) {
+			names = append(names, k.Title)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // does is what a code does, in words.

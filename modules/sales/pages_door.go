@@ -61,7 +61,7 @@ func (g guestView) Clock() string { return g.In.local().Format("15:04") }
 
 type doneByHand struct {
 	Good bool
-	Text string
+	Text web.Text
 	Due  string // what is to be paid by whom was let in; "": nothing
 	Fix  string
 }
@@ -133,7 +133,7 @@ func (s *Service) pageAdmitted(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	done := &doneByHand{Good: got.Verdict == admission.Admitted, Text: "Ticket " + strconv.Itoa(n) + " of " + orderRef(order) + ": " + verdictText(got, &e)}
+	done := &doneByHand{Good: got.Verdict == admission.Admitted, Text: web.T("Ticket %d of %s: %v", n, orderRef(order), verdictText(got, &e))}
 	if got.DueMinor > 0 {
 		done.Due = got.Due()
 	}
@@ -161,30 +161,30 @@ func (s *Service) pageReceived(c echo.Context) error {
 	switch {
 	case err == nil:
 		got := Owed{p.PaidMinor, p.Currency}
-		return s.showDoor(c, http.StatusOK, &doneByHand{Good: true, Text: got.Due() + " received for " + orderRef(order) + "."})
+		return s.showDoor(c, http.StatusOK, &doneByHand{Good: true, Text: web.T("%v received for %s.", web.Told(got.Due()), orderRef(order))})
 	case mended(err):
 		_, wrong := placed(err)
-		return s.showDoor(c, http.StatusUnprocessableEntity, &doneByHand{Text: orderRef(order) + ": " + wrong[0].Problem, Fix: wrong[0].Fix})
+		return s.showDoor(c, http.StatusUnprocessableEntity, &doneByHand{Text: web.T("%s: %v", orderRef(order), web.Told(wrong[0].Problem)), Fix: wrong[0].Fix})
 	}
 	return err
 }
 
 // verdictText says what became of a scan.
-func verdictText(got Scanned, e *Event) string {
+func verdictText(got Scanned, e *Event) web.Text {
 	switch got.Verdict {
 	case admission.Admitted:
-		return "let in."
+		return web.T("let in.")
 	case admission.AlreadyUsed:
 		if len(got.Uses) > 0 {
-			return "was used already, at " + e.on(&got.Uses[0].At).local().Format("15:04:05") + " by " + got.Uses[0].Device + "."
+			return web.T("was used already, at %s by %s.", e.on(&got.Uses[0].At).local().Format("15:04:05"), got.Uses[0].Device)
 		}
-		return "was used already."
+		return web.T("was used already.")
 	case admission.Void:
-		return "is void: it was refunded or cancelled."
+		return web.T("is void: it was refunded or cancelled.")
 	case admission.WrongEvent:
-		return "is for another event."
+		return web.T("is for another event.")
 	}
-	return "is not known here."
+	return web.T("is not known here.")
 }
 
 func (s *Service) pageDoorPrint(c echo.Context) error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 )
 
@@ -165,8 +166,8 @@ func TestGoldenDoorPages(t *testing.T) {
 	e := Event{ID: goldenID, Slug: "jazz", Names: map[string]Text{"en": {Title: "Jazz <night>"}}, Locales: []string{"en"}, Zone: "Europe/Berlin", StartsAt: goldenStart, State: EventPublished}
 	head := eventHead{ID: e.ID, Title: e.Title(), State: "published", Tab: "door", When: e.on(&e.StartsAt), Zone: e.Zone}
 	guests := []guestView{{Guest{Order: id.ID{15: 9}, N: 1, Name: "Ana <b>", Title: "Floor", Seat: "C12", Owed: Owed{5200, "EUR"}}, moment{}}, {Guest{Order: id.ID{15: 9}, N: 2, Title: "Floor", Uses: 2, Device: "north"}, e.on(&goldenStart)}, {Guest{Order: id.ID{15: 8}, N: 1, Name: "Ben", Void: true}, moment{}}}
-	p := doorPage{Head: head, Counts: DoorCounts{Valid: 2, In: 1, Refused: 3, Double: 1, Overpaid: 1}, Guests: guests, Search: "a", Which: "out", By: "order", Next: "?cursor=x", Print: "/print", Staff: true, Exports: exportsOffered(), First: true, Done: &doneByHand{Good: true, Text: "let in.", Due: "€52.00"}}
-	none := doorPage{Head: head, Print: "/print", Done: &doneByHand{Text: "is void", Fix: "take nothing"}}
+	p := doorPage{Head: head, Counts: DoorCounts{Valid: 2, In: 1, Refused: 3, Double: 1, Overpaid: 1}, Guests: guests, Search: "a", Which: "out", By: "order", Next: "?cursor=x", Print: "/print", Staff: true, Exports: exportsOffered(), First: true, Done: &doneByHand{Good: true, Text: web.T("let in."), Due: "€52.00"}}
+	none := doorPage{Head: head, Print: "/print", Done: &doneByHand{Text: web.T("is void"), Fix: "take nothing"}}
 	doubles := doublesPage{Head: head, Rows: []doubleView{{N: 1, Ref: "00000009", Uses: []useView{{Device: "north", Offline: true, Exactly: "1 Jun 20:00:00"}, {Device: "south", Exactly: "1 Jun 20:01:00"}}}},
 		Overpaid: []overpaidView{{"00000009", []takenView{{"north <1>", "€52.00", false, "1 Jun 20:00:00"}, {"south", "€52.00", true, "1 Jun 20:01:00"}}}}}
 	webtest.Golden(t, "sales", map[string]any{"door-some": p, "door-none": none, "door_print-some": p, "doubles-some": doubles, "doubles-none": doublesPage{Head: head}})

@@ -86,8 +86,8 @@ type eventRowView struct {
 	eventHead
 	Venue    string
 	Series   string
-	Sold     grouped
-	Capacity grouped
+	Sold     web.Number
+	Capacity web.Number
 	Bar      stockBar
 }
 
@@ -120,7 +120,7 @@ func (s *Service) pageEvents(c echo.Context) error {
 		var held int
 		for j := range e.Categories {
 			k := &e.Categories[j]
-			row.Sold, row.Capacity, held = row.Sold+grouped(k.Sold), row.Capacity+grouped(k.Capacity), held+k.Held
+			row.Sold, row.Capacity, held = row.Sold+web.Number(k.Sold), row.Capacity+web.Number(k.Capacity), held+k.Held
 		}
 		row.Bar = newStockBar(int(row.Sold), held, int(row.Capacity))
 		p.Rows = append(p.Rows, row)
@@ -137,14 +137,14 @@ func (s *Service) pageEvents(c echo.Context) error {
 
 // stockBar is how much of a capacity is sold and held, in percent of it.
 type stockBar struct {
-	Sold, Held, Left  grouped
+	Sold, Held, Left  web.Number
 	SoldEnd, HeldEnd  float64
 	HeldWide, LeftPct float64
 	Share             string
 }
 
 func newStockBar(sold, held, capacity int) stockBar {
-	b := stockBar{Sold: grouped(sold), Held: grouped(held), Left: grouped(max(capacity-sold-held, 0)), Share: "0 %"}
+	b := stockBar{Sold: web.Number(sold), Held: web.Number(held), Left: web.Number(max(capacity-sold-held, 0)), Share: "0 %"}
 	if capacity <= 0 {
 		return b
 	}
@@ -162,7 +162,7 @@ func shareOf(part, whole int) string {
 	case part > 0 && p == 0:
 		return "< 1 %"
 	default:
-		return grouped(p).String() + " %"
+		return web.Number(p).String() + " %"
 	}
 }
 
@@ -190,7 +190,7 @@ func views(e *Event) []categoryView {
 		if c.Pool != nil {
 			v.Pool = e.Pool(*c.Pool).Name
 		}
-		v.Bar.Left = grouped(max(c.Free, 0))
+		v.Bar.Left = web.Number(max(c.Free, 0))
 		out[i] = v
 	}
 	return out
@@ -199,15 +199,15 @@ func views(e *Event) []categoryView {
 type eventPage struct {
 	Head       eventHead
 	Categories []categoryView
-	Sold, Held grouped
+	Sold, Held web.Number
 	Revenue    string
-	Left       grouped
+	Left       web.Number
 	Event      Event
 	Doors      moment
 	Ends       moment
 	SaleFrom   moment
 	SaleUntil  moment
-	Waiting    grouped
+	Waiting    web.Number
 	Actions    []stateAction
 	Seen       bool // people find it in the shop
 	CopySlug   string
@@ -218,8 +218,8 @@ type eventPage struct {
 	ToRefund   *Outstanding  // of a cancelled event; nil: nothing
 	Returns    string        // the amount of it
 	Done       string        // what was done just now
-	ToSend     grouped       // orders with money that a person has to send back
-	ToJudge    grouped       // payments without an order that a person has to look at
+	ToSend     web.Number    // orders with money that a person has to send back
+	ToJudge    web.Number    // payments without an order that a person has to look at
 	Strays     []Stray       // sales elsewhere of categories that we do not know
 }
 
@@ -249,14 +249,14 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 		p.CopyAt = e.on(&how.StartsAt).Input()
 	}
 	for _, k := range p.Categories {
-		p.Sold, p.Held = p.Sold+grouped(k.Sold), p.Held+grouped(k.Held)
+		p.Sold, p.Held = p.Sold+web.Number(k.Sold), p.Held+web.Number(k.Held)
 	}
-	p.Left = grouped(e.left())
+	p.Left = web.Number(e.left())
 	waiting, err := s.countWaiting(c.Request().Context(), e.ID)
 	if err != nil {
 		return err
 	}
-	p.Waiting = grouped(waiting)
+	p.Waiting = web.Number(waiting)
 	p.Done = doneWords[c.QueryParam("done")]
 	if err := s.fillMoney(c.Request().Context(), &p, &e); err != nil {
 		return err
@@ -283,7 +283,7 @@ func (s *Service) fillMoney(ctx context.Context, p *eventPage, e *Event) error {
 	if err != nil {
 		return err
 	}
-	p.Revenue, p.ToSend, p.ToJudge = amountText(revenue, e.Currency), grouped(toSend), grouped(toJudge)
+	p.Revenue, p.ToSend, p.ToJudge = amountText(revenue, e.Currency), web.Number(toSend), web.Number(toJudge)
 	if e.State != EventCancelled {
 		return nil
 	}

@@ -37,9 +37,9 @@ func goldenEventPages() map[string]any {
 	row := eventRowView{eventHead: head, Venue: e.Venue, Sold: 304, Capacity: 504, Bar: newStockBar(304, 20, 504)}
 	details := head
 	refused := eventFormPage{Head: &details, Form: formOfEvent(&e), Wrong: map[string][]fault.Field{"slug": {{Name: "slug", Problem: "is taken by another event", Fix: "choose another"}}}}
-	code := codeView{Code: Code{ID: id.ID{15: 4}, Code: "EARLY", Permille: 100, MaxUses: 10, Used: 3, Held: 1}, Does: "10 % off", For: "Floor", Limit: " of 10"}
+	code := codeView{Code: Code{ID: id.ID{15: 4}, Code: "EARLY", Permille: 100, MaxUses: 10, Used: 3, Held: 1}, Does: "10 % off", For: "Floor"}
 	waiting := waitingView{Waiting: Waiting{ID: id.ID{15: 5}, Email: "ana@example.org", Qty: 2, State: waitOffered, OfferedQty: 1}, Category: "Friends", Since: e.on(&e.StartsAt), Until: e.on(&e.StartsAt), Link: "/x"}
-	v := textView{Locale: "de", Name: "German", Text: e.Names["de"], Categories: []categoryText{{id.ID{15: 1}, "Floor", Text{}}}}
+	v := textView{Locale: "de", Name: "de", Text: e.Names["de"], Categories: []categoryText{{id.ID{15: 1}, "Floor", Text{}}}}
 	return map[string]any{
 		"events-none":     eventsPage{Empty: true, First: true, Shown: "coming"},
 		"events-some":     eventsPage{Rows: []eventRowView{row}, Shown: "all", Next: "c"},

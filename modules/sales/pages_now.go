@@ -79,5 +79,5 @@ func whole(minor int64, currency string) web.Text {
 	for range (money.Money{Currency: currency}).Digits() {
 		minor /= 10
 	}
-	return web.T("%v %s", web.Number(minor), currency)
+	return web.T("%v", web.Told(web.Number(minor).String()+" "+currency))
 }

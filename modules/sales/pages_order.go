@@ -228,7 +228,7 @@ func (r *Refund) mark() mark {
 func numbersText(ns []int) string {
 	parts := make([]string, len(ns))
 	for i, n := range ns {
-		parts[i] = grouped(n).String()
+		parts[i] = web.Number(n).String()
 	}
 	return strings.Join(parts, ", ")
 }

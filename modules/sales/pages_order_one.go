@@ -25,7 +25,7 @@ type orderPage struct {
 	ID       id.ID
 	Ref      string
 	Buyer    Buyer
-	Language string
+	Language web.Language
 	At       moment
 	Total    string
 	Marks    []mark
@@ -86,7 +86,7 @@ func (s *Service) showOrderOfStaff(c echo.Context, order id.ID, status int, wron
 	p := orderPage{Head: s.head(&e, "orders"), ID: o.ID, Ref: orderRef(o.ID), Buyer: buyerOf(o.Buyer), At: e.on(&o.CreatedAt), Total: amountText(o.TotalMinor, o.Currency),
 		Done: doneWords[c.QueryParam("done")], Admin: web.Require(c, web.Admin) == nil, Mails: s.Mails()}
 	if p.Buyer.Locale != "" {
-		p.Language = tongue(p.Buyer.Locale)
+		p.Language = web.Language(p.Buyer.Locale)
 	}
 	if p.Admin {
 		p.Link = s.ticketsURL(s.origin(c), o.ID)

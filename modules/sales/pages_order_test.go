@@ -242,7 +242,7 @@ func TestGoldenOrderPages(t *testing.T) {
 	odd := Payment{ID: id.ID{15: 6}, Event: goldenID, Method: pay.Stripe, State: PaymentFlagged, Reason: "wrong: 0.17 EUR instead of 52.00 EUR", AmountMinor: 5200, PaidMinor: 17, Currency: "EUR", CreatedAt: goldenStart}
 	failed := Refund{ID: id.ID{15: 7}, Event: goldenID, Order: &of, Payment: &odd.ID, Tickets: []int{1, 3}, AmountMinor: 17, Currency: "EUR", Reason: "ill", Actor: "person:1", State: RefundFailed, Error: "the card is closed", CreatedAt: goldenStart}
 	loose := paymentsPage{Head: head, Asked: q.shown(id.Nil), Payments: []paymentView{due.view(&e), odd.view(&e)}, Refunds: map[id.ID][]refundView{odd.ID: {failed.view(&e)}}, Done: doneWords["received"], Admin: true}
-	one := orderPage{Head: head, ID: of, Ref: "00000009", Buyer: Buyer{Name: "Ana <b>", Email: "ana@example.org"}, Language: "German", At: at, Total: "52.00 EUR", Marks: row.marks(), Valid: 1,
+	one := orderPage{Head: head, ID: of, Ref: "00000009", Buyer: Buyer{Name: "Ana <b>", Email: "ana@example.org"}, Language: "de", At: at, Total: "52.00 EUR", Marks: row.marks(), Valid: 1,
 		Tickets:  []orderTicket{{Ticket: Ticket{N: 1, Seat: "C12"}, Title: "Floor", Price: "26.00 EUR", Name: "Ben", In: at, Admitted: true}, {Ticket: Ticket{N: 2, VoidedAt: &goldenStart}, Title: "Floor", Price: "26.00 EUR"}},
 		Payments: []paymentView{odd.view(&e)}, Refunds: []refundView{failed.view(&e)}, Invoices: []invoiceLink{{"R-2027-000001", "/invoices/1"}}, Link: "/o/x", Admin: true, Mails: true}
 	asks := one

@@ -9,14 +9,16 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // textView is the texts of one language, of the event and its categories.
 type textView struct {
-	Locale, Name string
-	Fallback     bool
-	Text         Text
-	Categories   []categoryText
+	Locale     string
+	Name       web.Language
+	Fallback   bool
+	Text       Text
+	Categories []categoryText
 }
 
 type categoryText struct {
@@ -43,7 +45,7 @@ func (s *Service) showTexts(c echo.Context, status int, e *Event, version int64,
 	p := textsPage{Head: s.head(e, "texts")}
 	p.Head.Version = version
 	for i, locale := range e.Locales {
-		v := textView{Locale: locale, Name: tongue(locale), Fallback: i == 0, Text: e.Names[locale]}
+		v := textView{Locale: locale, Name: web.Language(locale), Fallback: i == 0, Text: e.Names[locale]}
 		for j := range e.Categories {
 			k := &e.Categories[j]
 			v.Categories = append(v.Categories, categoryText{k.ID, TextIn(k.Names, e.Locales, "").Title, k.Names[locale]})

@@ -4,30 +4,11 @@ import (
 	"errors"
 	"html/template"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
-
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
-
-// grouped is a number as people read it: 1,234,567.
-type grouped int
-
-// String groups the digits by threes.
-func (n grouped) String() string {
-	if n < 0 {
-		return "-" + (-n).String()
-	}
-	s := strconv.Itoa(int(n))
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
 
 // moment is a point in time on the clock of an event's venue.
 type moment struct {
@@ -72,18 +53,6 @@ func (m moment) Exact() string {
 		return ""
 	}
 	return m.at.UTC().Format(time.RFC3339)
-}
-
-// tongue is a locale in English: "German".
-func tongue(locale string) string {
-	tag, err := language.Parse(locale)
-	if err != nil {
-		return locale
-	}
-	if name := display.English.Tags().Name(tag); name != "" {
-		return name
-	}
-	return locale
 }
 
 // placed sorts an error's faults by the input they belong to; the rest has none. A

@@ -10,6 +10,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // eventsOfShops finds events by what their shops call them.
@@ -96,7 +97,7 @@ func (s *Service) strays(ctx context.Context, e *Event) ([]Stray, error) {
 		var at time.Time
 		err = row.Scan(&v.Name, &tickets, &at)
 		// A refund may be told before its sale.
-		v.Tickets, v.Last = grouped(max(tickets, 0)), e.on(&at)
+		v.Tickets, v.Last = web.Number(max(tickets, 0)), e.on(&at)
 		return v, err
 	})
 	return list, db.Classify("sales.strays", err)

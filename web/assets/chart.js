@@ -2,6 +2,8 @@
 // data, and what is read where the chart cannot be. With data-time the first column
 // is seconds since 1970; an empty value is a gap.
 
+import { lang } from "./say.js";
+
 // clock is an instant of an axis in UTC: 18:00, 18:00:30, or the day at midnight.
 function clock(seconds) {
   const iso = new Date(seconds * 1e3).toISOString();
@@ -39,7 +41,7 @@ export async function chart(figure) {
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
       scales: { x: { time: timed }, y: { range: (_, lo, hi) => [Math.min(lo * 1.1, 0), Math.max(hi * 1.1, lo < 0 ? 0 : 1)] } },
       series: [{}, { stroke: colour("--pine"), fill: colour("--pine") + "26", width: 2, points: { show: false } }],
-      axes: [timed ? { ...axis, space: 70, values: (_, all) => all.map(clock) } : { ...axis, values: (_, all) => all.map((v) => `${v} s`) }, { ...axis, size: 64, values: (_, all) => all.map((v) => v.toLocaleString("en")) }],
+      axes: [timed ? { ...axis, space: 70, values: (_, all) => all.map(clock) } : { ...axis, values: (_, all) => all.map((v) => `${v.toLocaleString(lang)} s`) }, { ...axis, size: 64, values: (_, all) => all.map((v) => v.toLocaleString(lang)) }],
     }, columns(), place);
   }
 

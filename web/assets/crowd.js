@@ -74,7 +74,7 @@ async function replay() {
   play.addEventListener("click", () => {
     if (timer) return stop();
     if (input.valueAsNumber >= day.pictures.length - 1) input.valueAsNumber = 0;
-    play.textContent = say("Stop");
+    play.textContent = say("Pause");
     draw();
     timer = setInterval(step, 600);
   });

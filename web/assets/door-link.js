@@ -1,5 +1,6 @@
 // The scanner's link to the server, and what it does while there is none.
 import * as store from "./door-store.js";
+import { say } from "./say.js";
 import { keyring, open } from "./door-code.js";
 import { judge, nameOf } from "./door-judge.js";
 
@@ -10,7 +11,7 @@ const batch = 200;
 // Refused is an answer of the server that says no, in its own words.
 export class Refused extends Error {
   constructor(status, problem) {
-    super([problem.detail ?? problem.title ?? `The server answered ${status}.`, problem.fix].filter(Boolean).join(" "));
+    super([problem.detail ?? problem.title ?? say("The server answered %v.", status), problem.fix].filter(Boolean).join(" "));
     this.status = status;
   }
 }
@@ -106,9 +107,9 @@ export class Link {
 
   // checkHere lets in by what the device knows, and keeps the scan before anybody goes in.
   async checkHere(scan) {
-    if (!this.ready) throw new Error("This device has not seen the door yet. It needs the network once.");
+    if (!this.ready) throw new Error(say("This device has not seen the door yet. It needs the network once."));
     const ticket = scan.code ? await open(scan.code, this.ring) : null;
-    if (!scan.code) throw new Error("Without a network only a ticket’s code is checked.");
+    if (!scan.code) throw new Error(say("Without a network only a ticket’s code is checked."));
     const { verdict, before } = judge(ticket, this.door.event, this.changed, this.used, this.cancelled);
     Object.assign(scan, { order: ticket?.order, n: ticket?.n, verdict, offline: true, let_in: verdict === "admitted" });
     this.waiting.set(scan.id, scan);
@@ -215,6 +216,6 @@ export class Link {
   setOnline(yes) { this.online = yes; }
 
   refusedBy(error) {
-    if (error.status === 401 || error.status === 403) this.trouble = `${error.message} What was scanned is kept here.`;
+    if (error.status === 401 || error.status === 403) this.trouble = say("%v What was scanned is kept here.", error.message);
   }
 }

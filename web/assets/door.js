@@ -4,6 +4,7 @@ import * as store from "./door-store.js";
 import { Link, Refused, ask } from "./door-link.js";
 import { alarm, wake } from "./door-alarm.js";
 import { watch } from "./door-camera.js";
+import { lang, say } from "./say.js";
 
 const $ = (id) => document.getElementById(id);
 const rest = 10_000; // milliseconds between two meetings with the server
@@ -11,12 +12,12 @@ const quickly = 1500; // how long a good verdict stays
 const again = 4000; // the same code in sight is not asked again for so long
 
 const words = {
-  admitted: ["Go in", ""],
-  already_used: ["Stop", "Already used"],
-  void: ["Stop", "Refunded or cancelled"],
-  wrong_version: ["Stop", "Handed on: this code is an old one"],
-  wrong_event: ["Stop", "A ticket of another event"],
-  unknown: ["Stop", "Not a ticket of ours"],
+  admitted: [say("Go in"), ""],
+  already_used: [say("Stop"), say("Already used")],
+  void: [say("Stop"), say("Refunded or cancelled")],
+  wrong_version: [say("Stop"), say("Handed on: this code is an old one")],
+  wrong_event: [say("Stop"), say("A ticket of another event")],
+  unknown: [say("Stop"), say("Not a ticket of ours")],
 };
 
 let door, link, clock;
@@ -27,7 +28,7 @@ const time = (at) => clock.format(new Date(at));
 
 // money writes an amount: "€52.00".
 function money({ minor, currency }) {
-  const form = new Intl.NumberFormat("en", { style: "currency", currency });
+  const form = new Intl.NumberFormat(lang, { style: "currency", currency });
   return form.format(minor / 10 ** form.resolvedOptions().maximumFractionDigits);
 }
 
@@ -40,7 +41,7 @@ async function enrol(code) {
     await store.put("door", { key: key.secret, device: key.name, ...about });
     await begin();
   } catch (error) {
-    $("refused").textContent = error instanceof Refused ? error.message : "There is no network. Enrolling needs it.";
+    $("refused").textContent = error instanceof Refused ? error.message : say("There is no network. Enrolling needs it.");
     $("refused").hidden = false;
     if (!link) $("enrol").hidden = false;
   }
@@ -65,19 +66,21 @@ function draw() {
   const { counts, waiting, takings, inHere, online, trouble } = link;
   $("in").textContent = counts.in + inHere;
   $("valid").textContent = counts.valid;
-  $("net").textContent = online ? "Online" : link.ready ? "Offline: checking here" : "Offline";
+  $("net").textContent = online ? say("Online") : link.ready ? say("Offline: checking here") : say("Offline");
   $("net").dataset.state = online ? "on" : "off";
-  $("kept").textContent = [waiting.size && `${waiting.size} ${waiting.size === 1 ? "scan waits" : "scans wait"} to be reported`,
-    takings.length && `${takings.length} ${takings.length === 1 ? "payment waits" : "payments wait"} to be reported`].filter(Boolean).join(" · ");
+  $("kept").textContent = [waiting.size && (waiting.size === 1 ? say("1 scan waits to be reported") : say("%v scans wait to be reported", waiting.size)),
+    takings.length && (takings.length === 1 ? say("1 payment waits to be reported") : say("%v payments wait to be reported", takings.length))].filter(Boolean).join(" · ");
   $("trouble").textContent = trouble;
   $("trouble").hidden = !trouble;
   $("doubles").hidden = link.doubles.length === 0;
-  fill($("double-list"), link.doubles, (d) => [strong(`Ticket ${d.n} of order ${ref(d.order)}`), ...d.uses.map((u, i) => line(`${i ? "again" : "first"} at ${time(u.at)} by ${u.device}`))]);
+  fill($("double-list"), link.doubles, (d) => [strong(ticketOf(d)), ...d.uses.map((u, i) => line(i ? say("again at %v by %v", time(u.at), u.device) : say("first at %v by %v", time(u.at), u.device)))]);
   $("past").hidden = link.recent.length === 0;
-  fill($("past-list"), link.recent, (s) => [strong(words[s.verdict][1] || "Let in"), line(`${time(s.at)}${s.order ? ` · ticket ${s.n} of order ${ref(s.order)}` : ""}${s.told ? "" : " · not reported yet"}`)]);
+  fill($("past-list"), link.recent, (s) => [strong(words[s.verdict][1] || say("Let in")), line(parts(time(s.at), s.order && ticketOf(s), !s.told && say("not reported yet")))]);
 }
 
 const ref = (order) => order.slice(-8).toUpperCase();
+const ticketOf = ({ n, order }) => say("Ticket %v of order %v", n, ref(order));
+const parts = (...some) => some.filter(Boolean).join(" · ");
 
 function fill(list, items, parts) {
   list.replaceChildren(...items.map((item) => {
@@ -98,13 +101,13 @@ function show(good, word, why, detail, due) {
   const box = $("verdict"), goes = good && !due;
   box.dataset.verdict = good ? "good" : "bad";
   box.toggleAttribute("data-due", Boolean(due));
-  $("due").textContent = due ? `${money(due)} to pay` : "";
+  $("due").textContent = due ? say("%v to pay", money(due)) : "";
   $("received").hidden = !due;
   $("received").disabled = false;
   $("word").textContent = word;
   $("why").textContent = why;
   $("detail").textContent = detail;
-  $("next").textContent = goes ? "Next" : "Seen: next";
+  $("next").textContent = goes ? say("Next") : say("Seen: next");
   box.hidden = false;
   alarm(goes ? "good" : good ? "due" : "bad");
   [shown.stays, shown.due] = [!goes, due];
@@ -126,7 +129,7 @@ async function take() {
   $("received").disabled = false;
   $("received").hidden = !problem;
   $("verdict").toggleAttribute("data-due", Boolean(problem));
-  if (problem) $("detail").textContent = problem; else $("due").textContent = `${money(due)} received`;
+  if (problem) $("detail").textContent = problem; else $("due").textContent = say("%v received", money(due));
 }
 
 // received says why the money could not be recorded; nothing when it was.
@@ -135,7 +138,7 @@ async function received(due) {
     await link.receive(due);
     return "";
   } catch (error) {
-    return error instanceof Refused ? error.message : "It cannot be kept on this device: write down the order and the amount.";
+    return error instanceof Refused ? error.message : say("It cannot be kept on this device: write down the order and the amount.");
   }
 }
 
@@ -147,10 +150,10 @@ function checkOne(what) {
     try {
       const { scan, before, due } = await link.check(what);
       const [word, why] = words[scan.verdict];
-      const ticket = scan.order ? `Ticket ${scan.n} of order ${ref(scan.order)}` : "";
-      show(scan.verdict === "admitted", word, before ? `${why} at ${time(before.t)} by ${before.d}` : why, scan.offline ? `${ticket} · checked offline` : ticket, due);
+      const detail = parts(scan.order && ticketOf(scan), scan.offline && say("checked offline"));
+      show(scan.verdict === "admitted", word, before ? say("%v at %v by %v", why, time(before.t), before.d) : why, detail, due);
     } catch (error) {
-      show(false, "Not checked", error.message, "");
+      show(false, say("Not checked"), error.message, "");
     }
     draw();
   });
@@ -167,16 +170,16 @@ function seen(code) {
 function toPay(g, text) {
   if (!g.due_minor) return [];
   const due = { order: g.order, minor: g.due_minor, currency: g.currency };
-  const button = element("button", "Received");
+  const button = element("button", say("Received"));
   button.className = "button small take";
-  button.setAttribute("aria-label", `Received: ${money(due)} for ${ref(g.order)}`);
+  button.setAttribute("aria-label", say("Received: %v for %v", money(due), ref(g.order)));
   button.addEventListener("click", async () => {
     button.disabled = true;
     const problem = await received(due);
     await search(text);
-    $("found-note").textContent = problem || `${money(due)} received for ${ref(g.order)}.`;
+    $("found-note").textContent = problem || say("%v received for %v.", money(due), ref(g.order));
   });
-  return [element("b", `${money(due)} to pay`), button];
+  return [element("b", say("%v to pay", money(due))), button];
 }
 
 async function search(text) {
@@ -184,17 +187,17 @@ async function search(text) {
   fill($("found"), [], () => []);
   try {
     const { items } = await link.guests(text);
-    note.textContent = items.length ? "" : "Nobody by that name or order.";
+    note.textContent = items.length ? "" : say("Nobody by that name or order.");
     fill($("found"), items, (g) => {
-      const button = element("button", g.void ? "Void" : g.uses ? "Is in" : "Let in");
+      const button = element("button", g.void ? say("Void") : g.uses ? say("Is in") : say("Let in"));
       button.className = "button small";
       button.disabled = g.void || g.uses > 0;
-      button.setAttribute("aria-label", `${button.textContent}: ${g.name}, ticket ${g.n}`);
+      button.setAttribute("aria-label", say("%v: %v, ticket %v", button.textContent, g.name, g.n));
       button.addEventListener("click", () => checkOne({ order: g.order, n: g.n }).then(() => search(text)));
-      return [strong(g.name || "No name"), line(`${g.title}${g.seat ? `, ${g.seat}` : ""} · ticket ${g.n} of ${ref(g.order)}${g.in_at ? ` · in at ${time(g.in_at)}` : ""}`), button, ...toPay(g, text)];
+      return [strong(g.name || say("No name")), line(parts(g.title + (g.seat ? `, ${g.seat}` : ""), ticketOf(g), g.in_at && say("in at %v", time(g.in_at)))), button, ...toPay(g, text)];
     });
   } catch (error) {
-    note.textContent = error instanceof Refused ? error.message : "Without a network the list cannot be searched. A ticket’s code is checked all the same.";
+    note.textContent = error instanceof Refused ? error.message : say("Without a network the list cannot be searched. A ticket’s code is checked all the same.");
   }
 }
 
@@ -224,12 +227,12 @@ $("camera").addEventListener("click", async () => {
       $("light").addEventListener("click", () => { lit = !lit; track.applyConstraints({ advanced: [{ torch: lit }] }); $("light").setAttribute("aria-pressed", lit); });
     }
   } catch (error) {
-    $("camera-note").textContent = error.name === "NotAllowedError" ? "The camera was not allowed. Allow it in the browser’s settings of this page." : "There is no camera. Type or paste the code below.";
+    $("camera-note").textContent = error.name === "NotAllowedError" ? say("The camera was not allowed. Allow it in the browser’s settings of this page.") : say("There is no camera. Type or paste the code below.");
   }
 });
 
 $("leave").addEventListener("click", async () => {
-  if (link.waiting.size || link.takings.length) { $("trouble").textContent = "Scans or payments still wait to be reported: leave when they are."; $("trouble").hidden = false; return; }
+  if (link.waiting.size || link.takings.length) { $("trouble").textContent = say("Scans or payments still wait to be reported: leave when they are."); $("trouble").hidden = false; return; }
   await store.forget();
   location.reload();
 });

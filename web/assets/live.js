@@ -36,10 +36,11 @@ if (section) {
     if (span <= 0 || span < width && !now.finished) return;
     const outcomes = now.recorded - last.recorded;
     const row = figure.querySelector("tbody").insertRow();
-    for (const v of [now.seconds.toFixed(1), (outcomes / span).toFixed(0)]) {
+    for (const [v, digits] of [[now.seconds, 1], [outcomes / span, 0]]) {
       const cell = row.insertCell();
       cell.className = "num";
-      cell.dataset.v = cell.textContent = v;
+      cell.dataset.v = v.toFixed(digits);
+      cell.textContent = v.toLocaleString(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
     }
     row.insertCell().className = "num";
     row.cells[2].textContent = outcomes.toLocaleString(lang);

@@ -1,7 +1,7 @@
 // Moves a query's page along: provisional outputs every second, finals when they
 // come. The tables are the chart's data.
 import { chart } from "./chart.js";
-import { say } from "./say.js";
+import { lang, say } from "./say.js";
 
 const figure = document.querySelector("[data-live]");
 const draw = await chart(figure);
@@ -14,7 +14,7 @@ const clock = (iso) => {
   const month = d.toLocaleString("en", { month: "short", timeZone: "UTC" });
   return `${d.getUTCDate()} ${month}, ${d.toISOString().slice(11, 19)}`;
 };
-const shown = (v) => v === null ? "–" : Number.isInteger(v) ? String(v) : String(Number(v.toPrecision(4)));
+const shown = (v) => v === null ? "–" : Number.isInteger(v) ? v.toLocaleString(lang, { useGrouping: false }) : Number(v.toPrecision(4)).toLocaleString(lang, { maximumSignificantDigits: 4, useGrouping: false });
 
 function cell(row, text, type = "td", label = "") {
   const c = document.createElement(type);

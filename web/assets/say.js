@@ -2,14 +2,31 @@
 // what else there is to read the server draws.
 const words = {
   de: {
-    "Copied": "Kopiert", "Copy": "Kopieren", "Play": "Abspielen", "Stop": "Anhalten", "Finished:": "Fertig:",
+    "Copied": "Kopiert", "Copy": "Kopieren", "Play": "Abspielen", "Pause": "Anhalten", "Finished:": "Fertig:",
     "Value": "Wert", "Facts": "Fakten", "Until": "Bis", "No window is open.": "Kein Fenster ist offen.",
     "final": "endgültig", "incomplete": "unvollständig", "provisional": "vorläufig",
     "about": "etwa", "people": "Personen", "fewer than 10 people": "weniger als 10 Personen",
     "Click the corners in their order, then save.": "Klicken Sie die Ecken der Reihe nach an, dann speichern Sie.",
     "Click the place, then save.": "Klicken Sie den Platz an, dann speichern Sie.",
+    "Go in": "Hinein", "Stop": "Halt", "Already used": "Schon benutzt", "Refunded or cancelled": "Erstattet oder abgesagt", "Handed on: this code is an old one": "Weitergegeben: Dieser Code ist ein alter",
+    "A ticket of another event": "Ein Ticket einer anderen Veranstaltung", "Not a ticket of ours": "Keines unserer Tickets", "Not checked": "Nicht geprüft", "checked offline": "ohne Netz geprüft",
+    "There is no network. Enrolling needs it.": "Es ist kein Netz da. Das Anmelden braucht es.", "Online": "Online", "Offline": "Offline", "Offline: checking here": "Offline: Hier wird geprüft",
+    "1 scan waits to be reported": "1 Scan ist noch zu melden", "%v scans wait to be reported": "%v Scans sind noch zu melden", "not reported yet": "noch nicht gemeldet",
+    "Ticket %v of order %v": "Ticket %v der Bestellung %v", "first at %v by %v": "zuerst um %v von %v", "again at %v by %v": "wieder um %v von %v", "%v at %v by %v": "%v um %v von %v",
+    "Let in": "Einlassen", "Is in": "Ist drin", "Void": "Ungültig", "No name": "Ohne Namen", "in at %v": "drin um %v", "%v: %v, ticket %v": "%v: %v, Ticket %v", "Next": "Weiter", "Seen: next": "Gesehen: weiter",
+    "%v to pay": "%v zu zahlen", "Received": "Erhalten", "%v received": "%v erhalten", "%v received for %v.": "%v erhalten für %v.", "Received: %v for %v": "Erhalten: %v für %v",
+    "It cannot be kept on this device: write down the order and the amount.": "Es lässt sich auf diesem Gerät nicht aufheben: Schreiben Sie Bestellung und Betrag auf.",
+    "1 payment waits to be reported": "1 Zahlung ist noch zu melden",
+    "%v payments wait to be reported": "%v Zahlungen sind noch zu melden",
+    "Nobody by that name or order.": "Niemand mit diesem Namen oder dieser Bestellung.", "Without a network the list cannot be searched. A ticket’s code is checked all the same.": "Ohne Netz kann die Liste nicht durchsucht werden. Der Code eines Tickets wird trotzdem geprüft.",
+    "The camera was not allowed. Allow it in the browser’s settings of this page.": "Die Kamera wurde nicht erlaubt. Erlauben Sie sie in den Einstellungen des Browsers für diese Seite.",
+    "There is no camera. Type or paste the code below.": "Es gibt keine Kamera. Tippen oder fügen Sie den Code unten ein.", "Scans or payments still wait to be reported: leave when they are.": "Scans oder Zahlungen sind noch zu melden: Verlassen Sie danach.",
+    "The server answered %v.": "Der Server antwortete %v.", "This device has not seen the door yet. It needs the network once.": "Dieses Gerät kennt den Einlass noch nicht. Es braucht einmal das Netz.",
+    "Without a network only a ticket’s code is checked.": "Ohne Netz wird nur der Code eines Tickets geprüft.", "%v What was scanned is kept here.": "%v Was gescannt wurde, bleibt hier.",
   },
 };
 
 export const lang = document.documentElement.lang;
-export const say = (text) => words[lang]?.[text] ?? text;
+
+// say is a text in the page's language; each %v is a blank.
+export const say = (text, ...blanks) => (words[lang]?.[text] ?? text).replaceAll("%v", () => blanks.shift());

@@ -63,3 +63,11 @@ func TestFiguresAreRetold(t *testing.T) {
 		}
 	}
 }
+
+func TestLanguagesAreNamedInTheReadersOwn(t *testing.T) {
+	for name, want := range map[Language][2]string{"de-CH": {"Swiss High German", "Schweizer Hochdeutsch"}, "en": {"English", "Englisch"}, "-": {"-", "-"}} {
+		if got := [2]string{(*tongue)(nil).say(name), (&tongue{lang: "de"}).say(name)}; got != want {
+			t.Errorf("%s is %q", string(name), got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
@@ -18,8 +20,11 @@ import (
 // language of who looks.
 type Text struct {
 	English string
-	Blanks  []any // a Text, Number or Told among them is said in the same language
+	Blanks  []any // a saying among them is said in the same language
 }
+
+// saying is what each language says in its own way: a Text, Number, Told or Language.
+type saying interface{ in(w *tongue) string }
 
 // T makes a Text.
 func T(english string, blanks ...any) Text { return Text{english, blanks} }
@@ -37,13 +42,8 @@ func (t Text) in(w *tongue) string {
 	}
 	filled := make([]any, len(t.Blanks))
 	for i, b := range t.Blanks {
-		switch inner := b.(type) {
-		case Text:
+		if inner, ok := b.(saying); ok {
 			b = inner.in(w)
-		case Number:
-			b = inner.in(w)
-		case Told:
-			b = w.retell(string(inner))
 		}
 		filled[i] = b
 	}
@@ -52,6 +52,26 @@ func (t Text) in(w *tongue) string {
 
 // Told is a blank that Go put together in English: what it says is retold.
 type Told string
+
+func (t Told) in(w *tongue) string { return w.retell(string(t)) }
+
+// Language is a locale by its name: de-CH is Swiss High German.
+type Language string
+
+// String is the English form.
+func (l Language) String() string { return l.in(nil) }
+
+func (l Language) in(w *tongue) string {
+	reader := english
+	if w != nil {
+		reader = w.lang
+	}
+	tag, err := language.Parse(string(l))
+	if err != nil {
+		return string(l)
+	}
+	return cmp.Or(display.Tags(language.Make(reader)).Name(tag), string(l))
+}
 
 // Number is a whole number with its digits in groups: 1,234 or 1.234.
 type Number int64
@@ -82,15 +102,10 @@ func (w *tongue) of(english string) string {
 	return english
 }
 
-// say is what templates call: for a Text, or a word that one of ours stands for.
+// say is what templates call: for a saying, or a word that one of ours stands for.
 func (w *tongue) say(v any) string {
-	switch v := v.(type) {
-	case Text:
+	if v, ok := v.(saying); ok {
 		return v.in(w)
-	case Number:
-		return v.in(w)
-	case string:
-		return w.of(v)
 	}
 	return w.of(fmt.Sprint(v))
 }
