@@ -56,7 +56,7 @@ func (c *Code) check(bad complaint, e *Event, removed ...id.ID) {
 		bad("amount_minor", "stands beside permille", "one of the two")
 	}
 	if c.Permille == 0 && c.AmountMinor == 0 && !c.Opens {
-		bad("permille", "is 0, and the code opens nothing", "a discount, opens, or both")
+		bad("permille", "takes nothing off, and the code opens nothing", "a discount, hidden categories to open, or both")
 	}
 	for i, category := range c.Categories {
 		if e.Category(category) == nil && !slices.Contains(removed, category) {
@@ -79,7 +79,7 @@ func (c *Code) checkTimes(bad complaint) {
 		}
 	}
 	if c.ValidFrom != nil && c.ValidUntil != nil && !c.ValidFrom.Before(*c.ValidUntil) {
-		bad("valid_until", "is not after valid_from", "a later moment, or leave it out")
+		bad("valid_until", "is not after it begins to be valid", "a later moment, or leave it out")
 	}
 }
 

@@ -71,17 +71,17 @@ func (e *Event) checkTimes(bad complaint) {
 		bad("ends_at", "is more than 60 days after the start", "one event for each day, in one series")
 	}
 	if e.DoorsAt != nil && e.DoorsAt.After(e.StartsAt) {
-		bad("doors_at", "is after the start", "the moment the doors open, not after starts_at")
+		bad("doors_at", "is after the start", "the moment the doors open, not after the start")
 	}
 	checkWindow(bad, e.SaleFrom, e.SaleUntil)
 	if e.SaleFrom != nil && e.SaleUntil == nil && !e.SaleFrom.Before(e.StartsAt) {
-		bad("sale_from", "is not before the start, when the sale ends", "an earlier moment, or say sale_until too")
+		bad("sale_from", "is not before the start, when the sale ends", "an earlier moment, or say too when the sale ends")
 	}
 }
 
 func checkWindow(bad complaint, from, until *time.Time) {
 	if from != nil && until != nil && !from.Before(*until) {
-		bad("sale_until", "is not after sale_from", "a later moment, or leave it out")
+		bad("sale_until", "is not after the sale begins", "a later moment, or leave it out")
 	}
 }
 

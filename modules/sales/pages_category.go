@@ -138,10 +138,8 @@ type categoryForm struct {
 	Version                                              string
 }
 
-var categoryInputs = []string{"names", "price_minor", "fee_minor", "tax_permille", "capacity", "min_per_order", "max_per_order", "position", "sale_from", "sale_until", "pool", "class", "rows", "shop_name"}
-
-// categoryLabels are how the form calls them, in its units.
-var categoryLabels = web.Inputs{"names": {Label: "Name"}, "price_minor": {Label: "Price", Fix: "such as 12.50"}, "fee_minor": {Label: "Fee on top", Fix: "such as 12.50"}, "tax_permille": {Label: "Tax within, %", Fix: "such as 19 or 7.7"},
+// categoryInputs are how the form calls what a category consists of, in its units.
+var categoryInputs = web.Inputs{"names": {Label: "Name"}, "price_minor": {Label: "Price", Fix: "such as 12.50"}, "fee_minor": {Label: "Fee on top", Fix: "such as 12.50"}, "tax_permille": {Label: "Tax within, %", Fix: "such as 19 or 7.7"},
 	"capacity": {Label: "Capacity"}, "min_per_order": {Label: "At least an order"}, "max_per_order": {Label: "At most an order"}, "position": {Label: "Place in lists"},
 	"sale_from": {Label: "On sale from"}, "sale_until": {Label: "On sale until"}, "pool": {Label: "Pool"}, "class": {Label: "Class in the pool"}, "rows": {Label: "Rows of numbered seats"}, "shop_name": {Label: "Name in the shop"}}
 
@@ -282,10 +280,7 @@ func (s *Service) showCategory(c echo.Context, status int, e *Event, was *Catego
 	}
 	if wrong != nil {
 		p.Form.Version = versionText(e.Version)
-		p.Wrong, p.Elsewhere = placed(wrong, categoryInputs...)
-		for name, faults := range p.Wrong {
-			p.Wrong[name] = categoryLabels.Tell(faults)
-		}
+		p.Wrong, p.Elsewhere = toldIn(categoryInputs, wrong)
 	}
 	return c.Render(status, "sales/category", p)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // codeView is a code in words.
@@ -32,6 +33,10 @@ type codeForm struct { //nolint:recvcheck // the template asks a copy
 	Opens                                                      bool
 	Categories                                                 []string
 }
+
+// codeInputs are how the form calls what a code consists of, in its units.
+var codeInputs = web.Inputs{"code": {Label: "Code"}, "note": {Label: "Note, for yourself"}, "permille": {Label: "How much", Fix: "0 to 100, such as 15 or 7.5"}, "amount_minor": {Label: "How much", Fix: "such as 12.50"},
+	"max_uses": {Label: "Tickets in all"}, "max_per_order": {Label: "Tickets an order"}, "valid_from": {Label: "Valid from"}, "valid_until": {Label: "Valid until"}, "categories": {Label: "For which categories"}}
 
 // Chosen reports whether a category is ticked.
 func (f codeForm) Chosen(category id.ID) bool {
@@ -74,7 +79,7 @@ func (s *Service) showCodes(c echo.Context, status int, f codeForm, wrong error)
 			Over: code.ValidUntil != nil && !now.Before(*code.ValidUntil)})
 	}
 	if wrong != nil {
-		p.Wrong, p.Elsewhere = placed(wrong, "code", "note", "permille", "amount_minor", "max_uses", "max_per_order", "valid_from", "valid_until", "categories")
+		p.Wrong, p.Elsewhere = toldIn(codeInputs, wrong)
 	}
 	return c.Render(status, "sales/codes", p)
 }
@@ -122,7 +127,7 @@ func (f *codeForm) code(e *Event) (Code, error) {
 	c := Code{Event: e.ID, Code: f.Code, Note: f.Note, Opens: f.Opens}
 	return c, collect("sales.form", func(bad complaint) {
 		if f.Kind == "amount" {
-			c.AmountMinor = formAmount(bad, "permille", f.Value, e.Currency)
+			c.AmountMinor = formAmount(bad, "amount_minor", f.Value, e.Currency)
 		} else {
 			c.Permille = formPermille(bad, "permille", f.Value)
 		}

@@ -269,6 +269,7 @@ func (s *Service) showOverview(c echo.Context, status int, wrong error, how Copy
 	}
 	if wrong != nil {
 		_, p.Wrong = placed(wrong)
+		p.Wrong = eventInputs.Tell(p.Wrong)
 	}
 	return c.Render(status, "sales/event", p)
 }

@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // eventForm is what the promoter typed about an event, kept as it was typed.
@@ -22,7 +24,11 @@ type eventForm struct {
 	Version                                                   string
 }
 
-var eventInputs = []string{"title", "slug", "series", "venue", "zone", "currency", "locales", "shop", "starts_at", "ends_at", "doors_at", "sale_from", "sale_until"}
+// eventInputs are how the form calls what an event consists of, in its units. Its title is
+// the one of the first language.
+var eventInputs = web.Inputs{"names": {Label: "Title"}, "slug": {Label: "Name in the address"}, "series": {Label: "Series"}, "venue": {Label: "Venue"}, "zone": {Label: "Time zone of the venue"}, "currency": {Label: "Currency"},
+	"locales": {Label: "Languages", Fix: fmt.Sprintf("1 to %d, the fallback first, such as de, en", maxLocales)}, "shop": {Label: "Sold by another shop"}, "starts_at": {Label: "Starts", Fix: "such as 2027-06-01 20:00, on the venue's clock"},
+	"ends_at": {Label: "Ends"}, "doors_at": {Label: "Doors open"}, "sale_from": {Label: "Sale begins"}, "sale_until": {Label: "Sale ends"}}
 
 func readEventForm(v url.Values) eventForm {
 	return eventForm{
@@ -162,8 +168,7 @@ func refuseEventForm(c echo.Context, head *eventHead, f eventForm, err error) er
 	if head != nil { // saving again is meant for what is there now
 		p.Form.Version = versionText(head.Version)
 	}
-	p.Wrong, p.Elsewhere = placed(err, append(eventInputs, "names")...)
-	p.Wrong["title"] = append(p.Wrong["title"], p.Wrong["names"]...)
+	p.Wrong, p.Elsewhere = toldIn(eventInputs, err)
 	return c.Render(http.StatusUnprocessableEntity, "sales/eventform", p)
 }
 

@@ -68,6 +68,25 @@ func TestAFormOfAnOlderEventIsRefusedAndKept(t *testing.T) {
 	shows(t, visit(e, there+"/details", form), 303)
 }
 
+// A form names its own fields, and asks in the units that are typed into them.
+func TestFormsOfEventsAndCodesTellFaultsInTheirWords(t *testing.T) {
+	h := newHouse(t)
+	e := newSite(t, nil, h.eventPages())
+	made := h.concert(Category{Capacity: 5, PriceMinor: 100})
+	there := "/events/" + made.ID.String()
+	shows(t, visit(e, there+"/details", typed("slug", "jazz", "zone", "Europe/Berlin", "starts_at", "soon")), 422, "<bdi>Starts</bdi> is no date and time", "such as 2027-06-01 20:00")
+	form := typed("title", strings.Repeat("x", 300), "slug", "jazz", "zone", "Europe/Berlin", "currency", "EUR", "starts_at", "3027-06-01T20:00", "locales", "en")
+	shows(t, visit(e, there+"/details", form), 422, "<bdi>Title</bdi>", "<bdi>Starts</bdi> is missing or far from our time", "such as 2027-06-01 20:00")
+	form.Set("locales", "")
+	shows(t, visit(e, there+"/details", form), 422, "<bdi>Languages</bdi> names 0 languages", "such as de, en")
+	shows(t, visit(e, there+"/codes", typed("code", "X", "kind", "percent", "value", "150", "max_uses", "many")), 422, "<bdi>Tickets in all</bdi> is no number")
+	shows(t, visit(e, there+"/codes", typed("code", "early", "kind", "percent", "value", "150", "valid_from", "2027-06-02T10:00", "valid_until", "2027-06-01T10:00")), 422,
+		"<bdi>How much</bdi> is out of range", "0 to 100, such as 15 or 7.5", "<bdi>Valid until</bdi> is not after it begins to be valid")
+	shows(t, visit(e, there+"/codes", typed("code", "early", "kind", "percent", "value", "a lot")), 422, "<bdi>How much</bdi> is no share in percent", "0 to 100, such as 15 or 7.5")
+	shows(t, visit(e, there+"/codes", typed("code", "early", "kind", "amount", "value", "a lot")), 422, "<bdi>How much</bdi> is no amount in EUR", "such as 12.50")
+	shows(t, visit(e, there+"/codes", typed("code", "early", "kind", "percent")), 422, "<bdi>How much</bdi> takes nothing off, and the code opens nothing")
+}
+
 func TestPagesOfNowhereAre404(t *testing.T) {
 	e := newSite(t, nil, newHouse(t).eventPages())
 	for _, path := range []string{"", "/details", "/categories", "/categories/new", "/codes", "/waitlist", "/texts"} {

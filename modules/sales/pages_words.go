@@ -3,11 +3,13 @@ package sales
 import (
 	"errors"
 	"html/template"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // moment is a point in time on the clock of an event's venue.
@@ -78,6 +80,18 @@ func placed(err error, inputs ...string) (by map[string][]fault.Field, rest []fa
 		} else {
 			by[name] = append(by[name], f)
 		}
+	}
+	return by, rest
+}
+
+// toldIn is placed for a form's inputs, in its words and units.
+func toldIn(form web.Inputs, err error) (by map[string][]fault.Field, rest []fault.Field) {
+	by, rest = placed(err, slices.Collect(maps.Keys(form))...)
+	for input, faults := range by {
+		for i := range faults {
+			faults[i].Name = input // a fault within it is its own
+		}
+		by[input] = form.Tell(faults)
 	}
 	return by, rest
 }

@@ -24,7 +24,7 @@ func (in Inputs) Tell(faults []fault.Field) []fault.Field {
 		if ok {
 			f.Name = as.Label
 		}
-		if number := tellsNumber.MatchString(f.Problem); as.Fix != "" && (number || strings.HasPrefix(f.Fix, "such as ")) {
+		if number := tellsNumber.MatchString(f.Problem); as.Fix != "" && (number || strings.Contains(f.Fix, "such as ")) {
 			if f.Fix = as.Fix; number {
 				f.Problem = "is out of range"
 			}
