@@ -8,7 +8,6 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
-	"github.com/usherhq/usher/modules/kernel/money"
 	"github.com/usherhq/usher/modules/sales/pay"
 )
 
@@ -51,11 +50,8 @@ func (s *Service) Orders(ctx context.Context, event id.ID, q OrderQuery) (found 
 	if err = q.check("sales.Orders", orderFilters); err != nil {
 		return nil, next, err
 	}
-	q.Limit++
-	if found, err = s.orderRows(ctx, event, q); err == nil && len(found) == q.Limit {
-		found = found[:q.Limit-1]
-		next = found[len(found)-1].ID
-	}
+	found, err = s.orderRows(ctx, event, q)
+	found, next = cutPage(found, q.Limit, func(o *OrderRow) id.ID { return o.ID })
 	return found, next, err
 }
 
@@ -64,12 +60,18 @@ func (s *Service) LoosePayments(ctx context.Context, event id.ID, q OrderQuery) 
 	if err = q.check("sales.Payments", paymentFilters); err != nil {
 		return nil, next, err
 	}
-	q.Limit++
-	if found, err = s.loosePayments(ctx, event, q); err == nil && len(found) == q.Limit {
-		found = found[:q.Limit-1]
-		next = found[len(found)-1].ID
-	}
+	found, err = s.loosePayments(ctx, event, q)
+	found, next = cutPage(found, q.Limit, func(p *Payment) id.ID { return p.ID })
 	return found, next, err
+}
+
+// cutPage is a page of limit rows, of which one more was read, and the last of it when
+// another page follows; else id.Nil.
+func cutPage[T any](found []T, limit int, idOf func(*T) id.ID) (page []T, next id.ID) {
+	if len(found) <= limit {
+		return found, id.Nil
+	}
+	return found[:limit], idOf(&found[limit-1])
 }
 
 // receivable reports whether Receive waits for its money.
@@ -104,7 +106,7 @@ func (s *Service) RefundShown(ctx context.Context, key, order id.ID, in Refundin
 			return err
 		}
 		if r.AmountMinor != shown {
-			return fault.E(op, fault.Conflict, "now "+money.Money{Minor: r.AmountMinor, Currency: r.Currency}.String()+" would go back", nil).WithFix("look at the amount and send it again")
+			return fault.E(op, fault.Conflict, "now "+amountText(r.AmountMinor, r.Currency)+" would go back", nil).WithFix("look at the amount and send it again")
 		}
 		return nil
 	})

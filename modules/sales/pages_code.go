@@ -107,7 +107,7 @@ func (c *Code) does(currency string) string {
 	case c.Permille > 0:
 		parts = append(parts, permilleText(c.Permille)+" % off")
 	case c.AmountMinor > 0:
-		parts = append(parts, priceText(c.AmountMinor, currency)+" "+currency+" off each ticket")
+		parts = append(parts, amountText(c.AmountMinor, currency)+" off each ticket")
 	}
 	if c.Opens {
 		parts = append(parts, "opens hidden categories")

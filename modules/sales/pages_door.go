@@ -244,7 +244,7 @@ func (s *Service) pageDoubles(c echo.Context) error {
 		v := doubleView{N: d.N, Ref: orderRef(d.Order)}
 		for _, u := range d.Uses {
 			at := e.on(&u.At)
-			v.Uses = append(v.Uses, useView{at, u.Device, u.Offline, at.local().Format("2 Jan 15:04:05")})
+			v.Uses = append(v.Uses, useView{at, u.Device, u.Offline, at.toSecond()})
 		}
 		p.Rows = append(p.Rows, v)
 	}
@@ -259,7 +259,7 @@ func (s *Service) overpaidViews(ctx context.Context, e *Event) (out []overpaidVi
 	for _, o := range found {
 		v := overpaidView{Ref: orderRef(o.Order)}
 		for _, t := range o.Takings {
-			v.Takings = append(v.Takings, takenView{t.Device, Owed{t.AmountMinor, t.Currency}.Due(), t.Booked, e.on(&t.At).local().Format("2 Jan 15:04:05")})
+			v.Takings = append(v.Takings, takenView{t.Device, Owed{t.AmountMinor, t.Currency}.Due(), t.Booked, e.on(&t.At).toSecond()})
 		}
 		out = append(out, v)
 	}

@@ -180,7 +180,7 @@ func views(e *Event) []categoryView {
 	out := make([]categoryView, len(e.Categories))
 	for i := range e.Categories {
 		c := &e.Categories[i]
-		v := categoryView{Category: *c, Title: TextIn(c.Names, e.Locales, "").Title, Price: priceText(c.PriceMinor, e.Currency) + " " + e.Currency, Bar: newStockBar(c.Sold, c.Held, c.Capacity), Code: c.Hidden}
+		v := categoryView{Category: *c, Title: TextIn(c.Names, e.Locales, "").Title, Price: amountText(c.PriceMinor, e.Currency), Bar: newStockBar(c.Sold, c.Held, c.Capacity), Code: c.Hidden}
 		if c.PriceMinor == 0 {
 			v.Price = "free"
 		}

@@ -47,11 +47,12 @@ type orderLine struct {
 	Marks                  []mark
 }
 
-// search is what a list was asked for.
+// search is what a list was asked for. Here is the list: "orders" or "payments".
 type search struct {
-	Text, Which, Next string
-	First             bool
-	Options           []option
+	Event                   id.ID
+	Here, Text, Which, Next string
+	First                   bool
+	Options                 []option
 }
 
 type option struct{ Value, Name string }
@@ -69,8 +70,8 @@ func asked(c echo.Context) (q OrderQuery, err error) {
 	return q, err
 }
 
-func (q *OrderQuery) shown(next id.ID, options ...option) search {
-	a := search{Text: q.Search, Which: q.Which, First: q.Before == id.Nil, Options: options}
+func (q *OrderQuery) shown(event id.ID, here string, next id.ID, options ...option) search {
+	a := search{Event: event, Here: here, Text: q.Search, Which: q.Which, First: q.Before == id.Nil, Options: options}
 	if next != id.Nil {
 		a.Next = "?" + url.Values{"q": {q.Search}, "which": {q.Which}, "before": {next.String()}}.Encode()
 	}
@@ -90,7 +91,7 @@ func (s *Service) pageOrders(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p := ordersPage{Head: s.head(&e, "orders"), Asked: q.shown(next, option{"", "All"}, option{"paid", "Paid"}, option{"due", "To pay at the door"},
+	p := ordersPage{Head: s.head(&e, "orders"), Asked: q.shown(e.ID, "orders", next, option{"", "All"}, option{"paid", "Paid"}, option{"due", "To pay at the door"},
 		option{"refunded", "Refunded, whole or in part"}, option{"attention", "Money you have to send"}, option{"none", "Not paid through us"})}
 	for i := range found {
 		p.Orders = append(p.Orders, found[i].line(&e))
@@ -126,25 +127,15 @@ func (o *OrderRow) marks() (out []mark) {
 	return out
 }
 
-// mark says how a payment stands.
+// paymentMarks say how a payment stands that nobody waits for at a checkout.
+var paymentMarks = map[PaymentState]mark{
+	PaymentSettled: {"paid", "s-done"}, PaymentPaid: {"paid, tickets follow", "s-sending"}, PaymentProcessing: {"on its way", "s-sending"}, PaymentDue: {"to pay at the door", "s-scheduled"},
+	PaymentFlagged: {"not what was asked for", "s-held"}, PaymentRefunded: {"returned", ""}, PaymentFailed: {"failed", ""}, PaymentExpired: {"not paid", ""},
+}
+
 func (p *Payment) mark() mark {
-	switch p.State {
-	case PaymentSettled:
-		return mark{"paid", "s-done"}
-	case PaymentPaid:
-		return mark{"paid, tickets follow", "s-sending"}
-	case PaymentDue:
-		return mark{"to pay at the door", "s-scheduled"}
-	case PaymentFlagged:
-		return mark{"not what was asked for", "s-held"}
-	case PaymentRefunded:
-		return mark{"returned", ""}
-	case PaymentFailed:
-		return mark{"failed", ""}
-	case PaymentExpired:
-		return mark{"not paid", ""}
-	case PaymentProcessing:
-		return mark{"on its way", "s-sending"}
+	if m, ok := paymentMarks[p.State]; ok {
+		return m
 	}
 	if p.Method == pay.Transfer {
 		return mark{"transfer awaited", "s-scheduled"}
@@ -159,11 +150,6 @@ var methodNames = map[pay.Method]string{pay.Stripe: "Stripe", pay.Transfer: "Ban
 var reasonWords = map[string]string{
 	reasonLate: "paid after the tickets were gone", reasonTwice: "paid twice", reasonCancelled: "cancelled", reasonChanged: "the event’s currency or mode had changed",
 	reasonReplaced: "the buyer chose another way to pay",
-}
-
-// amountText is an amount with its currency: "12.50 EUR".
-func amountText(minor int64, currency string) string {
-	return priceText(minor, currency) + " " + currency
 }
 
 // paymentView is a payment in words, with what can be done about it.
@@ -208,20 +194,16 @@ func (r *Refund) view(e *Event) refundView {
 	return v
 }
 
-// mark says how far a refund is.
+// refundMarks say how far a refund is.
+var refundMarks = map[RefundState]mark{
+	RefundWaiting: {"on its way", "s-sending"}, RefundSent: {"on its way", "s-sending"}, RefundDone: {"sent back", "s-done"}, RefundFailed: {"failed", "s-held"}, RefundByHand: {"you send it", "s-held"},
+}
+
 func (r *Refund) mark() mark {
-	switch r.State {
-	case RefundDone:
-		if r.AmountMinor == 0 {
-			return mark{"nothing to send", ""}
-		}
-		return mark{"sent back", "s-done"}
-	case RefundFailed:
-		return mark{"failed", "s-held"}
-	case RefundByHand:
-		return mark{"you send it", "s-held"}
+	if r.AmountMinor == 0 {
+		return mark{"nothing to send", ""}
 	}
-	return mark{"on its way", "s-sending"}
+	return refundMarks[r.State]
 }
 
 // numbersText lists tickets: "1, 2".
@@ -262,7 +244,7 @@ func (s *Service) showPayments(c echo.Context, status int, wrong error) error {
 		return err
 	}
 	p := paymentsPage{Head: s.head(&e, "orders"), Refunds: map[id.ID][]refundView{}, Done: doneWords[c.QueryParam("done")], Admin: web.Require(c, web.Admin) == nil,
-		Asked: q.shown(next, option{"", "All"}, option{"awaited", "Awaited"}, option{"attention", "Waiting for you"}, option{"returned", "Returned"}, option{"unpaid", "Not paid"})}
+		Asked: q.shown(e.ID, "payments", next, option{"", "All"}, option{"awaited", "Awaited"}, option{"attention", "Waiting for you"}, option{"returned", "Returned"}, option{"unpaid", "Not paid"})}
 	ids := make([]id.ID, len(found))
 	for i := range found {
 		p.Payments, ids[i] = append(p.Payments, found[i].view(&e)), found[i].ID

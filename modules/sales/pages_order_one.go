@@ -48,7 +48,6 @@ type orderTicket struct {
 	Title, Price, Name string
 	In                 moment
 	Admitted           bool
-	Chosen             bool // to be refunded
 }
 
 // refundAsk asks whether this is what shall go back.
@@ -85,9 +84,7 @@ func (s *Service) showOrderOfStaff(c echo.Context, order id.ID, status int, wron
 	}
 	p := orderPage{Head: s.head(&e, "orders"), ID: o.ID, Ref: orderRef(o.ID), Buyer: buyerOf(o.Buyer), At: e.on(&o.CreatedAt), Total: amountText(o.TotalMinor, o.Currency),
 		Done: doneWords[c.QueryParam("done")], Admin: web.Require(c, web.Admin) == nil, Mails: s.Mails()}
-	if p.Buyer.Locale != "" {
-		p.Language = web.Language(p.Buyer.Locale)
-	}
+	p.Language = web.Language(p.Buyer.Locale)
 	if p.Admin {
 		p.Link = s.ticketsURL(s.origin(c), o.ID)
 	}
@@ -98,6 +95,15 @@ func (s *Service) showOrderOfStaff(c echo.Context, order id.ID, status int, wron
 		_, p.Wrong = placed(wrong)
 	}
 	return c.Render(status, "sales/order", p)
+}
+
+// orderForStaff reads the order in the address, as orderOf does.
+func (s *Service) orderForStaff(c echo.Context) (e Event, o Order, tickets []Ticket, err error) {
+	order, err := pathID(c)
+	if err != nil {
+		return e, o, nil, err
+	}
+	return s.orderOf(c, order)
 }
 
 // orderOf reads an order and the event in the address, which must be its own.
@@ -134,7 +140,7 @@ func (s *Service) fillOrder(c echo.Context, p *orderPage, e *Event, o *Order, ti
 		return err
 	}
 	chosen := numbersOf(values["ticket"])
-	p.Tickets = ticketViews(e, tickets, in, chosen)
+	p.Tickets = ticketViews(e, tickets, in)
 	for i := range tickets {
 		if tickets[i].VoidedAt != nil {
 			row.Void++
@@ -171,10 +177,10 @@ func (s *Service) fillPaid(ctx context.Context, p *orderPage, e *Event, row *Ord
 	return nil
 }
 
-func ticketViews(e *Event, tickets []Ticket, in map[int]time.Time, chosen []int) []orderTicket {
+func ticketViews(e *Event, tickets []Ticket, in map[int]time.Time) []orderTicket {
 	out := make([]orderTicket, len(tickets))
 	for i, t := range tickets {
-		v := orderTicket{Ticket: t, Price: amountText(t.UnitMinor, e.Currency), Chosen: slices.Contains(chosen, t.N)}
+		v := orderTicket{Ticket: t, Price: amountText(t.UnitMinor, e.Currency)}
 		if k := e.Category(t.Category); k != nil {
 			v.Title = TextIn(k.Names, e.Locales, "").Title
 		}
@@ -218,13 +224,14 @@ func refundWay(m pay.Method) string {
 	return "You send it yourself; say so here once you have."
 }
 
-// numbersOf reads the numbers of tickets that were ticked; others are none of ours.
+// numbersOf reads the numbers of tickets that were ticked, in order; others are none of ours.
 func numbersOf(texts []string) (ns []int) {
 	for _, text := range texts {
 		if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= maxQty && !slices.Contains(ns, n) {
 			ns = append(ns, n)
 		}
 	}
+	slices.Sort(ns)
 	return ns
 }
 
@@ -234,11 +241,7 @@ func (s *Service) pageRefunded(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	order, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	_, o, _, err := s.orderOf(c, order)
+	_, o, _, err := s.orderForStaff(c)
 	if err != nil {
 		return err
 	}
@@ -254,11 +257,7 @@ func (s *Service) pageRefunded(c echo.Context) error {
 }
 
 func (s *Service) pageConfirmationSent(c echo.Context) error {
-	order, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	_, o, _, err := s.orderOf(c, order)
+	_, o, _, err := s.orderForStaff(c)
 	if err != nil {
 		return err
 	}
@@ -268,11 +267,7 @@ func (s *Service) pageConfirmationSent(c echo.Context) error {
 
 // pageReaddressed corrects the buyer's address, or that of whom a ticket was handed to.
 func (s *Service) pageReaddressed(c echo.Context) error {
-	order, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	e, o, tickets, err := s.orderOf(c, order)
+	e, o, tickets, err := s.orderForStaff(c)
 	if err != nil {
 		return err
 	}
@@ -318,62 +313,60 @@ func (s *Service) pagePaid(c echo.Context) error {
 	if err != nil {
 		return fault.E("sales.form", fault.Invalid, "the form cannot be read", err).WithFix("open the page anew")
 	}
-	return s.changePayment(c, "received", func(tx *db.Tx, p *Payment) error { _, err := s.Receive(tx, p.ID, minor); return err })
+	return s.changeMoney(c, "received", s.paymentHome, func(tx *db.Tx, payment id.ID) error { _, err := s.Receive(tx, payment, minor); return err })
 }
 
 func (s *Service) pageReturned(c echo.Context) error {
-	return s.changePayment(c, "returned", func(tx *db.Tx, p *Payment) error {
-		_, err := s.ReturnPayment(tx, p.ID, web.Actor(tx.Ctx()))
+	return s.changeMoney(c, "returned", s.paymentHome, func(tx *db.Tx, payment id.ID) error {
+		_, err := s.ReturnPayment(tx, payment, web.Actor(tx.Ctx()))
 		return err
 	})
 }
 
-// changePayment changes a payment of the address's event and shows where it stands.
-func (s *Service) changePayment(c echo.Context, done string, change func(tx *db.Tx, p *Payment) error) error {
-	e, err := s.pageOf(c)
-	if err != nil {
-		return err
-	}
-	payment, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	p, err := s.Payment(c.Request().Context(), payment)
-	if err == nil && p.Event != e.ID {
-		err = fault.E("sales.Payment", fault.NotFound, "there is no such payment", nil)
-	}
-	if err != nil {
-		return err
-	}
-	return s.changedMoney(c, p.Order, done, s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { return change(tx, &p) }))
-}
-
 func (s *Service) pageRefundRetried(c echo.Context) error {
-	return s.changeRefund(c, "retried", s.RetryRefund)
+	return s.changeMoney(c, "retried", s.refundHome, func(tx *db.Tx, refund id.ID) error { _, err := s.RetryRefund(tx, refund); return err })
 }
 
 func (s *Service) pageRefundedByHand(c echo.Context) error {
-	return s.changeRefund(c, "by-hand", s.RefundedByHand)
+	return s.changeMoney(c, "by-hand", s.refundHome, func(tx *db.Tx, refund id.ID) error { _, err := s.RefundedByHand(tx, refund); return err })
 }
 
-// changeRefund changes a refund of the address's event and shows where it stands.
-func (s *Service) changeRefund(c echo.Context, done string, change func(tx *db.Tx, refund id.ID) (Refund, error)) error {
-	e, err := s.pageOf(c)
+// home is the event and the order, if any, that a payment or a refund is of.
+type home struct {
+	event id.ID
+	order *id.ID
+}
+
+func (s *Service) paymentHome(ctx context.Context, payment id.ID) (home, error) {
+	p, err := s.Payment(ctx, payment)
+	return home{p.Event, p.Order}, err
+}
+
+func (s *Service) refundHome(ctx context.Context, refund id.ID) (home, error) {
+	r, err := s.Refund(ctx, refund)
+	return home{r.Event, r.Order}, err
+}
+
+// changeMoney changes the payment or refund in the address, which must be its event's, and
+// shows where it stands.
+func (s *Service) changeMoney(c echo.Context, done string, homeOf func(context.Context, id.ID) (home, error), change func(tx *db.Tx, money id.ID) error) error {
+	event, err := eventOf(c)
 	if err != nil {
 		return err
 	}
-	refund, err := pathID(c)
+	money, err := pathID(c)
 	if err != nil {
 		return err
 	}
-	r, err := s.Refund(c.Request().Context(), refund)
-	if err == nil && r.Event != e.ID {
-		err = noRefund(nil)
+	ctx := c.Request().Context()
+	at, err := homeOf(ctx, money)
+	if err == nil && at.event != event {
+		err = fault.E("sales.Payment", fault.NotFound, "the event has no such payment or refund", nil)
 	}
 	if err != nil {
 		return err
 	}
-	return s.changedMoney(c, r.Order, done, s.db.InTx(c.Request().Context(), func(tx *db.Tx) error { _, err := change(tx, r.ID); return err }))
+	return s.changedMoney(c, at.order, done, s.db.InTx(ctx, func(tx *db.Tx) error { return change(tx, money) }))
 }
 
 // changedMoney shows the order that money is of, or the payments without one.

@@ -41,6 +41,9 @@ func (m moment) HTML() template.HTML {
 	return template.HTML(`<time datetime="` + m.at.UTC().Format(time.RFC3339) + `">` + m.local().Format("Mon 2 Jan 2006, 15:04") + `</time>`) //nolint:gosec // digits and letters only
 }
 
+// toSecond is for telling two uses apart: "1 Jun 20:00:05".
+func (m moment) toSecond() string { return m.local().Format("2 Jan 15:04:05") }
+
 // Input is the form that a datetime-local input takes; "" for none.
 func (m moment) Input() string {
 	if m.at.IsZero() {

@@ -21,3 +21,8 @@ func priceText(minor int64, currency string) string {
 	text, _, _ := strings.Cut(money.Money{Minor: minor, Currency: currency}.String(), " ")
 	return text
 }
+
+// amountText is an amount with its currency: "12.50 EUR".
+func amountText(minor int64, currency string) string {
+	return money.Money{Minor: minor, Currency: currency}.String()
+}

@@ -18,7 +18,7 @@ const (
 )
 
 // orderRowsSQL lists an event's orders with how each is paid, the latest first. $1 event, $2 search, $3 which,
-// $4 the order to go on after ($5: none), $6 limit.
+// $4 the order to go on after ($5: none), $6 limit, one more than the page has.
 const orderRowsSQL = `SELECT o.id, o.qty, o.total_minor, o.currency, o.buyer, o.created_at,
 		(SELECT count(*) FROM sales.ticket t WHERE t.order_id = o.id AND t.voided_at IS NOT NULL),
 		EXISTS (SELECT FROM sales.refund r WHERE r.order_id = o.id AND ` + needsPerson + `),
@@ -37,7 +37,7 @@ const orderRowsSQL = `SELECT o.id, o.qty, o.total_minor, o.currency, o.buyer, o.
 
 func (s *Service) orderRows(ctx context.Context, event id.ID, q OrderQuery) ([]OrderRow, error) {
 	const op = "sales.Orders"
-	rows, err := s.db.Pool().Query(ctx, orderRowsSQL, event, q.Search, q.Which, q.Before, id.Nil, q.Limit)
+	rows, err := s.db.Pool().Query(ctx, orderRowsSQL, event, q.Search, q.Which, q.Before, id.Nil, q.Limit+1)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
@@ -59,7 +59,6 @@ func (s *Service) moneyWaiting(ctx context.Context, event id.ID) (orders, paymen
 
 // loosePayments lists an event's payments that no order belongs to, the latest first.
 func (s *Service) loosePayments(ctx context.Context, event id.ID, q OrderQuery) ([]Payment, error) {
-	const op = "sales.Payments"
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+paymentColumns+` FROM sales.payment p WHERE event = $1 AND order_id IS NULL AND ($4::uuid = $5 OR id < $4)
 		AND ($2 = '' OR position($2 IN lower(coalesce(buyer->>'name', ''))) > 0 OR position($2 IN lower(coalesce(buyer->>'email', ''))) > 0
 			OR position($2 IN id::text) > 0 OR lower(coalesce(session, '')) = $2)
@@ -68,35 +67,21 @@ func (s *Service) loosePayments(ctx context.Context, event id.ID, q OrderQuery) 
 			WHEN 'attention' THEN state = 'flagged' OR `+refundNeedsPerson+`
 			WHEN 'returned' THEN state = 'refunded'
 			ELSE state IN ('failed', 'expired') END
-		ORDER BY id DESC LIMIT $6`, event, q.Search, q.Which, q.Before, id.Nil, q.Limit)
-	if err != nil {
-		return nil, db.Classify(op, err)
-	}
-	found, err := pgx.CollectRows(rows, readPayment)
-	return found, db.Classify(op, err)
+		ORDER BY id DESC LIMIT $6`, event, q.Search, q.Which, q.Before, id.Nil, q.Limit+1)
+	return manyPayments("sales.Payments", rows, err)
 }
 
 // paymentsOfOrder are the one that an order was paid by and the others of its cart, in the order they began.
 func (s *Service) paymentsOfOrder(ctx context.Context, order id.ID) ([]Payment, error) {
-	const op = "sales.Payments"
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+paymentColumns+` FROM sales.payment
 		WHERE cart IN (SELECT cart FROM sales.payment WHERE order_id = $1) ORDER BY id`, order)
-	if err != nil {
-		return nil, db.Classify(op, err)
-	}
-	found, err := pgx.CollectRows(rows, readPayment)
-	return found, db.Classify(op, err)
+	return manyPayments("sales.Payments", rows, err)
 }
 
 // refundsOfOrder are those of an order (id.Nil: of none) and of payments, in the order they were made.
 func (s *Service) refundsOfOrder(ctx context.Context, order id.ID, payments []id.ID) ([]Refund, error) {
-	const op = "sales.Refunds"
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+refundColumns+` FROM sales.refund r WHERE r.order_id = $1 OR r.payment = ANY($2) ORDER BY r.id`, order, payments)
-	if err != nil {
-		return nil, db.Classify(op, err)
-	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Refund, error) { return readRefund(row) })
-	return found, db.Classify(op, err)
+	return manyRefunds(rows, err)
 }
 
 // admitted is when somebody first went in with each of an order's tickets.

@@ -42,6 +42,14 @@ func onePayment(op string, rows pgx.Rows, err error) (Payment, error) {
 	return p, err
 }
 
+func manyPayments(op string, rows pgx.Rows, err error) ([]Payment, error) {
+	if err != nil {
+		return nil, db.Classify(op, err)
+	}
+	found, err := pgx.CollectRows(rows, readPayment)
+	return found, db.Classify(op, err)
+}
+
 // Payment finds one. Errors: fault.NotFound.
 func (s *Service) Payment(ctx context.Context, payment id.ID) (Payment, error) {
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+paymentColumns+` FROM sales.payment WHERE id = $1`, payment)
@@ -66,11 +74,7 @@ func lockPaymentOfOrder(tx *db.Tx, order id.ID) (Payment, error) {
 func lockPaymentsOfCart(tx *db.Tx, cart id.ID) ([]Payment, error) {
 	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT `+paymentColumns+` FROM sales.payment WHERE cart = $1
 		AND state IN ('created', 'pending', 'processing', 'paid', 'settled', 'due') ORDER BY id DESC FOR UPDATE`, cart)
-	if err != nil {
-		return nil, db.Classify("sales.Checkout", err)
-	}
-	found, err := pgx.CollectRows(rows, readPayment)
-	return found, db.Classify("sales.Checkout", err)
+	return manyPayments("sales.Checkout", rows, err)
 }
 
 func insertPayment(tx *db.Tx, p Payment) error {
@@ -138,27 +142,17 @@ func (s *Service) Payments(ctx context.Context, q PaymentQuery) (found []Payment
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+paymentColumns+` FROM sales.payment
 		WHERE ($1::uuid = $2 OR event = $1) AND ($3 = '' OR state = $3) AND ($4::uuid = $2 OR id < $4) ORDER BY id DESC LIMIT $5`,
 		q.Event, id.Nil, q.State, q.Before, q.Limit+1)
-	if err != nil {
-		return nil, next, db.Classify(op, err)
+	if found, err = manyPayments(op, rows, err); err != nil {
+		return nil, next, err
 	}
-	if found, err = pgx.CollectRows(rows, readPayment); err != nil {
-		return nil, next, db.Classify(op, err)
-	}
-	if len(found) > q.Limit {
-		found = found[:q.Limit]
-		next = found[q.Limit-1].ID
-	}
+	found, next = cutPage(found, q.Limit, func(p *Payment) id.ID { return p.ID })
 	return found, next, nil
 }
 
 // duePayments are those whose provider should be asked now.
 func (s *Service) duePayments(ctx context.Context, limit int) ([]Payment, error) {
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+paymentColumns+` FROM sales.payment WHERE look_at <= $1 ORDER BY look_at LIMIT $2`, s.db.Now(), limit)
-	if err != nil {
-		return nil, db.Classify("sales.Reconcile", err)
-	}
-	found, err := pgx.CollectRows(rows, readPayment)
-	return found, db.Classify("sales.Reconcile", err)
+	return manyPayments("sales.Reconcile", rows, err)
 }
 
 // stuckPayments are those whose money lies about although their job is gone.

@@ -69,11 +69,16 @@ func updateRefund(tx *db.Tx, r Refund) error {
 func (s *Service) Refunds(ctx context.Context, event id.ID, state string, limit int) ([]Refund, error) {
 	rows, err := s.db.Pool().Query(ctx, `SELECT `+refundColumns+` FROM sales.refund r WHERE ($1::uuid = $2 OR r.event = $1) AND ($3 = '' OR r.state = $3)
 		ORDER BY r.id DESC LIMIT $4`, event, id.Nil, state, limit)
+	return manyRefunds(rows, err)
+}
+
+func manyRefunds(rows pgx.Rows, err error) ([]Refund, error) {
+	const op = "sales.Refunds"
 	if err != nil {
-		return nil, db.Classify("sales.Refunds", err)
+		return nil, db.Classify(op, err)
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Refund, error) { return readRefund(row) })
-	return found, db.Classify("sales.Refunds", err)
+	return found, db.Classify(op, err)
 }
 
 // stuckRefunds are those that wait although their job is gone.
