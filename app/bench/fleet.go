@@ -129,6 +129,15 @@ func (f *fleet) stop(ctx context.Context) {
 	_ = f.pg.Stop(ctx)
 }
 
+func (f *fleet) cpu() cpu {
+	postmaster, _ := postmasterOf(filepath.Join(f.dir, "postgres"))
+	c := cpu{postgres: familyCPU(postmaster), services: ownCPU(f.redis.cmd.Process.Pid), harness: ownCPU(os.Getpid()), machine: machineCPU()}
+	for _, u := range f.all {
+		c.usher += ownCPU(u.pid())
+	}
+	return c
+}
+
 // doors are the processes' own addresses.
 func (f *fleet) doors() (all []string) {
 	for _, u := range f.all {
@@ -144,7 +153,7 @@ func (b *bench) oneHouse(ctx context.Context, name string) (*fleet, error) {
 		return nil, err
 	}
 	if err = f.grow(ctx, 1); err == nil {
-		err = f.sell(ctx, new(laps), b.part(saleTickets)/saleRounds)
+		err = f.sell(ctx, new(sold), b.part(saleTickets)/saleRounds)
 	}
 	if err != nil {
 		f.stop(context.WithoutCancel(ctx))
@@ -154,7 +163,7 @@ func (b *bench) oneHouse(ctx context.Context, name string) (*fleet, error) {
 
 // sell sells n single tickets of a new concert through all processes, behind a checkpoint,
 // and audits it.
-func (f *fleet) sell(ctx context.Context, l *laps, n int) error {
+func (f *fleet) sell(ctx context.Context, s *sold, n int) error {
 	c, err := f.all[0].concert(ctx, n)
 	if err != nil {
 		return err
@@ -165,8 +174,10 @@ func (f *fleet) sell(ctx context.Context, l *laps, n int) error {
 	if err := settle(ctx); err != nil { // a process that has just started has other things to do
 		return err
 	}
-	if err := l.run(ctx, load{doors: f.doors(), key: f.key, clients: saleClients, n: n, do: c.order("/v1/orders")}); err != nil {
+	before := f.cpu()
+	if err := s.run(ctx, load{doors: f.doors(), key: f.key, clients: saleClients, n: n, do: c.order("/v1/orders")}); err != nil {
 		return err
 	}
+	s.used = s.used.plus(f.cpu().minus(before))
 	return auditSale(ctx, f.pg.URL(), "sales", c, n, 1)
 }

@@ -63,6 +63,10 @@ func (c cpu) minus(b cpu) cpu {
 	return cpu{c.usher - b.usher, c.postgres - b.postgres, c.services - b.services, c.harness - b.harness, c.machine - b.machine}
 }
 
+func (c cpu) plus(b cpu) cpu {
+	return cpu{c.usher + b.usher, c.postgres + b.postgres, c.services + b.services, c.harness + b.harness, c.machine + b.machine}
+}
+
 // each is microseconds a message: usher, PostgreSQL, services.
 func (c cpu) each(messages int64) string {
 	us := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(messages) }

@@ -65,20 +65,20 @@ func (b *bench) afterMillions(ctx context.Context) error {
 	if err := earlierOrders(ctx, old.pg.URL(), before, b.part(earlier)); err != nil {
 		return err
 	}
-	var few, many laps
+	var few, many sold
 	rivals := []struct {
 		*fleet
-		*laps
+		*sold
 	}{{young, &few}, {old, &many}}
 	for round := range saleRounds {
 		say("  a house without and one with earlier orders: round %d of %d", round+1, saleRounds)
 		for _, r := range rivals {
-			if err := r.sell(ctx, r.laps, b.part(saleTickets)/saleRounds); err != nil {
+			if err := r.fleet.sell(ctx, r.sold, b.part(saleTickets)/saleRounds); err != nil {
 				return err
 			}
 		}
 	}
-	b.result.add(fmt.Sprintf("single tickets with %d earlier orders", b.part(earlier)), fmt.Sprintf("%s; %.0f %% of the rate of a house without them in turn with it, %d rounds, each behind a checkpoint (%s)", &many, 100*many.rate()/few.rate(), saleRounds, &few),
+	b.result.add(fmt.Sprintf("single tickets with %d earlier orders", b.part(earlier)), fmt.Sprintf("%s; %.0f %% of the rate of a house without them in turn with it, %d rounds, each behind a checkpoint (%s)", many.figures(), 100*many.rate()/few.rate(), saleRounds, few.figures()),
 		fmt.Sprintf("≥ %.0f %%", 100*earlierGoal), verdictOf(many.rate() >= earlierGoal*few.rate()))
 	return auditSale(ctx, old.pg.URL(), "sales", before, b.part(earlier), 1)
 }

@@ -59,7 +59,11 @@ type sold struct {
 }
 
 func (s sold) String() string {
-	return fmt.Sprintf("%.2f s = %s; %s, clients %.1f; %s", s.took.Seconds(), &s.laps,
+	return fmt.Sprintf("%.2f s = %s", s.took.Seconds(), s.figures())
+}
+
+func (s sold) figures() string {
+	return fmt.Sprintf("%s; %s, clients %.1f; %s", &s.laps,
 		s.used.each(int64(s.n)), float64(s.used.harness.Microseconds())/float64(s.n), disturbance(s.used.others(s.took)))
 }
 

@@ -47,14 +47,14 @@ func (b *bench) tills(ctx context.Context) error {
 // replicas sells through 1, 2 and 4 processes, in rounds.
 func (b *bench) replicas(ctx context.Context, f *fleet) error {
 	sizes := []int{1, 2, 4}
-	through := make([]laps, len(sizes))
+	through := make([]sold, len(sizes))
 	for round := range replicaRounds {
 		for i, n := range sizes {
 			if err := f.grow(ctx, n); err != nil {
 				return err
 			}
 			say("  %d processes, round %d of %d", n, round+1, replicaRounds)
-			for _, l := range []*laps{new(laps), &through[i]} { // the first is to get warm
+			for _, l := range []*sold{new(sold), &through[i]} { // the first is to get warm
 				if err := f.sell(ctx, l, b.part(replicaOrder)/replicaRounds); err != nil {
 					return err
 				}
@@ -62,10 +62,10 @@ func (b *bench) replicas(ctx context.Context, f *fleet) error {
 		}
 		f.shrink(1)
 	}
-	b.result.tell("single tickets through 1 process", "%s, %d rounds in turn with those that follow", &through[0], replicaRounds)
+	b.result.tell("single tickets through 1 process", "%s; %d rounds in turn with those that follow", through[0].figures(), replicaRounds)
 	for i, n := range sizes[1:] {
 		l, first := &through[i+1], through[0].rate()
-		b.result.add(fmt.Sprintf("through %d processes", n), fmt.Sprintf("%s; %.0f %% of one", l, 100*l.rate()/first), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(l.rate() >= slower*first))
+		b.result.add(fmt.Sprintf("through %d processes", n), fmt.Sprintf("%.0f %% of one; %s", 100*l.rate()/first, l.figures()), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(l.rate() >= slower*first))
 	}
 	return nil
 }

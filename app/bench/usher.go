@@ -156,7 +156,11 @@ func (u *usher) pid() int { return u.cmd.Process.Pid }
 // postmaster is the built-in PostgreSQL's first process, 0 when there is none, and
 // the directory of its socket (the fifth line of postmaster.pid).
 func (u *usher) postmaster() (pid int, socket string) {
-	raw, err := os.ReadFile(filepath.Join(u.data, "postgres", "data", "postmaster.pid"))
+	return postmasterOf(filepath.Join(u.data, "postgres"))
+}
+
+func postmasterOf(dir string) (pid int, socket string) {
+	raw, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 	lines := strings.Split(string(raw), "\n")
 	if err != nil || len(lines) < 5 {
 		return 0, ""
