@@ -25,10 +25,10 @@ func translate(source string, of func(message string) string) string {
 		p := nextPiece(source)
 		source = source[len(p.text):]
 		switch {
-		case p.kind == tagPiece && p.raw(): // what is in a script is not for people
+		case p.kind == tagPiece && p.raw(): // what is in it is not for people
 			flush()
 			end := strings.Index(source, "</"+p.name()) + 1
-			out.WriteString(p.text + source[:max(end-1, 0)])
+			out.WriteString(translateAttributes(p.text, of) + source[:max(end-1, 0)])
 			source = source[max(end-1, 0):]
 		case p.kind == tagPiece && !inline[p.name()]:
 			flush()

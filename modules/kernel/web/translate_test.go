@@ -16,6 +16,7 @@ func TestMessages(t *testing.T) {
 		`<p>{{if .A}}One{{else}}Two{{end}} &amp; more{{/* no <b>word</b> */}}</p>`: {"One", "Two", "&amp; more"},
 		`<a href="{{index .L "a>b"}}">Go</a> <strong>and</strong>`:                 {"<a>Go</a> <strong>and</strong>"},
 		`<td data-label="Sent">{{.N}}</td>`:                                        {"Sent"},
+		`<pre aria-label="Data">a word</pre>`:                                      {"Data"},
 		`<script>let x = "word"</script><p>– {{.X}}</p>`:                           nil,
 		`<label><input type="checkbox"> <span>Allow <b>it</b></span></label>`:      {"Allow <b>it</b>"},
 		`<strong>Not accepted.</strong> Look below.{{template "x" .}}`:             {"<strong>Not accepted.</strong> Look below."},
