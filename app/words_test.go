@@ -92,11 +92,11 @@ func wantedWords(t *testing.T) map[string]string {
 	return wanted
 }
 
-// textsOf are what a Go file says by web.T.
+// textsOf are what a Go file says by web.T, and what it calls the inputs of forms.
 func textsOf(t *testing.T, path string) (found []string) {
 	t.Helper()
 	source, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(source), "web.T(") {
+	if err != nil || !strings.Contains(string(source), "web.T(") && !strings.Contains(string(source), "web.Inputs{") {
 		return nil
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), path, source, 0)
@@ -104,6 +104,9 @@ func textsOf(t *testing.T, path string) (found []string) {
 		t.Fatal(err)
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
+		if label := labelOf(n); label != "" {
+			found = append(found, label)
+		}
 		call, ok := n.(*ast.CallExpr)
 		if !ok || len(call.Args) == 0 {
 			return true
@@ -119,6 +122,18 @@ func textsOf(t *testing.T, path string) (found []string) {
 		return true
 	})
 	return found
+}
+
+// labelOf is how a web.Inputs calls an input; "" for all else.
+func labelOf(n ast.Node) (english string) {
+	if pair, ok := n.(*ast.KeyValueExpr); ok {
+		key, named := pair.Key.(*ast.Ident)
+		lit, said := pair.Value.(*ast.BasicLit)
+		if named && said && key.Name == "Label" {
+			english, _ = strconv.Unquote(lit.Value)
+		}
+	}
+	return english
 }
 
 var speaks = regexp.MustCompile(`\pL`)

@@ -36,11 +36,15 @@ func (o *Offer) check(v *Venue) error {
 	if o.EarnsMinor < 0 || o.EarnsMinor > 1e9 {
 		bad("earns_minor", fmt.Sprintf("is %d", o.EarnsMinor), "what you earn when somebody comes, in minor units")
 	}
-	if !(o.Quiet.GapMinutes <= 24*60) || !(o.Quiet.LastMinutes >= 0 && o.Quiet.LastMinutes <= 24*60) {
-		bad("quiet", "is longer than a day", "minutes")
+	if !(o.Quiet.GapMinutes <= 24*60) {
+		bad("quiet.gap_minutes", "is longer than a day", "at most 1440 minutes")
+	}
+	if !(o.Quiet.LastMinutes >= 0 && o.Quiet.LastMinutes <= 24*60) {
+		bad("quiet.last_minutes", fmt.Sprintf("is %g", o.Quiet.LastMinutes), "from 0 to 1440 minutes")
 	}
 	o.checkTrigger(bad, v)
 	o.checkGrant(bad)
+	o.checkLimits(bad)
 	return fault.BadFields("proximity.Offer", f)
 }
 
@@ -105,17 +109,26 @@ func (o *Offer) checkGrant(bad complaint) {
 	default:
 		bad("grant.kind", fmt.Sprintf("%q is unknown", g.Kind), "percent, amount or item")
 	}
-	l := o.Limits
 	if g.WorthMinor < 0 || g.WorthMinor > 1e9 {
 		bad("grant.worth_minor", fmt.Sprintf("is %d", g.WorthMinor), "what one voucher costs at most, in minor units")
 	}
-	if l.BudgetMinor > 0 && g.WorthMinor == 0 {
+	if o.Limits.BudgetMinor > 0 && g.WorthMinor == 0 {
 		bad("grant.worth_minor", "is missing", "what one voucher costs at most: a budget is counted with it")
 	}
-	if l.BudgetMinor < 0 || l.BudgetMinor > 1e12 || l.Total < 0 || l.Total > 1e9 || l.PerPerson < 1 || l.PerPerson > 100 {
-		bad("limits", "are out of range", "total and budget_minor from 0, per_person from 1 to 100")
+}
+
+func (o *Offer) checkLimits(bad complaint) {
+	l := o.Limits
+	if l.Total < 0 || l.Total > 1e9 {
+		bad("limits.total", fmt.Sprintf("is %d", l.Total), "a number of vouchers, or 0 for no limit")
+	}
+	if l.BudgetMinor < 0 || l.BudgetMinor > 1e12 {
+		bad("limits.budget_minor", fmt.Sprintf("is %d", l.BudgetMinor), "what all vouchers cost together, in minor units, or 0 for no limit")
+	}
+	if l.PerPerson < 1 || l.PerPerson > 100 {
+		bad("limits.per_person", fmt.Sprintf("is %d", l.PerPerson), "from 1 to 100 vouchers")
 	}
 	if o.State == OfferRunning && l.Total == 0 && l.BudgetMinor == 0 {
-		bad("limits", "are missing", "a running offer has a total or a budget")
+		bad("limits.total", "is missing", "a running offer has a total or a budget")
 	}
 }

@@ -47,7 +47,7 @@ func goldenPages(t *testing.T) map[string]any {
 		"crowd-early": crowdPage{Event: event, Venue: v, State: "coming", Plan: drawingOf(&v)}, "crowd-full": goldenCrowd(event, v),
 		"report-early": layoutPage{Event: event, Venue: v, State: "going on", Stated: true}, "report-full": goldenReport(event, v),
 		"offers-none": offersPage{Policy: policy}, "offers-some": offersPage{Event: "summer", Events: []Event{event}, Offers: []offerLine{lineOf(o)}, Policy: policy},
-		"offer-new":  offerPage{New: true, Venue: v, Events: []Event{event}, Form: url.Values{"on": {OnQueueShort}}, On: occasions, Wrong: wrong},
+		"offer-new":  offerPage{New: true, Venue: v, Events: []Event{event}, Form: url.Values{"trigger.on": {OnQueueShort}}, On: occasions, Wrong: map[string][]fault.Field{"trigger.people": {{Name: "So many wait", Problem: "is out of range"}}}, Elsewhere: []fault.Field{{Problem: "somebody has changed the offer since you opened this form"}}},
 		"offer-runs": offerPage{Offer: o, Venue: v, Events: []Event{event}, Form: valuesOf(&o), On: occasions, Uplift: choice.Lift{Enough: true, Sent: 90, Held: 40, Buys: .12, BuysLow: .02, BuysTop: .2}, Words: "more came", Measure: "who comes", Status: map[string]int64{"issued": 3, "redeemed": 9}, Next: []string{OfferPaused}},
 		"till-empty": tillPage{}, "till-looked": tillPage{Till: "bar-1", Code: good.Code, Voucher: &good, What: "2.00 EUR off", Left: 60}, "till-refused": tillPage{Till: "bar-1", Code: "X", Wrong: wrong},
 		"voucher-good": voucherPage{Voucher: good, What: "2.00 EUR off", Good: true, Until: at, Picture: picture, Code: spaced(good.Code)}, "voucher-over": voucherPage{Voucher: good, Until: at},

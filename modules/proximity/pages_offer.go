@@ -103,18 +103,19 @@ func (t Trigger) words() string {
 
 // offerPage is the form of an offer; an existing one has its figures beside it.
 type offerPage struct {
-	Offer   Offer
-	New     bool
-	Venue   Venue
-	Events  []Event
-	Form    url.Values
-	Wrong   []fault.Field
-	On      []string
-	Uplift  choice.Lift
-	Words   string
-	Measure string // how coming is measured
-	Status  map[string]int64
-	Next    []string // states it may go to
+	Offer     Offer
+	New       bool
+	Venue     Venue
+	Events    []Event
+	Form      url.Values
+	Wrong     map[string][]fault.Field // by input
+	Elsewhere []fault.Field
+	On        []string
+	Uplift    choice.Lift
+	Words     string
+	Measure   string // how coming is measured
+	Status    map[string]int64
+	Next      []string // states it may go to
 }
 
 // offerInputs are how the form calls what an offer consists of, in its units.
@@ -122,7 +123,10 @@ var offerInputs = web.Inputs{
 	"name": {Label: "Name, for you"}, "title": {Label: "Title on the phone"}, "text": {Label: "Text below"}, "stall": {Label: "Good at"}, "minutes": {Label: "Good for minutes"},
 	"grant.percent": {Label: "Percent", Fix: "1 to 100"}, "grant.amount_minor": {Label: "Amount", Fix: "such as 2.00, and EUR under Currency"}, "grant.item": {Label: "What is free"},
 	"grant.worth_minor": {Label: "One voucher costs you at most", Fix: "such as 2.00"}, "earns_minor": {Label: "You earn when somebody comes, after the grant", Fix: "such as 2.00"},
-	"holdout": {Label: "Held out to compare, percent", Fix: "between 1 and 90 %, or 0 for nobody"},
+	"holdout": {Label: "Held out to compare, percent", Fix: "between 1 and 90 %, or 0 for nobody"}, "event": {Label: "Event"}, "grant.kind": {Label: "Kind"}, "grant.currency": {Label: "Currency"},
+	"trigger.on": {Label: "Occasion"}, "trigger.stall": {Label: "Whose queue"}, "trigger.people": {Label: "So many wait"}, "trigger.zone": {Label: "Zone"}, "trigger.minutes": {Label: "Minutes: stayed (1 or 5), or since it opened"},
+	"limits.total": {Label: "Vouchers in all"}, "limits.budget_minor": {Label: "Budget", Fix: "such as 400.00, or empty for no limit"}, "limits.per_person": {Label: "For one person"},
+	"quiet.gap_minutes": {Label: "Quiet minutes after a person’s last voucher"}, "quiet.last_minutes": {Label: "Not in the last minutes of the event"},
 }
 
 // V is what an input shows.
@@ -153,7 +157,8 @@ func (s *Service) offerOf(c echo.Context) (Offer, error) {
 
 func (s *Service) showOffer(c echo.Context, status int, o Offer, typed url.Values, wrong error) error {
 	ctx := c.Request().Context()
-	p := offerPage{Offer: o, New: o.ID == id.Nil, Form: typed, Wrong: offerInputs.Tell(wrongs(wrong)), On: occasions, Next: nextStates[o.State]}
+	p := offerPage{Offer: o, New: o.ID == id.Nil, Form: typed, On: occasions, Next: nextStates[o.State]}
+	p.Wrong, p.Elsewhere = offerInputs.Place(wrongs(wrong))
 	var err error
 	if p.Events, err = s.Events(ctx, id.Nil); err != nil {
 		return err
@@ -200,25 +205,25 @@ func valuesOf(o *Offer) url.Values {
 	set("name", o.Name)
 	set("title", o.Title)
 	set("text", o.Text)
-	set("on", o.Trigger.On)
-	set("trigger_stall", o.Trigger.Stall)
-	set("people", orEmptyNumber(o.Trigger.People))
-	set("zone", o.Trigger.Zone)
-	set("trigger_minutes", orEmptyNumber(o.Trigger.Minutes))
-	set("kind", o.Grant.Kind)
-	set("percent", orEmptyNumber(float64(o.Grant.Percent)))
-	set("amount", orEmptyNumber(float64(o.Grant.AmountMinor)/100))
-	set("currency", o.Grant.Currency)
-	set("item", o.Grant.Item)
-	set("worth", orEmptyNumber(float64(o.Grant.WorthMinor)/100))
+	set("trigger.on", o.Trigger.On)
+	set("trigger.stall", o.Trigger.Stall)
+	set("trigger.people", orEmptyNumber(o.Trigger.People))
+	set("trigger.zone", o.Trigger.Zone)
+	set("trigger.minutes", orEmptyNumber(o.Trigger.Minutes))
+	set("grant.kind", o.Grant.Kind)
+	set("grant.percent", orEmptyNumber(float64(o.Grant.Percent)))
+	set("grant.amount_minor", orEmptyNumber(float64(o.Grant.AmountMinor)/100))
+	set("grant.currency", o.Grant.Currency)
+	set("grant.item", o.Grant.Item)
+	set("grant.worth_minor", orEmptyNumber(float64(o.Grant.WorthMinor)/100))
 	set("stall", o.Stall)
 	set("minutes", short(o.Minutes))
-	set("earns", orEmptyNumber(float64(o.EarnsMinor)/100))
-	set("total", orEmptyNumber(float64(o.Limits.Total)))
-	set("per_person", strconv.Itoa(o.Limits.PerPerson))
-	set("budget", orEmptyNumber(float64(o.Limits.BudgetMinor)/100))
-	set("gap", short(o.Quiet.GapMinutes))
-	set("last", orEmptyNumber(o.Quiet.LastMinutes))
+	set("earns_minor", orEmptyNumber(float64(o.EarnsMinor)/100))
+	set("limits.total", orEmptyNumber(float64(o.Limits.Total)))
+	set("limits.per_person", strconv.Itoa(o.Limits.PerPerson))
+	set("limits.budget_minor", orEmptyNumber(float64(o.Limits.BudgetMinor)/100))
+	set("quiet.gap_minutes", short(o.Quiet.GapMinutes))
+	set("quiet.last_minutes", orEmptyNumber(o.Quiet.LastMinutes))
 	set("holdout", short(100*o.Holdout))
 	set("version", strconv.FormatInt(o.Version, 10))
 	return v
@@ -228,19 +233,19 @@ func valuesOf(o *Offer) url.Values {
 func readOffer(f *formReader, o *Offer) error {
 	minor := func(name string) int64 { return int64(f.number(name)*100 + .5) }
 	o.Name, o.Title, o.Text, o.Stall = f.Get("name"), strings.TrimSpace(f.Get("title")), strings.TrimSpace(f.Get("text")), f.Get("stall")
-	o.Trigger = Trigger{On: f.Get("on"), Stall: f.Get("trigger_stall"), People: f.number("people"), Zone: f.Get("zone"), Minutes: f.number("trigger_minutes")}
-	o.Grant = Grant{Kind: f.Get("kind"), Currency: strings.ToUpper(strings.TrimSpace(f.Get("currency"))), WorthMinor: minor("worth")}
+	o.Trigger = Trigger{On: f.Get("trigger.on"), Stall: f.Get("trigger.stall"), People: f.number("trigger.people"), Zone: f.Get("trigger.zone"), Minutes: f.number("trigger.minutes")}
+	o.Grant = Grant{Kind: f.Get("grant.kind"), Currency: strings.ToUpper(strings.TrimSpace(f.Get("grant.currency"))), WorthMinor: minor("grant.worth_minor")}
 	switch o.Grant.Kind {
 	case GrantPercent:
-		o.Grant.Percent = f.whole("percent")
+		o.Grant.Percent = f.whole("grant.percent")
 	case GrantAmount:
-		o.Grant.AmountMinor = minor("amount")
+		o.Grant.AmountMinor = minor("grant.amount_minor")
 	case GrantItem:
-		o.Grant.Item = f.Get("item")
+		o.Grant.Item = f.Get("grant.item")
 	}
-	o.Minutes, o.EarnsMinor = f.number("minutes"), minor("earns")
-	o.Limits = Limits{Total: f.whole("total"), PerPerson: f.whole("per_person"), BudgetMinor: minor("budget")}
-	o.Quiet = Quiet{GapMinutes: f.number("gap"), LastMinutes: f.number("last")}
+	o.Minutes, o.EarnsMinor = f.number("minutes"), minor("earns_minor")
+	o.Limits = Limits{Total: f.whole("limits.total"), PerPerson: f.whole("limits.per_person"), BudgetMinor: minor("limits.budget_minor")}
+	o.Quiet = Quiet{GapMinutes: f.number("quiet.gap_minutes"), LastMinutes: f.number("quiet.last_minutes")}
 	if o.Holdout = f.number("holdout") / 100; o.Holdout == 0 {
 		o.Holdout = -1
 	}

@@ -27,7 +27,7 @@ type eventForm struct {
 // eventInputs are how the form calls what an event consists of, in its units. Its title is
 // the one of the first language.
 var eventInputs = web.Inputs{"names": {Label: "Title"}, "slug": {Label: "Name in the address"}, "series": {Label: "Series"}, "venue": {Label: "Venue"}, "zone": {Label: "Time zone of the venue"}, "currency": {Label: "Currency"},
-	"locales": {Label: "Languages", Fix: fmt.Sprintf("1 to %d, the fallback first, such as de, en", maxLocales)}, "shop": {Label: "Sold by another shop"}, "starts_at": {Label: "Starts", Fix: "such as 2027-06-01 20:00, on the venue's clock"},
+	"locales": {Label: "Languages, the fallback first", Fix: fmt.Sprintf("1 to %d, such as de, en", maxLocales)}, "shop": {Label: "Sold by another shop, where it is called"}, "starts_at": {Label: "Starts", Fix: "such as 2027-06-01 20:00, on the venue's clock"},
 	"ends_at": {Label: "Ends"}, "doors_at": {Label: "Doors open"}, "sale_from": {Label: "Sale begins"}, "sale_until": {Label: "Sale ends"}}
 
 func readEventForm(v url.Values) eventForm {

@@ -78,7 +78,7 @@ func TestFormsOfEventsAndCodesTellFaultsInTheirWords(t *testing.T) {
 	form := typed("title", strings.Repeat("x", 300), "slug", "jazz", "zone", "Europe/Berlin", "currency", "EUR", "starts_at", "3027-06-01T20:00", "locales", "en")
 	shows(t, visit(e, there+"/details", form), 422, "<bdi>Title</bdi>", "<bdi>Starts</bdi> is missing or far from our time", "such as 2027-06-01 20:00")
 	form.Set("locales", "")
-	shows(t, visit(e, there+"/details", form), 422, "<bdi>Languages</bdi> names 0 languages", "such as de, en")
+	shows(t, visit(e, there+"/details", form), 422, "<bdi>Languages, the fallback first</bdi> names 0 languages", "such as de, en")
 	shows(t, visit(e, there+"/codes", typed("code", "X", "kind", "percent", "value", "150", "max_uses", "many")), 422, "<bdi>Tickets in all</bdi> is no number")
 	shows(t, visit(e, there+"/codes", typed("code", "early", "kind", "percent", "value", "150", "valid_from", "2027-06-02T10:00", "valid_until", "2027-06-01T10:00")), 422,
 		"<bdi>How much</bdi> is out of range", "0 to 100, such as 15 or 7.5", "<bdi>Valid until</bdi> is not after it begins to be valid")

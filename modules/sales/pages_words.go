@@ -3,7 +3,6 @@ package sales
 import (
 	"errors"
 	"html/template"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -87,16 +86,10 @@ func placed(err error, inputs ...string) (by map[string][]fault.Field, rest []fa
 	return by, rest
 }
 
-// toldIn is placed for a form's inputs, in its words and units.
+// toldIn is placed for a form, in its words and units.
 func toldIn(form web.Inputs, err error) (by map[string][]fault.Field, rest []fault.Field) {
-	by, rest = placed(err, slices.Collect(maps.Keys(form))...)
-	for input, faults := range by {
-		for i := range faults {
-			faults[i].Name = input // a fault within it is its own
-		}
-		by[input] = form.Tell(faults)
-	}
-	return by, rest
+	_, faults := placed(err)
+	return form.Place(faults)
 }
 
 // mended reports whether a form can be shown again with what is wrong: faults of the

@@ -33,3 +33,30 @@ func (in Inputs) Tell(faults []fault.Field) []fault.Field {
 	}
 	return out
 }
+
+// Place tells faults and sorts them by the input they belong to; the rest has none. A name
+// before a point stands for all within: names.de.title belongs to names.
+func (in Inputs) Place(faults []fault.Field) (by map[string][]fault.Field, rest []fault.Field) {
+	by = map[string][]fault.Field{}
+	for _, f := range faults {
+		name, known := in.holds(f.Name)
+		if !known {
+			rest = append(rest, f)
+			continue
+		}
+		f.Name = name
+		by[name] = append(by[name], in.Tell([]fault.Field{f})...)
+	}
+	return by, rest
+}
+
+// holds finds the input that a field of the API is, or is within.
+func (in Inputs) holds(field string) (input string, ok bool) {
+	for field != "" {
+		if _, ok = in[field]; ok {
+			return field, true
+		}
+		field = field[:max(strings.LastIndexAny(field, ".["), 0)]
+	}
+	return "", false
+}

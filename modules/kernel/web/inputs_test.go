@@ -17,3 +17,11 @@ func TestAFormTellsFaultsInItsOwnWords(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestAFaultStandsAtTheInputItIsWithin(t *testing.T) {
+	form := Inputs{"names": {Label: "Title"}, "limits.total": {Label: "Vouchers in all"}}
+	by, rest := form.Place([]fault.Field{{Name: "names.de.title", Problem: "is too long"}, {Name: "limits.total", Problem: "is -1"}, {Name: "limits", Problem: "are missing"}, {Problem: "somebody was faster"}})
+	if len(by) != 2 || by["names"][0].Name != "Title" || by["limits.total"][0].Name != "Vouchers in all" || len(rest) != 2 || rest[0].Name != "limits" {
+		t.Errorf("%+v, %+v", by, rest)
+	}
+}
