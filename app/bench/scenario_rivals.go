@@ -73,7 +73,7 @@ func (b *bench) afterMillions(ctx context.Context) error {
 	for round := range saleRounds {
 		say("  a house without and one with earlier orders: round %d of %d", round+1, saleRounds)
 		for _, r := range rivals {
-			if err := r.fleet.sell(ctx, r.sold, b.part(saleTickets)/saleRounds); err != nil {
+			if err := r.sell(ctx, r.sold, b.part(saleTickets)/saleRounds); err != nil {
 				return err
 			}
 		}
