@@ -96,9 +96,6 @@ func run(ctx context.Context, home *pgserver.Home, log *slog.Logger) (*pgserver.
 // URL is the database's address; it stays the same through restarts.
 func (p *Postgres) URL() string { return p.url }
 
-// Binaries is the PostgreSQL in use: backup and restore need its programs.
-func (p *Postgres) Binaries() pgserver.Binaries { return p.home.Binaries() }
-
 // Stop ends the supervision, shuts PostgreSQL down and releases the directory. ctx
 // bounds the clean shutdown; after it PostgreSQL is stopped at once, and recovers at
 // the next start. Close the pools first. Stopping twice is stopping once.

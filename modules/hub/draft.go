@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/apns"
+	"github.com/usherhq/usher/modules/hub/push/fcm"
 	"github.com/usherhq/usher/modules/hub/tagexpr"
 	"github.com/usherhq/usher/modules/hub/template"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -159,20 +161,37 @@ func (d *Draft) validateContent(bad complaint) {
 		bad("template", "is missing, and so are properties and native", `such as "alert", with properties "title" and "body"`)
 	}
 	for s, body := range d.Native {
-		name := "native." + clip(string(s))
-		if serviceIndex(s) < 0 {
-			bad(name, "is no push service", serviceFix)
-		} else if !json.Valid(body) {
-			bad(name, "is no JSON", "a JSON value; write other text as a JSON string")
-		} else if size := len(nativeText(s, body)); size > s.MaxPayload() {
-			bad(name, fmt.Sprintf("has %d bytes", size), fmt.Sprintf("at most %d bytes", s.MaxPayload()))
-		}
+		checkNative(bad, s, body)
 	}
 	if _, err := template.NewProps(d.Properties); err != nil {
 		addFault(bad, "properties", err)
 	}
 	if d.Template == "" && len(d.Targets) > 0 && d.Native == nil {
 		bad("template", "is missing", "a handle has no template of its own: name one, or send native bodies")
+	}
+}
+
+// formOf is what a service asks of a native body, so that one it would refuse is refused
+// before it goes to everybody.
+var formOf = map[push.Service]func(body []byte) error{push.APNs: apns.Validate, push.FCM: fcm.Validate}
+
+func checkNative(bad complaint, s push.Service, body json.RawMessage) {
+	name := "native." + clip(string(s))
+	if serviceIndex(s) < 0 {
+		bad(name, "is no push service", serviceFix)
+		return
+	}
+	if !json.Valid(body) {
+		bad(name, "is no JSON", "a JSON value; write other text as a JSON string")
+		return
+	}
+	text := nativeText(s, body)
+	if size := len(text); size > s.MaxPayload() {
+		bad(name, fmt.Sprintf("has %d bytes", size), fmt.Sprintf("at most %d bytes", s.MaxPayload()))
+	} else if check := formOf[s]; check != nil {
+		if err := check(text); err != nil {
+			addFault(func(_, problem, fix string) { bad(name, problem, fix) }, name, err)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/usherhq/usher/modules/hub/push"
+	"github.com/usherhq/usher/modules/hub/push/apns"
 	"github.com/usherhq/usher/modules/hub/push/webpush"
 	"github.com/usherhq/usher/modules/kernel/fault"
 )
@@ -27,9 +29,7 @@ func checkHandle(kind, handle, p256dh, auth string) (problem, fix string) {
 	}
 	switch kind {
 	case "apns":
-		if len(handle) < 64 || len(handle) > 200 || strings.Trim(handle, "0123456789abcdefABCDEF") != "" {
-			return "is no APNs device token", "64 to 200 hexadecimal digits, as didRegisterForRemoteNotifications gives them"
-		}
+		return told(apns.ValidateHandle(push.Handle{Value: handle}))
 	case "wns", "mpns", "adm", "baidu":
 		if strings.ContainsFunc(handle, func(r rune) bool { return r <= ' ' || r == 0x7f }) || !utf8.ValidString(handle) {
 			return "has a character that no handle has", "the channel or token as the platform gives it"
@@ -39,12 +39,16 @@ func checkHandle(kind, handle, p256dh, auth string) (problem, fix string) {
 			return "is no FCM token", "the token as the SDK gives it, without spaces or quotes"
 		}
 	case "webpush":
-		if err := webpush.ValidateSubscription(handle, p256dh, auth); err != nil {
-			if e, ok := errors.AsType[*fault.Error](err); ok {
-				return e.Message, e.Fix
-			}
-			return err.Error(), "the subscription's endpoint, p256dh and auth as PushSubscription.toJSON() gives them"
-		}
+		return told(webpush.ValidateSubscription(handle, p256dh, auth))
 	}
 	return "", ""
+}
+
+// told is what a service's own check says of a handle, and of the keys that belong to it.
+func told(err error) (problem, fix string) {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return "", ""
+	}
+	return strings.TrimPrefix(e.Message, "handle: "), e.Fix
 }

@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Tier is a category of several that sell from one pool.
 type Tier struct {
@@ -42,8 +39,3 @@ func Protect(tiers []Tier, capacity int) []int {
 
 // quantile is Φ⁻¹(p), 0 < p < 1.
 func quantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
-
-// DearestFirst sorts tiers as Protect takes them.
-func DearestFirst(tiers []Tier) {
-	slices.SortStableFunc(tiers, func(a, b Tier) int { return int(b.Price - a.Price) })
-}

@@ -215,8 +215,8 @@ func Validate(payload []byte) error {
 // ValidateHandle checks a device token's form. Errors: fault.Invalid.
 func ValidateHandle(h push.Handle) error {
 	if !isToken(h.Value) {
-		return fault.BadField("apns.ValidateHandle", "handle", "is not a device token",
-			"send the token's bytes in hexadecimal, as iOS gave them to the app")
+		return fault.BadField("apns.ValidateHandle", "handle", "is no APNs device token",
+			"the token's bytes as 64 to 512 hexadecimal digits, as didRegisterForRemoteNotifications gives them")
 	}
 	return nil
 }

@@ -182,13 +182,6 @@ func urgency(p push.Priority) string {
 	return "normal"
 }
 
-// Validate checks a plaintext's size before anything is sent.
-//
-// Errors: fault.TooLarge with size and limit in bytes.
-func Validate(payload []byte) error {
-	return wire.Fits("webpush.Validate", push.WebPush, len(payload))
-}
-
 // unanswered is the outcome of a message that got no answer. An endpoint at an
 // address that must not be reached is left for a person to look at.
 func unanswered(ctx context.Context, err error) push.Outcome {
