@@ -3,6 +3,7 @@ package sales
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,25 @@ func TestTheCatalogueByItsAPI(t *testing.T) {
 }
 
 // Categories come with a new event, all of them or none; every fault is told at once, with its place.
+// What an app misspelled must not look like an answer to what it meant.
+func TestAListOfNothingIsToldApartFromAMistake(t *testing.T) {
+	h := newHouse(t)
+	event, other, order := h.concert(Category{Capacity: 5}), h.draft(func(*Event) {}), "/v1/orders/"+id.New().String()
+	e := newSite(t, slices.Concat(h.catalogueRoutes(), h.shopRoutes(), h.paymentRoutes()), nil)
+	there, nowhere, category := "/v1/catalogue/events/"+event.ID.String(), "/v1/catalogue/events/"+id.New().String(), "/categories/"+event.Categories[0].ID.String()
+	for path, want := range map[string]int{
+		there + "/codes": 200, nowhere + "/codes": 404, there + "/waitlist": 200, nowhere + "/waitlist": 404, there + "/waitlist?all=everybody": 400,
+		there + category + "/prices": 200, nowhere + category + "/prices": 404, "/v1/catalogue/events/" + other.ID.String() + category + "/prices": 404,
+		order + "/invoices": 404, "/v1/catalogue/events?state=draft": 200, "/v1/catalogue/events?state=drafts": 400, "/v1/catalogue/events?order=oldest": 400,
+		"/v1/payments?state=settled": 200, "/v1/payments?state=open": 400, "/v1/refunds?state=by_hand": 200, "/v1/refunds?state=by-hand": 400, "/v1/refunds?cursor=x": 400,
+		"/v1/shop/events/a%00b": 404,
+	} {
+		if rec, _ := call(t, e, "GET", path, ""); rec.Code != want {
+			t.Errorf("%s: %d %s, want %d", path, rec.Code, rec.Body, want)
+		}
+	}
+}
+
 func TestAnEventIsMadeWithItsCategories(t *testing.T) {
 	h := newHouse(t)
 	e := h.api()
