@@ -222,7 +222,14 @@ func (s *Service) priceFell(ctx context.Context, tx *db.Tx, batch []stream.Fact)
 		return err
 	}
 	for _, sc := range scenes {
-		if !fell[sc.Name] || !sc.at(tx.Now()) {
+		if !sc.at(tx.Now()) {
+			continue
+		}
+		event, err := s.eventCalled(ctx, sc.Name)
+		if err != nil {
+			return err
+		}
+		if !fell[event] {
 			continue
 		}
 		running, err := runningOffers(tx, sc.ID, OnPriceChanged)
@@ -240,6 +247,16 @@ func (s *Service) priceFell(ctx context.Context, tx *db.Tx, batch []stream.Fact)
 	return nil
 }
 
+// eventCalled is one name for all that facts and people call an event: its id where the
+// catalogue knows it, by the id or as the shop that sells it says; else the name itself.
+func (s *Service) eventCalled(ctx context.Context, name string) (string, error) {
+	event, err := s.shop.EventNamed(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return name, nil
+	}
+	return event.String(), err
+}
+
 // offerCustomer finds the phones of somebody at an event that is going on; which says whose
 // consents those are.
 func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) error {
@@ -251,8 +268,17 @@ func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) e
 	if err != nil || len(theirs) == 0 {
 		return err
 	}
+	if event, err = s.eventCalled(tx.Ctx(), event); err != nil {
+		return err
+	}
 	for _, sc := range scenes {
-		if sc.Name != event || !sc.at(tx.Now()) {
+		if !sc.at(tx.Now()) {
+			continue
+		}
+		if name, err := s.eventCalled(tx.Ctx(), sc.Name); err != nil || name != event {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		running, err := runningOffers(tx, sc.ID, occasion)
