@@ -237,3 +237,13 @@ func TestRefundsOfAnUnknownCategoryAreTakenOff(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesOfAnotherShop(t *testing.T) {
+	h := newHouse(t)
+	h.concert(Category{Capacity: 5})
+	e, got := h.elsewhere(Category{Capacity: 5}), map[id.ID]string{}
+	err := h.EachShopName(t.Context(), func(event id.ID, shop string) error { got[event] = shop; return nil })
+	if err != nil || len(got) != 1 || got[e.ID] != "gig-9" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
