@@ -118,7 +118,7 @@ func (s *fakeShop) Listing(_ context.Context, event id.ID) (listing.Event, error
 		return listing.Event{}, fault.E("test", fault.NotFound, "deleted", nil)
 	}
 	left := e.Capacity - e.SoldBy(forecast.DayOf(s.now()))
-	return listing.Event{ID: event, Slug: "slug-" + e.ID, Title: "Gala " + e.ID, Live: !s.paused, SaleFrom: e.OnSale.Time(), SaleEnd: e.Date.Time().Add(20 * time.Hour),
+	return listing.Event{ID: event, Slug: "slug-" + e.ID, Path: "/shop/events/slug-" + e.ID, Title: "Gala " + e.ID, Live: !s.paused, SaleFrom: e.OnSale.Time(), SaleEnd: e.Date.Time().Add(20 * time.Hour),
 		Categories: []listing.Category{{ID: s.ids["c"+e.ID], Capacity: e.Capacity, Free: left}}}, nil
 }
 
