@@ -3,6 +3,7 @@ package sales
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/usherhq/usher/modules/facts"
@@ -60,6 +61,7 @@ type soldElsewhere struct {
 	Category string `json:"category"`
 	Quantity int    `json:"quantity"`
 	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
 }
 
 // dayOf is one day of a category.
@@ -82,7 +84,7 @@ type strayName struct {
 
 // countElsewhere adds a batch of sales up and takes it off the stock. Events that
 // nobody has set up here are none of our business.
-func (s *Service) countElsewhere(_ context.Context, tx *db.Tx, batch []stream.Fact) error {
+func (s *Service) countElsewhere(ctx context.Context, tx *db.Tx, batch []stream.Fact) error {
 	told, names := make([]soldElsewhere, len(batch)), make([]string, len(batch))
 	for i, f := range batch {
 		one, err := stream.Decode[soldElsewhere](f)
@@ -108,6 +110,11 @@ func (s *Service) countElsewhere(_ context.Context, tx *db.Tx, batch []stream.Fa
 			}
 			strays[strayName{e.id, one.Category}] += one.Quantity
 			continue
+		}
+		if !strings.EqualFold(one.Currency, e.currency) { // tickets are tickets; money of two currencies has no sum
+			s.log.WarnContext(ctx, "another shop tells of money in another currency than the event's: the tickets are counted, the amount is not",
+				"event", e.id, "told", one.Currency, "event_currency", e.currency)
+			one.Amount = 0
 		}
 		at := dayOf{category, batch[i].Time.In(e.place).Format(time.DateOnly)}
 		n := days[at]
@@ -145,6 +152,7 @@ func (s *Service) takeElsewhere(tx *db.Tx, days map[dayOf]dayCount) error {
 // soldEvent is an event that a shop sells, as this transaction sees it.
 type soldEvent struct {
 	id         id.ID
+	currency   string
 	place      *time.Location
 	categories map[string]id.ID // by the shop's name
 }
