@@ -222,3 +222,20 @@ func TestEveryRefundIsFoundPageByPage(t *testing.T) {
 		t.Errorf("%d refunds on two pages, then %q", len(seen), next)
 	}
 }
+
+func TestWhoNamesNoTicketDoesNotRefundAll(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.concert(Category{PriceMinor: 1000, Capacity: 5})
+	_, order := h.paidOrder(e, Wanted{Category: e.Categories[0].ID, Qty: 2})
+	api := newSite(t, h.paymentRoutes(), nil)
+	there := "/v1/orders/" + order.String() + "/refunds"
+	for _, body := range []string{`{"tickets": []}`, `{"tickets": [0]}`, `{"tickets": [99]}`, `{"tickets": [1, 99]}`} {
+		if rec, _ := call(t, api, "POST", there, body); rec.Code != 400 {
+			t.Errorf("%s: %d %s", body, rec.Code, rec.Body)
+		}
+	}
+	if rec, r := call(t, api, "POST", there, `{"reason": "ill"}`); rec.Code != 201 || len(r["tickets"].([]any)) != 2 {
+		t.Errorf("the whole order: %d %s", rec.Code, rec.Body)
+	}
+}

@@ -3,8 +3,10 @@ package sales
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,6 +41,21 @@ type choice struct {
 	Codes []string        `json:"codes"`
 	Quote string          `json:"quote"` // of a cart: sell what it holds, at its prices
 	Buyer json.RawMessage `json:"buyer"`
+}
+
+// agrees refuses a choice that asks for something else than what its quote holds: a till
+// would believe it had sold that.
+func (c *choice) agrees(q *Quote) error {
+	return collect("sales.postOrder", func(bad complaint) {
+		if c.Event != id.Nil && c.Event != q.Event {
+			bad("event", "is not the quote's", q.Event.String()+", or leave it out")
+		}
+		for i, w := range c.Lines {
+			if !slices.ContainsFunc(q.Lines, func(l Line) bool { return l.Category == w.Category && l.Qty == w.Qty }) {
+				bad(fmt.Sprintf("lines[%d]", i), "is not what the quote holds", "leave lines out: the cart's are sold; or leave the quote out")
+			}
+		}
+	})
 }
 
 // cartAnswer is a cart as its buyer sees it. Seconds, because his clock may be wrong.
@@ -99,6 +116,9 @@ func (s *Service) postOrder(c echo.Context) error {
 	if in.Quote != "" {
 		q, err := s.quotes.open(in.Quote)
 		if err != nil {
+			return err
+		}
+		if err := in.agrees(&q); err != nil {
 			return err
 		}
 		e, err := s.snapshot(ctx, q.Event)

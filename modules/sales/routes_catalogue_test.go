@@ -221,3 +221,24 @@ func TestAnOfferIsACartByItsLink(t *testing.T) {
 		t.Errorf("a link that is none: %d", rec.Code)
 	}
 }
+
+// A till that sends a quote and something else besides would believe it had sold that.
+func TestAQuoteIsNotSoldAsSomethingElse(t *testing.T) {
+	h := newHouse(t)
+	e, other := h.concert(Category{PriceMinor: 1000, Capacity: 9}), h.concert(Category{PriceMinor: 1000, Capacity: 9})
+	k := e.Categories[0].ID
+	quote := h.quotes.sign(h.cart(e, Wanted{Category: k, Qty: 2}))
+	api := newSite(t, h.tillRoutes(), nil)
+	for _, c := range []struct {
+		said string
+		want int
+	}{
+		{`"event": "` + other.ID.String() + `"`, 400}, {`"lines": [{"category": "` + k.String() + `", "qty": 3}]`, 400},
+		{`"lines": [{"category": "` + other.Categories[0].ID.String() + `", "qty": 2}]`, 400},
+		{`"event": "` + e.ID.String() + `", "lines": [{"category": "` + k.String() + `", "qty": 2}]`, 201},
+	} {
+		if rec, _ := call(t, api, "POST", "/v1/orders", `{`+c.said+`, "quote": "`+quote+`"}`); rec.Code != c.want {
+			t.Errorf("%s: %d %s", c.said, rec.Code, rec.Body)
+		}
+	}
+}

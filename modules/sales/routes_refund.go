@@ -38,6 +38,9 @@ func (s *Service) postRefund(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if in.Tickets != nil && len(in.Tickets) == 0 { // who chose none does not mean all
+		return fault.BadField("sales.Refund", "tickets", "names none", "their numbers, or leave it out for the whole order")
+	}
 	order, err := pathID(c)
 	if err != nil {
 		return err
