@@ -257,10 +257,31 @@ func (s *Service) eventCalled(ctx context.Context, name string) (string, error) 
 	return event.String(), err
 }
 
+// scenesOf are those where the event goes on now, by whichever of its names.
+func (s *Service) scenesOf(tx *db.Tx, event string) (of []*scene, err error) {
+	all, err := s.scenes(tx.Ctx(), tx.Conn(), tx.Now())
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	if event, err = s.eventCalled(tx.Ctx(), event); err != nil {
+		return nil, err
+	}
+	for _, sc := range all {
+		name, err := s.eventCalled(tx.Ctx(), sc.Name)
+		if err != nil {
+			return nil, err
+		}
+		if name == event && sc.at(tx.Now()) {
+			of = append(of, sc)
+		}
+	}
+	return of, nil
+}
+
 // offerCustomer finds the phones of somebody at an event that is going on; which says whose
 // consents those are.
 func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) error {
-	scenes, err := s.scenes(tx.Ctx(), tx.Conn(), tx.Now())
+	scenes, err := s.scenesOf(tx, event)
 	if err != nil {
 		return err
 	}
@@ -268,19 +289,7 @@ func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) e
 	if err != nil || len(theirs) == 0 {
 		return err
 	}
-	if event, err = s.eventCalled(tx.Ctx(), event); err != nil {
-		return err
-	}
 	for _, sc := range scenes {
-		if !sc.at(tx.Now()) {
-			continue
-		}
-		if name, err := s.eventCalled(tx.Ctx(), sc.Name); err != nil || name != event {
-			if err != nil {
-				return err
-			}
-			continue
-		}
 		running, err := runningOffers(tx, sc.ID, occasion)
 		if err != nil || len(running) == 0 {
 			return err

@@ -111,11 +111,7 @@ func (s *Service) countElsewhere(ctx context.Context, tx *db.Tx, batch []stream.
 			strays[strayName{e.id, one.Category}] += one.Quantity
 			continue
 		}
-		if !strings.EqualFold(one.Currency, e.currency) { // tickets are tickets; money of two currencies has no sum
-			s.log.WarnContext(ctx, "another shop tells of money in another currency than the event's: the tickets are counted, the amount is not",
-				"event", e.id, "told", one.Currency, "event_currency", e.currency)
-			one.Amount = 0
-		}
+		one.Amount = s.amountElsewhere(ctx, e, one)
 		at := dayOf{category, batch[i].Time.In(e.place).Format(time.DateOnly)}
 		n := days[at]
 		if batch[i].Type == typeRefund {
@@ -129,6 +125,17 @@ func (s *Service) countElsewhere(ctx context.Context, tx *db.Tx, batch []stream.
 		return err
 	}
 	return s.takeElsewhere(tx, days)
+}
+
+// amountElsewhere is what a sale adds to the event's money. Money of two currencies has no
+// sum; the tickets are tickets all the same.
+func (s *Service) amountElsewhere(ctx context.Context, e *soldEvent, one soldElsewhere) int64 {
+	if strings.EqualFold(one.Currency, e.currency) {
+		return one.Amount
+	}
+	s.log.WarnContext(ctx, "another shop tells of money in another currency than the event's: the tickets are counted, the amount is not",
+		"event", e.id, "told", one.Currency, "event_currency", e.currency)
+	return 0
 }
 
 // takeElsewhere moves the stock by what was sold, and tells when the last ticket was.

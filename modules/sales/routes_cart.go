@@ -114,29 +114,7 @@ func (s *Service) postOrder(c echo.Context) error {
 	var o Order
 	var replayed bool
 	if in.Quote != "" {
-		q, err := s.quotes.open(in.Quote)
-		if err != nil {
-			return err
-		}
-		if err := in.agrees(&q); err != nil {
-			return err
-		}
-		e, err := s.snapshot(ctx, q.Event)
-		if err != nil {
-			return err
-		}
-		if err := q.mayBuy(&e.Event); err != nil {
-			return err
-		}
-		buyer, err := keepBuyer("sales.postOrder", in.Buyer)
-		if err != nil {
-			return err
-		}
-		o, replayed, err = s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: buyer, Person: web.CallerOf(ctx).Person})
-		if err != nil {
-			return keyed(err)
-		}
-		return answer(c, replayed, s.sold(c, o))
+		return s.postQuoted(c, in)
 	}
 	p, err := s.purchase(c, in)
 	if err == nil {
@@ -144,6 +122,34 @@ func (s *Service) postOrder(c echo.Context) error {
 	} else if earlier, found := s.Earlier(ctx, p); p.Key != "" && !fault.Is(found, fault.NotFound) {
 		o, replayed, err = earlier, true, found // what is not on sale any more was sold before
 	}
+	if err != nil {
+		return keyed(err)
+	}
+	return answer(c, replayed, s.sold(c, o))
+}
+
+// postQuoted sells what a cart holds, at the prices of its quote.
+func (s *Service) postQuoted(c echo.Context, in choice) error {
+	ctx := c.Request().Context()
+	q, err := s.quotes.open(in.Quote)
+	if err != nil {
+		return err
+	}
+	if err := in.agrees(&q); err != nil {
+		return err
+	}
+	e, err := s.snapshot(ctx, q.Event)
+	if err != nil {
+		return err
+	}
+	if err := q.mayBuy(&e.Event); err != nil {
+		return err
+	}
+	buyer, err := keepBuyer("sales.postOrder", in.Buyer)
+	if err != nil {
+		return err
+	}
+	o, replayed, err := s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: buyer, Person: web.CallerOf(ctx).Person})
 	if err != nil {
 		return keyed(err)
 	}
