@@ -96,7 +96,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		u.stream.Listen(l)
 	}
 
-	venues := proximity.New(cfg.Proximity, d, key, notifications, u.stream, insights, log)
+	venues := proximity.New(cfg.Proximity, d, key, notifications, u.stream, tickets, insights, log)
 	for _, l := range venues.Listeners() {
 		u.stream.Listen(l)
 	}

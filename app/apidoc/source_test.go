@@ -152,6 +152,8 @@ func (s *source) call(d *doing, p *packages.Package, c *ast.CallExpr, known map[
 	case echoContext + "QueryParam", "(net/url.Values).Get", "(net/url.Values).Has":
 		if v := arg(0).value; v != nil {
 			d.query[constant.StringVal(v)] = true
+		} else if name == echoContext+"QueryParam" { // nobody would miss it in the Doc
+			d.query["one that is not named where it is asked for: "+types.ExprString(c.Args[0])] = true
 		}
 	default:
 		s.enter(d, p, c, name, known, depth)

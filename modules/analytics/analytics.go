@@ -51,6 +51,8 @@ type Shop interface {
 	// EachEvent visits events that are not drafts and start after a moment, by their start.
 	// saleFrom is zero where the sale began when the event was published.
 	EachEvent(ctx context.Context, after time.Time, each func(event id.ID, slug, currency, zone string, saleFrom, saleUntil, startsAt time.Time) error) error
+	// EachShopName visits the events that another shop sells, with what that shop calls them.
+	EachShopName(ctx context.Context, each func(event id.ID, shop string) error) error
 	// EachCategory visits the categories of an event; the price is in minor units, without the fee.
 	EachCategory(ctx context.Context, event id.ID, each func(category id.ID, name string, capacity, sold, held int, priceMinor int64) error) error
 	// SoldByDay visits the dates on the venue's clock (midnight UTC) on which tickets were sold or came back.

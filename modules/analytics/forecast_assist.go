@@ -157,7 +157,7 @@ func (s *Service) tellHint(ctx context.Context, x hint) error {
 	if err != nil || words == nil {
 		return err
 	}
-	words["title"], words["url"], words["slug"] = e.Title, "/e/"+e.Slug, e.Slug
+	words["title"], words["url"], words["slug"] = e.Title, e.Path, e.Slug
 	err = s.crier.Tell(ctx, x.once(), x.Kind, tags, words, now.Add(hintFor))
 	if fault.Is(err, fault.NotFound) {
 		return nil // no app: nobody to tell

@@ -117,7 +117,7 @@ func TestFollowersOfSimilarEventsHearOfANewOne(t *testing.T) {
 	for _, said := range r.said.told {
 		heard[said.tags] = true
 		// Of 40 who could, 12 went to both; with the prior's 2 of 20.
-		if said.template != hintLike || said.properties["url"] != "/e/slug-"+fresh.ID || said.properties["chance"] != "23 %" ||
+		if said.template != hintLike || said.properties["url"] != "/shop/events/slug-"+fresh.ID || said.properties["chance"] != "23 %" ||
 			said.properties["body"] != "Now on sale, and much like what you follow. The chance that you will want to go is about 23 %." {
 			t.Errorf("got %+v", said)
 		}

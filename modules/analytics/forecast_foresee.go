@@ -48,8 +48,8 @@ func (s *Service) seer(ctx context.Context, calendar *forecast.Calendar) (seer, 
 	return seer{m.Model, m.Version, served, calendar}, nil
 }
 
-// Foresee makes the forecasts of events anew: of those that are named by id or slug, or
-// of all that are not over.
+// Foresee makes the forecasts of events anew: of those that are named, as facts do, or of
+// all that are not over.
 func (s *Service) Foresee(ctx context.Context, names []string) error {
 	h, err := s.present(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Service) Foresee(ctx context.Context, names []string) error {
 		return err
 	}
 	for _, e := range h.sales {
-		if e.over() || names != nil && !slices.Contains(names, e.ID.String()) && !slices.Contains(names, e.Slug) {
+		if e.over() || names != nil && !slices.ContainsFunc(e.Names, func(name string) bool { return slices.Contains(names, name) }) {
 			continue
 		}
 		err := s.db.InTx(ctx, func(tx *db.Tx) error {

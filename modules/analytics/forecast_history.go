@@ -12,6 +12,7 @@ import (
 type saleEvent struct {
 	ID             id.ID
 	Slug, Currency string
+	Names          []string // that facts call it by: id, slug, and what another shop that sells it says
 	Zone           *time.Location
 	Starts         time.Time
 	Today          forecast.Day // on the venue's clock
@@ -50,7 +51,7 @@ func (s *Service) salesSince(ctx context.Context, after time.Time) ([]*saleEvent
 		if err != nil {
 			loc = time.UTC
 		}
-		e := &saleEvent{ID: event, Slug: slug, Currency: currency, Zone: loc, Starts: startsAt, Today: forecast.DayOf(s.db.Now().In(loc))}
+		e := &saleEvent{ID: event, Slug: slug, Names: []string{event.String(), slug}, Currency: currency, Zone: loc, Starts: startsAt, Today: forecast.DayOf(s.db.Now().In(loc))}
 		e.Whole = &forecast.Event{ID: event.String(), Date: forecast.DayOf(startsAt.In(loc))}
 		if !saleFrom.IsZero() {
 			e.Whole.OnSale = forecast.DayOf(saleFrom.In(loc))
@@ -62,7 +63,14 @@ func (s *Service) salesSince(ctx context.Context, after time.Time) ([]*saleEvent
 	if err != nil {
 		return nil, err
 	}
+	elsewhere := map[id.ID]string{}
+	if err := s.shop.EachShopName(ctx, func(event id.ID, shop string) error { elsewhere[event] = shop; return nil }); err != nil {
+		return nil, err
+	}
 	for _, e := range out {
+		if shop := elsewhere[e.ID]; shop != "" {
+			e.Names = append(e.Names, shop)
+		}
 		if err := s.fillSales(ctx, e); err != nil {
 			return nil, err
 		}
@@ -166,7 +174,7 @@ func (e *saleEvent) meanPrices(days int) {
 
 // fillPosts gives the event and its categories the posts of each day and their sentiment.
 func (s *Service) fillPosts(ctx context.Context, e *saleEvent, days int) error {
-	posts, sentiment, err := s.postsByDay(ctx, []string{e.ID.String(), e.Slug}, e.Whole.OnSale, days)
+	posts, sentiment, err := s.postsByDay(ctx, e.Names, e.Whole.OnSale, days)
 	if err != nil || posts == nil {
 		return err
 	}

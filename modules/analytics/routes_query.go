@@ -39,7 +39,7 @@ func (s *Service) QueryRoutes() []web.Route {
 		route("POST", "/v1/queries/:name/replay", s.postReplay,
 			web.Doc{Says: "Computes a standing query again from an earlier instant on.", Takes: replay{}, Gives: Query{}, Status: 202}),
 		route("GET", "/v1/queries/:name/outputs", s.getOutputs,
-			web.Doc{Says: "Lists a standing query's final outputs.", Gives: web.Page[Output]{}, Query: []string{"key: of this key", "cursor", "limit"}}),
+			web.Doc{Says: "Lists a standing query's final outputs.", Gives: web.Page[Output]{}, Query: []string{"key: of this key", "from: windows that end after it", "to: windows that end until then", "cursor", "limit"}}),
 		route("GET", "/v1/queries/:name/provisional", s.getProvisional,
 			web.Doc{Says: "Tells what a standing query says of windows that are still open.", Gives: web.Page[Output]{}}),
 		live,
@@ -206,13 +206,15 @@ func outputRange(c echo.Context) (r OutputRange, err error) {
 		r.Key = &key
 	}
 	var bad []fault.Field
-	for name, into := range map[string]*time.Time{"from": &r.From, "to": &r.To} {
-		text := c.QueryParam(name)
-		if text == "" {
+	for _, bound := range []struct {
+		name, text string
+		into       *time.Time
+	}{{"from", c.QueryParam("from"), &r.From}, {"to", c.QueryParam("to"), &r.To}} {
+		if bound.text == "" {
 			continue
 		}
-		if *into, err = time.Parse(time.RFC3339, text); err != nil {
-			bad = append(bad, fault.Field{Name: name, Problem: "is not a time", Fix: "RFC 3339, such as 2026-06-01T12:00:00Z"})
+		if *bound.into, err = time.Parse(time.RFC3339, bound.text); err != nil {
+			bad = append(bad, fault.Field{Name: bound.name, Problem: "is not a time", Fix: "RFC 3339, such as 2026-06-01T12:00:00Z"})
 		}
 	}
 	return r, fault.BadFields("analytics.outputs", bad)

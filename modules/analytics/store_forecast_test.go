@@ -86,6 +86,15 @@ func (s *fakeShop) EachEvent(_ context.Context, after time.Time, each func(event
 	return nil
 }
 
+func (s *fakeShop) EachShopName(_ context.Context, each func(event id.ID, shop string) error) error {
+	for _, e := range s.events {
+		if err := each(s.ids[e.ID], "shop's "+e.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *fakeShop) EachCategory(_ context.Context, event id.ID, each func(category id.ID, name string, capacity, sold, held int, priceMinor int64) error) error {
 	e := s.find(event)
 	return each(s.ids["c"+e.ID], "Standing", e.Capacity, e.SoldBy(forecast.DayOf(s.now())), 0, int64(100*e.ListPrice))
@@ -109,7 +118,7 @@ func (s *fakeShop) Listing(_ context.Context, event id.ID) (listing.Event, error
 		return listing.Event{}, fault.E("test", fault.NotFound, "deleted", nil)
 	}
 	left := e.Capacity - e.SoldBy(forecast.DayOf(s.now()))
-	return listing.Event{ID: event, Slug: "slug-" + e.ID, Title: "Gala " + e.ID, Live: !s.paused, SaleFrom: e.OnSale.Time(), SaleEnd: e.Date.Time().Add(20 * time.Hour),
+	return listing.Event{ID: event, Slug: "slug-" + e.ID, Path: "/shop/events/slug-" + e.ID, Title: "Gala " + e.ID, Live: !s.paused, SaleFrom: e.OnSale.Time(), SaleEnd: e.Date.Time().Add(20 * time.Hour),
 		Categories: []listing.Category{{ID: s.ids["c"+e.ID], Capacity: e.Capacity, Free: left}}}, nil
 }
 
@@ -320,6 +329,19 @@ func TestSalesHaveForecastsMadeAnew(t *testing.T) {
 	}
 }
 
+// The ingest door's facts name an event as the shop that sells it does.
+func TestSalesOfAnotherShopHaveForecastsMadeAnew(t *testing.T) {
+	r := newForecastRig(t, 0, 2)
+	r.train()
+	e := r.upcoming()[1]
+	r.must(r.Foresee(t.Context(), []string{"shop's " + e.ID}))
+	made, err := r.latestForecasts(t.Context(), forecast.DayOf(r.clock.Now()))
+	r.must(err)
+	if len(made) != 2 || made[0].Event != r.shop.ids[e.ID] {
+		t.Errorf("%d forecasts, want the event's and its category's", len(made))
+	}
+}
+
 // hintJobs is how many hints wait to be told.
 func (r *forecastRig) hintJobs() (n int) {
 	r.must(r.db.Pool().QueryRow(r.t.Context(), `SELECT count(*) FROM queue.outbox WHERE name = $1`, jobHint).Scan(&n))
@@ -336,7 +358,7 @@ func TestPostsAndSentimentAreRegressorsLive(t *testing.T) {
 	r.must(err)
 	for detector, total := range map[string]float64{"posts": 40, "sentiment": 36} { // a score of .9 each
 		_, err := r.db.Pool().Exec(t.Context(), `INSERT INTO analytics.detector_hour (detector, event, category, hour, total, bins) VALUES ($1, $2, '', $3, $4, 12)`,
-			detector, "slug-"+e.ID, yesterday.Time().Add(9*time.Hour), total)
+			detector, map[string]string{"posts": "shop's " + e.ID, "sentiment": "slug-" + e.ID}[detector], yesterday.Time().Add(9*time.Hour), total)
 		r.must(err)
 	}
 	h, err := r.present(t.Context())

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -88,7 +87,7 @@ func (s *Service) putApp(c echo.Context) error {
 }
 
 func (s *Service) deleteApp(c echo.Context) error {
-	force, err := flag(c, "force")
+	force, err := web.Flag(c, "force")
 	if err != nil {
 		return err
 	}
@@ -112,19 +111,6 @@ func createdOrOK(created bool) int {
 		return http.StatusCreated
 	}
 	return http.StatusOK
-}
-
-// flag reads ?name=true; absent is false.
-func flag(c echo.Context, name string) (bool, error) {
-	s := c.QueryParam(name)
-	if s == "" {
-		return false, nil
-	}
-	on, err := strconv.ParseBool(s)
-	if err != nil {
-		return false, fault.BadField("hub", name, "is neither true nor false", "?"+name+"=true")
-	}
-	return on, nil
 }
 
 func serviceParam(c echo.Context) (push.Service, error) {

@@ -191,7 +191,7 @@ func riseWords(e *listing.Event, k *listing.Category, r Rise) map[string]any {
 	now := amount(k.PriceMinor+k.FeeMinor, e.Currency)
 	chance := fmt.Sprintf("%.0f %%", 100*r.Chance)
 	return map[string]any{
-		"title": e.Title, "url": "/e/" + e.Slug, "slug": e.Slug, "category": k.Title, "now": now, "chance": chance, "days": riseDays,
+		"title": e.Title, "url": e.Path, "slug": e.Slug, "category": k.Title, "now": now, "chance": chance, "days": riseDays,
 		"body":    fmt.Sprintf("%s is %s now, and will probably cost more within %d days: the chance is about %s.", k.Title, now, riseDays, chance),
 		"body_de": fmt.Sprintf("%s kostet jetzt %s und wird binnen %d Tagen wahrscheinlich teurer: Die Chance dafür ist etwa %s.", k.Title, germanAmount(now), riseDays, chance),
 	}

@@ -35,7 +35,7 @@ func (s *Service) Routes() []web.Route {
 		route("GET", "/events/:event/protection", s.getProtection,
 			web.Doc{Says: "Tells how many tickets each category should keep for those who pay more.", Gives: web.Page[Advice]{}}),
 		route("GET", "/decisions", s.getDecisions,
-			web.Doc{Says: "Lists price decisions, the newest first.", Gives: web.Page[Decision]{}, Query: []string{"moves: true lists only those that moved a price", "cursor", "limit"}}),
+			web.Doc{Says: "Lists price decisions, the newest first.", Gives: web.Page[Decision]{}, Query: []string{"event: of this event", "category: of this category", "moves: true lists only those that moved a price", "cursor", "limit"}}),
 		route("GET", "/decisions/open", s.getOpen,
 			web.Doc{Says: "Lists the decisions that wait for approval.", Gives: web.Page[Decision]{}}),
 		route("GET", "/decisions/:decision", s.getDecision,

@@ -41,12 +41,11 @@ func (s *Service) decisionPage(c echo.Context, def, most int) (list []Decision, 
 	if q.Before, err = web.DecodeCursor[id.ID](c.QueryParam("cursor")); err != nil {
 		return nil, "", err
 	}
-	for name, into := range map[string]*id.ID{"event": &q.Event, "category": &q.Category} {
-		if text := c.QueryParam(name); text != "" {
-			if *into, err = id.Parse(text); err != nil {
-				return nil, "", fault.BadField("pricing.Decisions", name, "is no id", "36 characters")
-			}
-		}
+	if q.Event, err = queryID(c, "event"); err != nil {
+		return nil, "", err
+	}
+	if q.Category, err = queryID(c, "category"); err != nil {
+		return nil, "", err
 	}
 	if list, err = s.Decisions(c.Request().Context(), q); err != nil {
 		return nil, "", err
@@ -107,4 +106,17 @@ func (s *Service) postRefuse(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// queryID reads an id of the query; id.Nil when there is none.
+func queryID(c echo.Context, name string) (id.ID, error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return id.Nil, nil
+	}
+	v, err := id.Parse(text)
+	if err != nil {
+		return id.Nil, fault.BadField("pricing.query", name, "is no id", "a UUID, or leave it out")
+	}
+	return v, nil
 }

@@ -36,7 +36,7 @@ func newHouse(t testing.TB) *house {
 	at := clock.At(noon)
 	h := &house{t: t, clock: at, shop: &shop{}, crier: &crier{}, audit: &audit{}}
 	from := noon.AddDate(0, 0, -10)
-	h.shop.event = listing.Event{ID: id.New(), Slug: "jazz", Title: "Jazz", Currency: "EUR", Zone: "UTC", Live: true, SaleFrom: from,
+	h.shop.event = listing.Event{ID: id.New(), Slug: "jazz", Path: "/shop/events/jazz", Title: "Jazz", Currency: "EUR", Zone: "UTC", Live: true, SaleFrom: from,
 		SaleEnd: noon.AddDate(0, 0, 20), Doors: noon.AddDate(0, 0, 20), Categories: []listing.Category{
 			{ID: id.New(), Title: "Floor", PriceMinor: 3000, FeeMinor: 150, Capacity: 300, Free: 300},
 			{ID: id.New(), Title: "Pupils", PriceMinor: 1500, Capacity: 50, Free: 50}}}

@@ -58,7 +58,7 @@ func tidings(e *listing.Event, k *listing.Category, d Decision, past []listing.P
 	pays := func(minor int64) string { return amount(minor+k.FeeMinor, e.Currency) }
 	body := fmt.Sprintf("%s is now %s, it was %s.", k.Title, pays(d.NewMinor), pays(d.OldMinor))
 	german := fmt.Sprintf("%s kostet jetzt %s, bisher %s.", k.Title, germanAmount(pays(d.NewMinor)), germanAmount(pays(d.OldMinor)))
-	words := map[string]any{"title": e.Title, "url": "/e/" + e.Slug, "category": k.Title, "now": pays(d.NewMinor), "before": pays(d.OldMinor), "slug": e.Slug}
+	words := map[string]any{"title": e.Title, "url": e.Path, "category": k.Title, "now": pays(d.NewMinor), "before": pays(d.OldMinor), "slug": e.Slug}
 	if d.NewMinor < d.OldMinor {
 		low := lowestBefore(past, d.At)
 		body += " Lowest price of the 30 days before: " + pays(low) + "."

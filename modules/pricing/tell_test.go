@@ -29,7 +29,7 @@ func TestFollowersHearOfANewPrice(t *testing.T) {
 	if err := h.tell(t.Context(), d.ID); err != nil {
 		t.Fatal(err)
 	}
-	if len(h.crier.told) != 1 || h.crier.told[0]["body"] != "Floor is now 34.50 EUR, it was 31.50 EUR." || h.crier.told[0]["tags"] != "follow:jazz" {
+	if len(h.crier.told) != 1 || h.crier.told[0]["body"] != "Floor is now 34.50 EUR, it was 31.50 EUR." || h.crier.told[0]["tags"] != "follow:jazz" || h.crier.told[0]["url"] != "/shop/events/jazz" {
 		t.Errorf("%+v", h.crier.told)
 	}
 }

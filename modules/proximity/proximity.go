@@ -14,6 +14,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/seal"
 )
 
@@ -58,6 +59,13 @@ type Segments interface {
 	SegmentsOf(ctx context.Context, persons []string) (map[string]string, error)
 }
 
+// Catalogue is what proximity asks of sales.
+type Catalogue interface {
+	// EventNamed finds the event that facts call so: by its id, or by what the shop that
+	// sells it calls it. Errors: fault.NotFound.
+	EventNamed(ctx context.Context, name string) (id.ID, error)
+}
+
 // Service is proximity.
 type Service struct {
 	cfg  Config
@@ -65,12 +73,13 @@ type Service struct {
 	seal *seal.Key
 	push Push
 	raw  Sightings
+	shop Catalogue
 	kind Segments // nil: none are known
 	log  *slog.Logger
 	maps atlas
 }
 
 // New makes proximity. kind nil: no segments of people are known.
-func New(cfg Config, d *db.DB, key *seal.Key, push Push, raw Sightings, kind Segments, log *slog.Logger) *Service {
-	return &Service{cfg: cfg, db: d, seal: key, push: push, raw: raw, kind: kind, log: log.With("module", "proximity")}
+func New(cfg Config, d *db.DB, key *seal.Key, push Push, raw Sightings, shop Catalogue, kind Segments, log *slog.Logger) *Service {
+	return &Service{cfg: cfg, db: d, seal: key, push: push, raw: raw, shop: shop, kind: kind, log: log.With("module", "proximity")}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/stream"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
@@ -125,6 +126,39 @@ func TestPicturesArePublishedOnce(t *testing.T) {
 	y.must(y.Publish(t.Context()))
 	if again, err := y.Heat(t.Context(), y.event.ID, noon, noon.Add(5*time.Minute)); err != nil || again[0].Total == nil || *again[0].Total != *shown[0].Total {
 		t.Errorf("made again: %+v %v", again[0].Total, err)
+	}
+}
+
+// Another shop's carts are told of under its own name of the event, prices under the
+// event's id: both are heard, whichever of the two the event here is called by.
+func TestPricesAndCartsOfAnotherShopsEvent(t *testing.T) {
+	const shops, ours = "gig-9", "0199c0de-0000-7000-8000-000000000001"
+	for _, name := range []string{shops, ours} {
+		y := newYard(t)
+		event, err := id.Parse(ours)
+		y.must(err)
+		y.shop[shops] = event
+		y.agree(1)
+		_, err = y.PutConsent(t.Context(), Consent{Installation: phone(0), App: "festival", Notice: "2027", Customer: "cora"})
+		y.must(err)
+		y.event.Name = name
+		_, _, err = y.PutEvent(t.Context(), y.event)
+		y.must(err)
+		y.must(y.DeleteEvent(t.Context(), "summer"))
+		for _, on := range []string{OnPriceChanged, OnCartAbandoned} {
+			y.barOffer(func(o *Offer) { o.Event, o.Name, o.Trigger, o.Quiet.GapMinutes = name, on, Trigger{On: on}, -1 })
+		}
+		y.stay(phone(0), "stage-1", noon, 20*time.Second)
+		fell := stream.Fact{Type: "pricing.price_changed", Time: y.clock.Now(), Data: []byte(`{"event":"` + ours + `","old_minor":4500,"new_minor":4000}`)}
+		y.must(y.in(func(tx *db.Tx) error { return y.priceFell(t.Context(), tx, []stream.Fact{fell}) }))
+		if n := y.number(`SELECT count(*) FROM proximity.voucher`); n != 1 {
+			t.Errorf("an event called %s: %d vouchers after its price fell", name, n)
+		}
+		cart := stream.Fact{Type: "analytics.cart_abandoned", Time: y.clock.Now(), Data: []byte(`{"shop":"/shop","cart":"c","event":"` + shops + `","customer":"cora"}`)}
+		y.must(y.in(func(tx *db.Tx) error { return y.cartLeft(t.Context(), tx, []stream.Fact{cart}) }))
+		if n := y.number(`SELECT count(*) FROM proximity.voucher v JOIN proximity.offer o ON o.id = v.offer WHERE o.trigger = 'cart_abandoned'`); n != 1 {
+			t.Errorf("an event called %s: %d vouchers after a cart was left", name, n)
+		}
 	}
 }
 

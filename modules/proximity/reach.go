@@ -222,7 +222,14 @@ func (s *Service) priceFell(ctx context.Context, tx *db.Tx, batch []stream.Fact)
 		return err
 	}
 	for _, sc := range scenes {
-		if !fell[sc.Name] || !sc.at(tx.Now()) {
+		if !sc.at(tx.Now()) {
+			continue
+		}
+		event, err := s.eventCalled(ctx, sc.Name)
+		if err != nil {
+			return err
+		}
+		if !fell[event] {
 			continue
 		}
 		running, err := runningOffers(tx, sc.ID, OnPriceChanged)
@@ -240,10 +247,41 @@ func (s *Service) priceFell(ctx context.Context, tx *db.Tx, batch []stream.Fact)
 	return nil
 }
 
+// eventCalled is one name for all that facts and people call an event: its id where the
+// catalogue knows it, by the id or as the shop that sells it says; else the name itself.
+func (s *Service) eventCalled(ctx context.Context, name string) (string, error) {
+	event, err := s.shop.EventNamed(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return name, nil
+	}
+	return event.String(), err
+}
+
+// scenesOf are those where the event goes on now, by whichever of its names.
+func (s *Service) scenesOf(tx *db.Tx, event string) (of []*scene, err error) {
+	all, err := s.scenes(tx.Ctx(), tx.Conn(), tx.Now())
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	if event, err = s.eventCalled(tx.Ctx(), event); err != nil {
+		return nil, err
+	}
+	for _, sc := range all {
+		name, err := s.eventCalled(tx.Ctx(), sc.Name)
+		if err != nil {
+			return nil, err
+		}
+		if name == event && sc.at(tx.Now()) {
+			of = append(of, sc)
+		}
+	}
+	return of, nil
+}
+
 // offerCustomer finds the phones of somebody at an event that is going on; which says whose
 // consents those are.
 func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) error {
-	scenes, err := s.scenes(tx.Ctx(), tx.Conn(), tx.Now())
+	scenes, err := s.scenesOf(tx, event)
 	if err != nil {
 		return err
 	}
@@ -252,9 +290,6 @@ func (s *Service) offerCustomer(tx *db.Tx, event, occasion, which, who string) e
 		return err
 	}
 	for _, sc := range scenes {
-		if sc.Name != event || !sc.at(tx.Now()) {
-			continue
-		}
 		running, err := runningOffers(tx, sc.ID, occasion)
 		if err != nil || len(running) == 0 {
 			return err

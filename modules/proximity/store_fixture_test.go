@@ -16,6 +16,8 @@ import (
 	"github.com/usherhq/usher/modules/kernel/clock"
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/dbtest"
+	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/seal"
 	"github.com/usherhq/usher/modules/kernel/stream"
 	"github.com/usherhq/usher/modules/proximity/choice"
@@ -32,6 +34,7 @@ type yard struct {
 	event Event
 	n     int // facts made so far
 	hub   *fakeHub
+	shop  shopNames
 }
 
 // fakeHub remembers what was pushed, once its transaction could have committed.
@@ -100,8 +103,8 @@ func newYard(t testing.TB) *yard {
 	t.Helper()
 	c := clock.At(noon)
 	d := dbtest.New(t, dbtest.WithClock(c))
-	y := &yard{t: t, clock: c, hub: &fakeHub{}}
-	y.Service = New(Defaults(), d, testKey(t), y.hub, stream.New(d, stream.Config{}, slog.New(slog.DiscardHandler)), groups{"person-1": "segment 3"}, slog.New(slog.DiscardHandler))
+	y := &yard{t: t, clock: c, hub: &fakeHub{}, shop: shopNames{}}
+	y.Service = New(Defaults(), d, testKey(t), y.hub, stream.New(d, stream.Config{}, slog.New(slog.DiscardHandler)), y.shop, groups{"person-1": "segment 3"}, slog.New(slog.DiscardHandler))
 	var err error
 	y.eager()
 	y.venue, err = y.CreateVenue(t.Context(), field())
@@ -219,6 +222,19 @@ func (y *yard) eager() {
 	name, at, err := activeName(y.t.Context(), y.db.Pool())
 	y.must(err)
 	y.maps.policy = policies{at, name, giving{}}
+}
+
+// shopNames are the ids of events by what their shops call them.
+type shopNames map[string]id.ID
+
+func (n shopNames) EventNamed(_ context.Context, name string) (id.ID, error) {
+	if event, err := id.Parse(name); err == nil {
+		return event, nil
+	}
+	if event, ok := n[name]; ok {
+		return event, nil
+	}
+	return id.Nil, fault.E("test", fault.NotFound, "there is no such event", nil)
 }
 
 // groups are the segments of persons.

@@ -107,7 +107,8 @@ func (s *Service) copyCodes(tx *db.Tx, from, to id.ID, categories map[id.ID]id.I
 const maxCopiedCodes = 1000
 
 // mover moves moments by the difference between two, on the clock of a zone. A zone
-// that is none counts as UTC.
+// that is none counts as UTC. Who wrote the last day of the year 9999 meant "for ever":
+// what would leave the calendar stays where it is.
 func mover(from, to time.Time, zone string) func(*time.Time) *time.Time {
 	place, err := time.LoadLocation(zone)
 	if err != nil {
@@ -120,6 +121,9 @@ func mover(from, to time.Time, zone string) func(*time.Time) *time.Time {
 		}
 		shown := onClock(*t, place).Add(by)
 		moved := time.Date(shown.Year(), shown.Month(), shown.Day(), shown.Hour(), shown.Minute(), shown.Second(), shown.Nanosecond(), place).UTC()
+		if year := moved.Year(); year < 1 || year > 9999 {
+			return t
+		}
 		return &moved
 	}
 }

@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -223,5 +224,20 @@ func TestACopyKeepsTheClockOfTheVenue(t *testing.T) {
 	codes, err := h.Codes(t.Context(), made.ID, "", 10)
 	if err != nil || len(codes) != 1 || codes[0].Categories[0] != k.ID || codes[0].MaxUses != 5 {
 		t.Errorf("%+v, %v", codes, err)
+	}
+}
+
+// 9999-12-31 is how some write "for ever": a later copy must not leave the calendar.
+func TestACopyKeepsWhatIsForEver(t *testing.T) {
+	h := newHouse(t)
+	ever := time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)
+	e := h.concert(Category{Capacity: 5, SaleUntil: &ever})
+	var made Event
+	h.in(func(tx *db.Tx) (err error) {
+		made, err = h.CopyEvent(tx, e.ID, Copy{Slug: "second", StartsAt: e.StartsAt.AddDate(1, 0, 0)}, "ana")
+		return err
+	})
+	if _, err := json.Marshal(made); err != nil || !made.Categories[0].SaleUntil.Equal(ever) {
+		t.Errorf("%v, %v", made.Categories[0].SaleUntil, err)
 	}
 }

@@ -3,6 +3,7 @@ package sales
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/usherhq/usher/modules/facts"
@@ -60,6 +61,7 @@ type soldElsewhere struct {
 	Category string `json:"category"`
 	Quantity int    `json:"quantity"`
 	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
 }
 
 // dayOf is one day of a category.
@@ -82,7 +84,7 @@ type strayName struct {
 
 // countElsewhere adds a batch of sales up and takes it off the stock. Events that
 // nobody has set up here are none of our business.
-func (s *Service) countElsewhere(_ context.Context, tx *db.Tx, batch []stream.Fact) error {
+func (s *Service) countElsewhere(ctx context.Context, tx *db.Tx, batch []stream.Fact) error {
 	told, names := make([]soldElsewhere, len(batch)), make([]string, len(batch))
 	for i, f := range batch {
 		one, err := stream.Decode[soldElsewhere](f)
@@ -109,6 +111,7 @@ func (s *Service) countElsewhere(_ context.Context, tx *db.Tx, batch []stream.Fa
 			strays[strayName{e.id, one.Category}] += one.Quantity
 			continue
 		}
+		one.Amount = s.amountElsewhere(ctx, e, one)
 		at := dayOf{category, batch[i].Time.In(e.place).Format(time.DateOnly)}
 		n := days[at]
 		if batch[i].Type == typeRefund {
@@ -122,6 +125,17 @@ func (s *Service) countElsewhere(_ context.Context, tx *db.Tx, batch []stream.Fa
 		return err
 	}
 	return s.takeElsewhere(tx, days)
+}
+
+// amountElsewhere is what a sale adds to the event's money. Money of two currencies has no
+// sum; the tickets are tickets all the same.
+func (s *Service) amountElsewhere(ctx context.Context, e *soldEvent, one soldElsewhere) int64 {
+	if strings.EqualFold(one.Currency, e.currency) {
+		return one.Amount
+	}
+	s.log.WarnContext(ctx, "another shop tells of money in another currency than the event's: the tickets are counted, the amount is not",
+		"event", e.id, "told", one.Currency, "event_currency", e.currency)
+	return 0
 }
 
 // takeElsewhere moves the stock by what was sold, and tells when the last ticket was.
@@ -145,6 +159,7 @@ func (s *Service) takeElsewhere(tx *db.Tx, days map[dayOf]dayCount) error {
 // soldEvent is an event that a shop sells, as this transaction sees it.
 type soldEvent struct {
 	id         id.ID
+	currency   string
 	place      *time.Location
 	categories map[string]id.ID // by the shop's name
 }

@@ -237,3 +237,30 @@ func TestRefundsOfAnUnknownCategoryAreTakenOff(t *testing.T) {
 		}
 	}
 }
+
+func TestMoneyOfAnotherCurrencyIsNotAddedUp(t *testing.T) {
+	h := newHouse(t)
+	e, at := h.elsewhere(Category{ShopName: "floor", Capacity: 10}), h.db.Now()
+	for currency, amount := range map[string]int{"eur": 5000, "JPY": 800_000} {
+		h.tell(toldBy(typeSale, at, fmt.Sprintf(`{"event": "gig-9", "category": "floor", "order": %q, "quantity": 2, "amount": %d, "currency": %q}`, currency, amount, currency)))
+	}
+	err := h.SoldByDay(t.Context(), e.ID, func(_ id.ID, _ time.Time, sold, _ int, gross int64) error {
+		if sold != 4 || gross != 5000 {
+			t.Errorf("%d sold for %d, want 4 for what came in euros", sold, gross)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNamesOfAnotherShop(t *testing.T) {
+	h := newHouse(t)
+	h.concert(Category{Capacity: 5})
+	e, got := h.elsewhere(Category{Capacity: 5}), map[id.ID]string{}
+	err := h.EachShopName(t.Context(), func(event id.ID, shop string) error { got[event] = shop; return nil })
+	if err != nil || len(got) != 1 || got[e.ID] != "gig-9" {
+		t.Errorf("%v, %v", got, err)
+	}
+}

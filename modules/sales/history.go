@@ -18,6 +18,12 @@ func (s *Service) EachEvent(ctx context.Context, after time.Time, each func(even
 	return s.eachEvent(ctx, after, each)
 }
 
+// EachShopName visits the events that another shop sells, with what that shop calls them
+// in the facts that it tells.
+func (s *Service) EachShopName(ctx context.Context, each func(event id.ID, shop string) error) error {
+	return s.eachShopName(ctx, each)
+}
+
 // EachCategory visits the categories of an event with how much there is of each and
 // what a ticket costs now, without the fee, in minor units.
 func (s *Service) EachCategory(ctx context.Context, event id.ID, each func(category id.ID, name string, capacity, sold, held int, priceMinor int64) error) error {

@@ -14,7 +14,7 @@ type Imported struct {
 	DryRun     bool        `json:"dry_run,omitempty"`
 	Events     int         `json:"events"`
 	Categories int         `json:"categories"`
-	Errors     []LineError `json:"errors,omitempty"`
+	Errors     []LineError `json:"-"` // the API answers them as a problem
 }
 
 // LineError is what is wrong with one line of a file, counted from 1.
@@ -23,6 +23,18 @@ type LineError struct {
 	Field   string `json:"field,omitempty"`
 	Problem string `json:"problem"`
 	Fix     string `json:"fix,omitempty"`
+}
+
+// fault is the file's faults as one; nil when it has none.
+func (i *Imported) fault() *fault.Error {
+	if len(i.Errors) == 0 {
+		return nil
+	}
+	f := fault.E("sales.Import", fault.Invalid, "the file has faults, and nothing of it was kept", nil).WithFix("mend the lines in errors and send the whole file again")
+	for _, e := range i.Errors {
+		f.Fields = append(f.Fields, fault.Field{Name: e.Field, Problem: e.Problem, Fix: e.Fix, Line: e.Line})
+	}
+	return f
 }
 
 // maxLineErrors bounds what one answer tells: a file with the wrong separator has
@@ -73,11 +85,11 @@ func (s *Service) importDraft(tx *db.Tx, d draftEvent, actor string) (faults []L
 		return nil, err
 	}
 	if taken {
-		return []LineError{{Line: d.line, Field: "slug", Problem: fmt.Sprintf("an event %s exists already", d.event.Slug), Fix: "another slug, or leave these lines out"}}, nil
+		return []LineError{{Line: d.first.line, Field: "slug", Problem: fmt.Sprintf("an event %s exists already", d.event.Slug), Fix: "another slug, or leave these lines out"}}, nil
 	}
 	e, err := s.CreateEvent(tx, d.event)
 	if err != nil {
-		return lineErrors(d.line, err)
+		return lineErrors(d.first.line, err)
 	}
 	for _, c := range d.categories {
 		c.Event = e.ID

@@ -17,10 +17,11 @@ import (
 	"github.com/usherhq/usher/modules/kernel/sheet"
 )
 
-// importColumns are the columns a file may have, in any order. Those of the event
-// count in the first line of its slug; later lines may leave them empty.
-var importColumns = []string{"slug", "title", "locale", "series", "venue", "zone", "currency", "starts_at", "ends_at", "doors_at", "sale_from", "sale_until",
-	"category", "price", "fee", "tax_permille", "capacity", "min_per_order", "max_per_order", "rows", "columns", "hidden"}
+// eventCells count in the first line of a slug; later lines may leave them empty.
+var eventCells = []string{"title", "locale", "series", "venue", "zone", "currency", "starts_at", "ends_at", "doors_at", "sale_from", "sale_until"}
+
+// importColumns are the columns a file may have, in any order.
+var importColumns = slices.Concat([]string{"slug"}, eventCells, []string{"category", "price", "fee", "tax_permille", "capacity", "min_per_order", "max_per_order", "rows", "columns", "hidden"})
 
 // maxImportLines bounds one import: it is one transaction.
 const maxImportLines = 2000
@@ -28,7 +29,7 @@ const maxImportLines = 2000
 // draftEvent is an event of a file, with the line it begins in.
 type draftEvent struct {
 	event      Event
-	line       int
+	first      row // the event's columns count there
 	categories []draftCategory
 }
 
@@ -61,6 +62,9 @@ func readCatalogue(file []byte) (events []draftEvent, wrong []LineError, err err
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if err == nil && blank(cells) {
+			continue // spreadsheets write what was once filled in below the table
+		}
 		if in.lines++; in.lines > maxImportLines {
 			return nil, nil, fault.BadField(op, "file", fmt.Sprintf("has more than %d lines", maxImportLines), "import it in parts")
 		}
@@ -75,6 +79,10 @@ func readCatalogue(file []byte) (events []draftEvent, wrong []LineError, err err
 		return nil, nil, fault.BadField(op, "file", "has no lines after the first", "one line for each category")
 	}
 	return in.events, in.wrong, nil
+}
+
+func blank(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(cell string) bool { return strings.TrimSpace(cell) != "" })
 }
 
 // separator is what the first line separates its cells by: spreadsheets of many
@@ -138,10 +146,21 @@ func (in *catalogueReader) take(line int, cells []string) {
 	if !known {
 		i = len(in.events)
 		in.at[slug] = i
-		in.events = append(in.events, draftEvent{event: r.event(), line: line})
+		in.events = append(in.events, draftEvent{event: r.event(), first: r})
 	}
 	d := &in.events[i]
+	r.agree(d.first)
 	d.categories = append(d.categories, draftCategory{r.category(&d.event), line})
+}
+
+// agree complains about what a later line says of the event otherwise: it would go unheard,
+// and a price be taken for one in the first line's currency.
+func (r row) agree(first row) {
+	for _, column := range eventCells {
+		if cell := r.cells[column]; cell != "" && cell != first.cells[column] {
+			r.complain(column, fmt.Sprintf("%q is not what line %d says of the same event", clip(cell), first.line), "leave the cell empty, or give the event another slug")
+		}
+	}
 }
 
 func (r row) complain(column, problem, fix string) {

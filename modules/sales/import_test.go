@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,6 +48,47 @@ func TestAFileBecomesDraftsOrNothing(t *testing.T) {
 	}
 	if again, err := h.Import(t.Context(), []byte(goodFile), "ana", false); err != nil || len(again.Errors) != 2 {
 		t.Errorf("imported twice: %+v, %v", again, err)
+	}
+}
+
+func TestRowsLeftEmptyByASpreadsheetAreNoLines(t *testing.T) {
+	events, wrong, err := readCatalogue([]byte(goodFile + ",,,,,,,,,,\n , ,,,,,,,,,\n\n,,,,,,,,,,\n"))
+	if err != nil || len(wrong) > 0 || len(events) != 2 {
+		t.Errorf("%d events, %+v, %v", len(events), wrong, err)
+	}
+}
+
+func TestALaterLineCannotSayOtherwiseOfItsEvent(t *testing.T) {
+	const head = "slug,title,zone,currency,starts_at,category,price,capacity\n"
+	_, wrong, err := readCatalogue([]byte(head + "jazz,Jazz,Europe/Berlin,EUR,2027-06-01 20:00,Floor,25,100\n" +
+		"jazz,Jazz,Europe/Berlin,EUR,2027-06-01 20:00,Seats,40,50\n" + "jazz,,Asia/Tokyo,USD,,Balcony,40,50\n"))
+	got := ""
+	for _, e := range wrong {
+		got += fmt.Sprintf("%d %s %s\n", e.Line, e.Field, e.Problem)
+	}
+	want := "4 zone \"Asia/Tokyo\" is not what line 2 says of the same event\n4 currency \"USD\" is not what line 2 says of the same event\n"
+	if err != nil || got != want {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestTheAPIAnswersAFileWithFaultsAsAProblem(t *testing.T) {
+	h := newHouse(t)
+	e := h.api()
+	rec, p := call(t, e, "POST", "/v1/catalogue/import", strings.Replace(goodFile, "25.00", "a lot", 1), "Content-Type", "text/csv")
+	if rec.Code != 422 || rec.Header().Get("Content-Type") != "application/problem+json" || p["code"] != "invalid" {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if first := p["errors"].([]any)[0].(map[string]any); first["line"] != 2.0 || first["field"] != "price" || first["fix"] != "such as 12.50" {
+		t.Errorf("%v", first)
+	}
+	for query, want := range map[string]int{"?dry_run=1": 200, "?dry_run=yes": 400, "?dry_run": 400, "?dry_run=true": 200} {
+		if rec, _ := call(t, e, "POST", "/v1/catalogue/import"+query, goodFile, "Content-Type", "text/csv"); rec.Code != want {
+			t.Errorf("%s: %d %s", query, rec.Code, rec.Body)
+		}
+	}
+	if n := h.number(`SELECT count(*) FROM sales.event`); n > 0 {
+		t.Errorf("%d events of files that were to be checked only", n)
 	}
 }
 
@@ -125,7 +167,7 @@ func FuzzImport(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, e := range events {
-			if e.line < 2 || len(e.categories) == 0 {
+			if e.first.line < 2 || len(e.categories) == 0 {
 				t.Fatalf("%+v", e)
 			}
 		}

@@ -88,7 +88,10 @@ func (s *Service) EventOfCategory(ctx context.Context, category id.ID) (event id
 
 func (e *Event) listing() listing.Event {
 	out := listing.Event{ID: e.ID, Slug: e.Slug, Title: e.Title(), Currency: e.Currency, Zone: e.Zone, Live: e.State == EventPublished,
-		SaleFrom: e.CreatedAt, SaleEnd: e.SaleEnd(), Doors: e.StartsAt}
+		SaleFrom: e.CreatedAt, SaleEnd: e.SaleEnd(), Doors: e.StartsAt, Path: "/shop/events/" + e.Slug}
+	if e.Shop != "" {
+		out.Path = "/shop"
+	}
 	if e.SaleFrom != nil {
 		out.SaleFrom = *e.SaleFrom
 	}

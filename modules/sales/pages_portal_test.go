@@ -428,3 +428,18 @@ func TestAFestivalIsListedUntilItEnds(t *testing.T) {
 	// Those who look after it see it a day longer.
 	shows(t, visit(newSite(t, nil, h.eventPages()), "/events", nil), http.StatusOK, events["three-days"].String(), events["is-over"].String())
 }
+
+// What followers are sent opens this address in their browser.
+func TestAListingLeadsIntoThePortal(t *testing.T) {
+	h := newHouse(t)
+	site := newSite(t, h.Routes(), h.buyerPages())
+	for _, e := range []Event{h.concert(Category{PriceMinor: 2500, Capacity: 10}), h.elsewhere(Category{Capacity: 10})} {
+		l, err := h.Listing(t.Context(), e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec := visit(site, l.Path, nil); rec.Code != http.StatusOK {
+			t.Errorf("%q of an event of the shop %q: %d", l.Path, e.Shop, rec.Code)
+		}
+	}
+}

@@ -38,6 +38,9 @@ const (
 	PaymentRefunded   PaymentState = "refunded"
 )
 
+// paymentStates are all of them.
+var paymentStates = []PaymentState{PaymentCreated, PaymentPending, PaymentProcessing, PaymentFailed, PaymentExpired, PaymentDue, PaymentPaid, PaymentSettled, PaymentFlagged, PaymentRefunded}
+
 // Reasons of what the house did on its own.
 const (
 	reasonLate      = "late"      // paid after the tickets were gone

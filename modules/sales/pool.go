@@ -53,8 +53,8 @@ func (p *Pool) taken(class int) []id.ID {
 func (p *Pool) validate() error {
 	var f []fault.Field
 	bad := func(name, problem, fix string) { f = append(f, fault.Field{Name: name, Problem: problem, Fix: fix}) }
-	if p.Name = tidy(p.Name); p.Name == "" || len(p.Name) > maxTitle {
-		bad("name", fmt.Sprintf("must have 1 to %d bytes", maxTitle), `such as "Main floor"`)
+	if p.Name = tidy(p.Name); p.Name == "" || len(p.Name) > maxTitle || !plain(p.Name) {
+		bad("name", fmt.Sprintf("must be text of 1 to %d bytes", maxTitle), `such as "Main floor"`)
 	}
 	if p.Capacity < 0 || p.Capacity > maxCapacity {
 		bad("capacity", fmt.Sprintf("is %d", p.Capacity), fmt.Sprintf("0 to %d", maxCapacity))

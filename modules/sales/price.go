@@ -197,7 +197,7 @@ func (p *pricing) seats(c *Category, w Wanted) ([]id.ID, error) {
 	}
 	for i, seat := range w.Seats {
 		if !p.e.hasSeat(c.ID, seat) || slices.Index(w.Seats, seat) < i {
-			p.complain(fmt.Sprintf("seats[%d]", i), "is none of the category's, or stands twice", "seats of GET /v1/shop/events/"+p.e.Slug+"/seats")
+			p.complain(fmt.Sprintf("seats[%d]", i), "is none of the category's, or stands twice", "seats of GET /v1/shop/events/"+p.e.Slug+"/seats/"+c.ID.String())
 		}
 	}
 	return w.Seats, nil

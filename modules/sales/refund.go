@@ -195,11 +195,11 @@ func (s *Service) voidTickets(tx *db.Tx, order id.ID, ns []int) (back returned, 
 			l.Seats = append(l.Seats, *t.seat)
 		}
 	}
-	if len(back.numbers) == 0 {
-		return back, fault.E(op, fault.Conflict, "the order has no ticket that is not void", nil)
-	}
 	if err := checkNumbers(op, ns, back.numbers, len(tickets)); err != nil {
 		return back, err
+	}
+	if len(back.numbers) == 0 {
+		return back, fault.E(op, fault.Conflict, "the order has no ticket that is not void", nil)
 	}
 	return back, s.returnTickets(tx, order, &back, lines)
 }

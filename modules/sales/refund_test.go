@@ -196,3 +196,46 @@ func TestTicketsNotYetPaidAtTheDoorAreCancelled(t *testing.T) {
 	h.auditCatalogue()
 	h.auditMoney()
 }
+
+func TestEveryRefundIsFoundPageByPage(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.concert(Category{PriceMinor: 1000, Capacity: 5})
+	_, order := h.paidOrder(e, Wanted{Category: e.Categories[0].ID, Qty: 3})
+	for n := 1; n <= 3; n++ {
+		if _, err := h.refund(order, Refunding{Tickets: []int{n}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	api, seen, next := newSite(t, h.paymentRoutes(), nil), map[any]bool{}, ""
+	for range 2 {
+		rec, page := call(t, api, "GET", "/v1/refunds?limit=2&cursor="+next, "")
+		if rec.Code != 200 {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		for _, r := range page["items"].([]any) {
+			seen[r.(map[string]any)["id"]] = true
+		}
+		next, _ = page["next"].(string)
+	}
+	if len(seen) != 3 || next != "" {
+		t.Errorf("%d refunds on two pages, then %q", len(seen), next)
+	}
+}
+
+func TestWhoNamesNoTicketDoesNotRefundAll(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.concert(Category{PriceMinor: 1000, Capacity: 5})
+	_, order := h.paidOrder(e, Wanted{Category: e.Categories[0].ID, Qty: 2})
+	api := newSite(t, h.paymentRoutes(), nil)
+	there := "/v1/orders/" + order.String() + "/refunds"
+	for _, body := range []string{`{"tickets": []}`, `{"tickets": [0]}`, `{"tickets": [99]}`, `{"tickets": [1, 99]}`} {
+		if rec, _ := call(t, api, "POST", there, body); rec.Code != 400 {
+			t.Errorf("%s: %d %s", body, rec.Code, rec.Body)
+		}
+	}
+	if rec, r := call(t, api, "POST", there, `{"reason": "ill"}`); rec.Code != 201 || len(r["tickets"].([]any)) != 2 {
+		t.Errorf("the whole order: %d %s", rec.Code, rec.Body)
+	}
+}

@@ -3,8 +3,10 @@ package sales
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,6 +41,21 @@ type choice struct {
 	Codes []string        `json:"codes"`
 	Quote string          `json:"quote"` // of a cart: sell what it holds, at its prices
 	Buyer json.RawMessage `json:"buyer"`
+}
+
+// agrees refuses a choice that asks for something else than what its quote holds: a till
+// would believe it had sold that.
+func (c *choice) agrees(q *Quote) error {
+	return collect("sales.postOrder", func(bad complaint) {
+		if c.Event != id.Nil && c.Event != q.Event {
+			bad("event", "is not the quote's", q.Event.String()+", or leave it out")
+		}
+		for i, w := range c.Lines {
+			if !slices.ContainsFunc(q.Lines, func(l Line) bool { return l.Category == w.Category && l.Qty == w.Qty }) {
+				bad(fmt.Sprintf("lines[%d]", i), "is not what the quote holds", "leave lines out: the cart's are sold; or leave the quote out")
+			}
+		}
+	})
 }
 
 // cartAnswer is a cart as its buyer sees it. Seconds, because his clock may be wrong.
@@ -97,26 +114,7 @@ func (s *Service) postOrder(c echo.Context) error {
 	var o Order
 	var replayed bool
 	if in.Quote != "" {
-		q, err := s.quotes.open(in.Quote)
-		if err != nil {
-			return err
-		}
-		e, err := s.snapshot(ctx, q.Event)
-		if err != nil {
-			return err
-		}
-		if err := q.mayBuy(&e.Event); err != nil {
-			return err
-		}
-		buyer, err := keepBuyer("sales.postOrder", in.Buyer)
-		if err != nil {
-			return err
-		}
-		o, replayed, err = s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: buyer, Person: web.CallerOf(ctx).Person})
-		if err != nil {
-			return keyed(err)
-		}
-		return answer(c, replayed, s.sold(c, o))
+		return s.postQuoted(c, in)
 	}
 	p, err := s.purchase(c, in)
 	if err == nil {
@@ -124,6 +122,34 @@ func (s *Service) postOrder(c echo.Context) error {
 	} else if earlier, found := s.Earlier(ctx, p); p.Key != "" && !fault.Is(found, fault.NotFound) {
 		o, replayed, err = earlier, true, found // what is not on sale any more was sold before
 	}
+	if err != nil {
+		return keyed(err)
+	}
+	return answer(c, replayed, s.sold(c, o))
+}
+
+// postQuoted sells what a cart holds, at the prices of its quote.
+func (s *Service) postQuoted(c echo.Context, in choice) error {
+	ctx := c.Request().Context()
+	q, err := s.quotes.open(in.Quote)
+	if err != nil {
+		return err
+	}
+	if err := in.agrees(&q); err != nil {
+		return err
+	}
+	e, err := s.snapshot(ctx, q.Event)
+	if err != nil {
+		return err
+	}
+	if err := q.mayBuy(&e.Event); err != nil {
+		return err
+	}
+	buyer, err := keepBuyer("sales.postOrder", in.Buyer)
+	if err != nil {
+		return err
+	}
+	o, replayed, err := s.Confirm(ctx, q.Cart, Purchase{Event: q.Event, Lines: q.Lines, Currency: q.Currency, Buyer: buyer, Person: web.CallerOf(ctx).Person})
 	if err != nil {
 		return keyed(err)
 	}

@@ -18,7 +18,7 @@ func (s *Service) catalogueRoutes() []web.Route { //nolint:funlen // a table
 		return web.Route{Method: method, Path: "/v1/catalogue" + path, Right: web.Manage, Handler: h, Doc: doc}
 	}
 	imported := route("POST", "/import", s.postImport,
-		web.Doc{Says: "Imports events and categories from CSV.", Takes: web.CSV, Gives: Imported{}, Query: []string{"dry_run: true checks the file and keeps nothing"}, Status: 201, Also: 200})
+		web.Doc{Says: "Imports events and categories from CSV; of a file with faults it keeps nothing, and the problem's errors name their lines.", Takes: web.CSV, Gives: Imported{}, Query: []string{"dry_run: true checks the file and keeps nothing"}, Status: 201, Also: 200})
 	imported.Timeout = 2 * time.Minute
 	return []web.Route{
 		imported,
@@ -109,8 +109,16 @@ func (s *Service) getEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q := EventQuery{Series: c.QueryParam("series"), Cursor: c.QueryParam("cursor"), Limit: limit, Latest: c.QueryParam("order") == "latest"}
-	if state := c.QueryParam("state"); state != "" {
+	order, err := web.Choice(c, "order", "latest")
+	if err != nil {
+		return err
+	}
+	state, err := web.Choice(c, "state", EventDraft, EventPublished, EventPaused, EventCancelled)
+	if err != nil {
+		return err
+	}
+	q := EventQuery{Series: c.QueryParam("series"), Cursor: c.QueryParam("cursor"), Limit: limit, Latest: order == "latest"}
+	if state != "" {
 		q.States = []string{state}
 	}
 	events, next, err := s.Events(c.Request().Context(), q)
@@ -240,16 +248,20 @@ func (s *Service) getStock(c echo.Context) error {
 // postImport takes text/csv. A file with faults is answered with them, as 422, and
 // nothing of it is kept.
 func (s *Service) postImport(c echo.Context) error {
+	dry, err := web.Flag(c, "dry_run")
+	if err != nil {
+		return err
+	}
 	file, err := web.Body(c)
 	if err != nil {
 		return err
 	}
-	done, err := s.Import(c.Request().Context(), file, web.Actor(c.Request().Context()), c.QueryParam("dry_run") == "true")
+	done, err := s.Import(c.Request().Context(), file, web.Actor(c.Request().Context()), dry)
 	if err != nil {
 		return err
 	}
-	if len(done.Errors) > 0 {
-		return c.JSON(http.StatusUnprocessableEntity, done)
+	if f := done.fault(); f != nil {
+		return web.Unprocessable(f)
 	}
 	if done.DryRun {
 		return c.JSON(http.StatusOK, done)

@@ -3,6 +3,7 @@ package sales
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,25 @@ func TestTheCatalogueByItsAPI(t *testing.T) {
 }
 
 // Categories come with a new event, all of them or none; every fault is told at once, with its place.
+// What an app misspelled must not look like an answer to what it meant.
+func TestAListOfNothingIsToldApartFromAMistake(t *testing.T) {
+	h := newHouse(t)
+	event, other, order := h.concert(Category{Capacity: 5}), h.draft(func(*Event) {}), "/v1/orders/"+id.New().String()
+	e := newSite(t, slices.Concat(h.catalogueRoutes(), h.shopRoutes(), h.paymentRoutes()), nil)
+	there, nowhere, category := "/v1/catalogue/events/"+event.ID.String(), "/v1/catalogue/events/"+id.New().String(), "/categories/"+event.Categories[0].ID.String()
+	for path, want := range map[string]int{
+		there + "/codes": 200, nowhere + "/codes": 404, there + "/waitlist": 200, nowhere + "/waitlist": 404, there + "/waitlist?all=everybody": 400,
+		there + category + "/prices": 200, nowhere + category + "/prices": 404, "/v1/catalogue/events/" + other.ID.String() + category + "/prices": 404,
+		order + "/invoices": 404, "/v1/catalogue/events?state=draft": 200, "/v1/catalogue/events?state=drafts": 400, "/v1/catalogue/events?order=oldest": 400,
+		"/v1/payments?state=settled": 200, "/v1/payments?state=open": 400, "/v1/refunds?state=by_hand": 200, "/v1/refunds?state=by-hand": 400, "/v1/refunds?cursor=x": 400,
+		"/v1/shop/events/a%00b": 404,
+	} {
+		if rec, _ := call(t, e, "GET", path, ""); rec.Code != want {
+			t.Errorf("%s: %d %s, want %d", path, rec.Code, rec.Body, want)
+		}
+	}
+}
+
 func TestAnEventIsMadeWithItsCategories(t *testing.T) {
 	h := newHouse(t)
 	e := h.api()
@@ -199,5 +219,26 @@ func TestAnOfferIsACartByItsLink(t *testing.T) {
 	h.states(ev.ID, waitBought)
 	if rec, _ := call(t, e, "GET", "/v1/shop/offers/nonsense", ""); rec.Code != 400 {
 		t.Errorf("a link that is none: %d", rec.Code)
+	}
+}
+
+// A till that sends a quote and something else besides would believe it had sold that.
+func TestAQuoteIsNotSoldAsSomethingElse(t *testing.T) {
+	h := newHouse(t)
+	e, other := h.concert(Category{PriceMinor: 1000, Capacity: 9}), h.concert(Category{PriceMinor: 1000, Capacity: 9})
+	k := e.Categories[0].ID
+	quote := h.quotes.sign(h.cart(e, Wanted{Category: k, Qty: 2}))
+	api := newSite(t, h.tillRoutes(), nil)
+	for _, c := range []struct {
+		said string
+		want int
+	}{
+		{`"event": "` + other.ID.String() + `"`, 400}, {`"lines": [{"category": "` + k.String() + `", "qty": 3}]`, 400},
+		{`"lines": [{"category": "` + other.Categories[0].ID.String() + `", "qty": 2}]`, 400},
+		{`"event": "` + e.ID.String() + `", "lines": [{"category": "` + k.String() + `", "qty": 2}]`, 201},
+	} {
+		if rec, _ := call(t, api, "POST", "/v1/orders", `{`+c.said+`, "quote": "`+quote+`"}`); rec.Code != c.want {
+			t.Errorf("%s: %d %s", c.said, rec.Code, rec.Body)
+		}
 	}
 }

@@ -54,9 +54,16 @@ func (s *Service) deleteCategoryRoute(c echo.Context) error {
 }
 
 func (s *Service) getPrices(c echo.Context) error {
-	_, name, err := part(c)
+	event, name, err := part(c)
 	if err != nil {
 		return err
+	}
+	e, err := s.Event(c.Request().Context(), event)
+	if err != nil {
+		return err
+	}
+	if e.Category(name) == nil {
+		return noCategory()
 	}
 	list, err := s.PriceHistory(c.Request().Context(), name)
 	if err != nil {
@@ -129,6 +136,11 @@ func (s *Service) getCodes(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 { // none of it, or no such event?
+		if _, err := s.Event(c.Request().Context(), event); err != nil {
+			return err
+		}
+	}
 	page := web.Page[codeAnswer]{Items: []codeAnswer{}}
 	if len(list) > limit {
 		list = list[:limit]
@@ -193,10 +205,18 @@ func (s *Service) getWaitlist(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	all := c.QueryParam("all") == "true"
+	all, err := web.Flag(c, "all")
+	if err != nil {
+		return err
+	}
 	list, err := s.Waitlist(c.Request().Context(), event, all, after, limit+1)
 	if err != nil {
 		return err
+	}
+	if len(list) == 0 {
+		if _, err := s.Event(c.Request().Context(), event); err != nil {
+			return err
+		}
 	}
 	page := web.Page[Waiting]{Items: list}
 	if len(list) > limit {

@@ -15,7 +15,7 @@ const exportTime = 30 * time.Minute
 
 func (s *Service) exportRoutes() []web.Route {
 	return []web.Route{{Method: "GET", Path: "/v1/catalogue/events/:event/exports/:what", Right: web.Manage, Handler: s.getExport, Timeout: exportTime,
-		Doc: web.Doc{Says: "Exports an event's orders, tickets or guests as CSV or NDJSON.", Gives: web.Media("text/csv, application/x-ndjson"), Query: []string{"format: csv or ndjson"}}}}
+		Doc: web.Doc{Says: "Exports an event's orders, tickets, payments or attendees as CSV or NDJSON.", Gives: web.Media("text/csv, application/x-ndjson"), Query: []string{"format: csv or ndjson"}}}}
 }
 
 var exportMedia = map[string]string{"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}

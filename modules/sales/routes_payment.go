@@ -27,7 +27,7 @@ func (s *Service) paymentRoutes() []web.Route {
 		{Method: "POST", Path: "/v1/payments/stripe/:mode/webhook", Right: web.Public, Handler: s.postWebhook, Limit: maxNotice,
 			Doc: web.Doc{Says: "Takes a notice of Stripe, signed by it.", Takes: web.Media("application/json")}},
 		{Method: "GET", Path: "/v1/payments", Right: web.Manage, Handler: s.getPayments,
-			Doc: web.Doc{Says: "Lists payments, the newest first.", Gives: web.Page[Payment]{}, Query: []string{"event: of this event", "state: in this state", "cursor", "limit"}}},
+			Doc: web.Doc{Says: "Lists payments, the newest first.", Gives: web.Page[Payment]{}, Query: []string{"event: of this event", "state: created, pending, processing, failed, expired, due, paid, settled, flagged or refunded", "cursor", "limit"}}},
 		{Method: "GET", Path: "/v1/payments/:id", Right: web.Manage, Handler: s.getPayment,
 			Doc: web.Doc{Says: "Tells a payment.", Gives: Payment{}}},
 		{Method: "POST", Path: "/v1/payments/:id/received", Right: web.Manage, Handler: s.postReceived,
@@ -47,13 +47,13 @@ func (s *Service) paymentRoutes() []web.Route {
 		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices,
 			Doc: web.Doc{Says: "Lists an order's invoices.", Gives: web.Page[Invoice]{}}},
 		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds,
-			Doc: web.Doc{Says: "Lists refunds.", Gives: web.Page[Refund]{}, Query: []string{"event: of this event", "state: in this state", "limit"}}},
+			Doc: web.Doc{Says: "Lists refunds, the newest first.", Gives: web.Page[Refund]{}, Query: []string{"event: of this event", "state: waiting, sent, done, failed or by_hand", "cursor", "limit"}}},
 		{Method: "POST", Path: "/v1/refunds/:id/retry", Right: web.Manage, Handler: s.postRefundRetry,
 			Doc: web.Doc{Says: "Tries a failed refund again.", Gives: Refund{}, Repeatable: true}},
 		{Method: "POST", Path: "/v1/refunds/:id/sent-by-hand", Right: web.Manage, Handler: s.postRefundByHand,
 			Doc: web.Doc{Says: "Records that a refund was paid by hand.", Gives: Refund{}, Repeatable: true}},
 		{Method: "GET", Path: "/v1/invoices", Right: web.Manage, Handler: s.getInvoices,
-			Doc: web.Doc{Says: "Lists invoices of a series by number.", Gives: web.Page[Invoice]{}, Query: []string{"series: such as 2026", "limit"}}},
+			Doc: web.Doc{Says: "Lists invoices of a series by number.", Gives: web.Page[Invoice]{}, Query: []string{"series: R unless the seller has another; TEST for play money", "year: such as 2027; this year without it", "cursor", "limit"}}},
 	}
 }
 
@@ -195,7 +195,11 @@ func (s *Service) getPayments(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q := PaymentQuery{State: c.QueryParam("state"), Limit: limit}
+	state, err := web.Choice(c, "state", paymentStates...)
+	if err != nil {
+		return err
+	}
+	q := PaymentQuery{State: string(state), Limit: limit}
 	if q.Event, err = queryID(c, "event"); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"strconv"
@@ -37,6 +38,9 @@ func (s *Service) postRefund(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if in.Tickets != nil && len(in.Tickets) == 0 { // who chose none does not mean all
+		return fault.BadField("sales.Refund", "tickets", "names none", "their numbers, or leave it out for the whole order")
+	}
 	order, err := pathID(c)
 	if err != nil {
 		return err
@@ -62,11 +66,23 @@ func (s *Service) getRefunds(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.Refunds(c.Request().Context(), event, c.QueryParam("state"), limit)
+	state, err := web.Choice(c, "state", RefundWaiting, RefundSent, RefundDone, RefundFailed, RefundByHand)
 	if err != nil {
 		return err
 	}
-	return web.Fresh(c, web.Page[Refund]{Items: found})
+	before, err := queryID(c, "cursor")
+	if err != nil {
+		return err
+	}
+	found, next, err := s.Refunds(c.Request().Context(), RefundQuery{Event: event, State: state, Before: before, Limit: limit})
+	if err != nil {
+		return err
+	}
+	page := web.Page[Refund]{Items: found}
+	if next != id.Nil {
+		page.Next = next.String()
+	}
+	return web.Fresh(c, page)
 }
 
 func (s *Service) postRefundRetry(c echo.Context) error {
@@ -82,6 +98,9 @@ func (s *Service) getOrderInvoices(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := s.OrderTickets(c.Request().Context(), order); err != nil {
+		return err
+	}
 	found, err := s.InvoicesOf(c.Request().Context(), order)
 	if err != nil {
 		return err
@@ -95,17 +114,15 @@ func (s *Service) getInvoices(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	series, year, after := c.QueryParam("series"), s.db.Now().Year(), 0
-	if series == "" {
-		series = s.cfg.Seller.Series
+	year, err := queryNumber(c, "year", s.db.Now().Year())
+	if err != nil {
+		return err
 	}
-	for name, into := range map[string]*int{"year": &year, "cursor": &after} {
-		if text := c.QueryParam(name); text != "" {
-			if *into, err = strconv.Atoi(text); err != nil || *into < 0 || *into > math.MaxInt32 {
-				return fault.BadField("sales.invoices", name, "is no number", "such as 2027")
-			}
-		}
+	after, err := queryNumber(c, "cursor", 0)
+	if err != nil {
+		return err
 	}
+	series := cmp.Or(c.QueryParam("series"), s.cfg.Seller.Series)
 	found, err := s.Invoices(c.Request().Context(), series, year, after, limit)
 	if err != nil {
 		return err
@@ -115,4 +132,17 @@ func (s *Service) getInvoices(c echo.Context) error {
 		page.Next = strconv.Itoa(found[limit-1].Number)
 	}
 	return web.Fresh(c, page)
+}
+
+// queryNumber reads a number of the query; def when there is none.
+func queryNumber(c echo.Context, name string, def int) (int, error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		return 0, fault.BadField("sales.query", name, "is no number", "such as "+strconv.Itoa(def))
+	}
+	return n, nil
 }

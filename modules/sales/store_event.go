@@ -215,6 +215,9 @@ func (s *Service) Event(ctx context.Context, event id.ID) (Event, error) {
 
 // EventBySlug finds one by its name in the portal's address. Errors: fault.NotFound.
 func (s *Service) EventBySlug(ctx context.Context, slug string) (Event, error) {
+	if !slugForm.MatchString(slug) {
+		return Event{}, noEvent(nil)
+	}
 	return oneEvent(s.db.ORM(ctx), s.db.ORM(ctx).Where("slug = ?", slug))
 }
 

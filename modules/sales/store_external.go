@@ -16,18 +16,18 @@ import (
 // eventsOfShops finds events by what their shops call them.
 func eventsOfShops(tx *db.Tx, names []string) (map[string]*soldEvent, error) {
 	const op = "sales.eventsOfShops"
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT e.shop, e.id, e.zone, c.shop_name, c.id FROM sales.event e
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT e.shop, e.id, e.zone, e.currency, c.shop_name, c.id FROM sales.event e
 		JOIN sales.category c ON c.event = e.id WHERE e.shop <> '' AND e.shop = ANY($1)`, names)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
 	found := map[string]*soldEvent{}
-	var shop, zone, name string
+	var shop, zone, money, name string
 	var event, category id.ID
-	_, err = pgx.ForEachRow(rows, []any{&shop, &event, &zone, &name, &category}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&shop, &event, &zone, &money, &name, &category}, func() error {
 		e := found[shop]
 		if e == nil {
-			e = &soldEvent{id: event, categories: map[string]id.ID{}}
+			e = &soldEvent{id: event, currency: money, categories: map[string]id.ID{}}
 			if e.place, err = time.LoadLocation(zone); err != nil {
 				e.place = time.UTC
 			}

@@ -25,6 +25,12 @@ func (s *Service) eachEvent(ctx context.Context, after time.Time, each func(even
 		WHERE state <> 'draft' AND starts_at > $1 ORDER BY starts_at, id`, after)
 }
 
+func (s *Service) eachShopName(ctx context.Context, each func(event id.ID, shop string) error) error {
+	var event id.ID
+	var shop string
+	return s.visit(ctx, []any{&event, &shop}, func() error { return each(event, shop) }, `SELECT id, shop FROM sales.event WHERE shop <> ''`)
+}
+
 func (s *Service) eachCategory(ctx context.Context, event id.ID, each func(category id.ID, name string, capacity, sold, held int, priceMinor int64) error) error {
 	var category id.ID
 	var name string

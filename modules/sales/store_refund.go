@@ -65,11 +65,24 @@ func updateRefund(tx *db.Tx, r Refund) error {
 	return db.Classify("sales.Refund", err)
 }
 
-// Refunds lists those of an event in a state, the latest first.
-func (s *Service) Refunds(ctx context.Context, event id.ID, state string, limit int) ([]Refund, error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT `+refundColumns+` FROM sales.refund r WHERE ($1::uuid = $2 OR r.event = $1) AND ($3 = '' OR r.state = $3)
-		ORDER BY r.id DESC LIMIT $4`, event, id.Nil, state, limit)
-	return manyRefunds(rows, err)
+// RefundQuery narrows a list of refunds.
+type RefundQuery struct {
+	Event  id.ID       // id.Nil: of all
+	State  RefundState // "": any
+	Before id.ID       // as the page before told
+	Limit  int
+}
+
+// Refunds lists refunds, the latest first, and where the next page begins; id.Nil at the end.
+func (s *Service) Refunds(ctx context.Context, q RefundQuery) (found []Refund, next id.ID, err error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT `+refundColumns+` FROM sales.refund r
+		WHERE ($1::uuid = $2 OR r.event = $1) AND ($3 = '' OR r.state = $3) AND ($4::uuid = $2 OR r.id < $4) ORDER BY r.id DESC LIMIT $5`,
+		q.Event, id.Nil, q.State, q.Before, q.Limit+1)
+	if found, err = manyRefunds(rows, err); err != nil {
+		return nil, next, err
+	}
+	found, next = cutPage(found, q.Limit, func(r *Refund) id.ID { return r.ID })
+	return found, next, nil
 }
 
 func manyRefunds(rows pgx.Rows, err error) ([]Refund, error) {

@@ -29,9 +29,10 @@ const (
 
 // Field is one thing wrong with the input: where, what, and how to mend it.
 type Field struct {
-	Name    string `json:"field"`         // path in the input, such as "tags[3]"
-	Problem string `json:"problem"`       // what is wrong
-	Fix     string `json:"fix,omitempty"` // what to write instead
+	Name    string `json:"field"`          // path in the input, such as "tags[3]"
+	Problem string `json:"problem"`        // what is wrong
+	Fix     string `json:"fix,omitempty"`  // what to write instead
+	Line    int    `json:"line,omitempty"` // of a file, from 1
 }
 
 // Error is what every package of Usher returns when it fails.

@@ -12,6 +12,7 @@ import (
 type Event struct {
 	ID         id.ID
 	Slug       string // in the portal's address
+	Path       string // of its page in the portal; of the portal where another shop sells it
 	Title      string // in its fallback language
 	Currency   string // ISO 4217
 	Zone       string // IANA name: the venue's clock

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -76,9 +77,12 @@ func isJSON(contentType string) bool {
 }
 
 // Decode reads exactly one JSON value into v, a pointer. Errors: fault.Invalid
-// naming the place: line and column for bad syntax, the field otherwise.
+// naming the place: line and column for bad text and syntax, the field otherwise.
 func Decode(data []byte, v any) error {
 	const op = "web.Decode"
+	if !utf8.Valid(data) { // the decoder would keep U+FFFD instead, and nobody could tell what was written
+		return badText(op, data)
+	}
 	trimmed := bytes.TrimSpace(data)
 	if len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
 		return fault.E(op, fault.Invalid, "the body is empty", nil).WithFix("send a JSON value")
@@ -97,6 +101,16 @@ func Decode(data []byte, v any) error {
 		return err
 	}
 	return fault.E(op, fault.Invalid, "the body does not have the expected form", err)
+}
+
+// badText says where a body stops being UTF-8. Source: RFC 8259, 8.1.
+func badText(op string, data []byte) error {
+	at := 0
+	for r, size := utf8.DecodeRune(data); r != utf8.RuneError || size != 1; r, size = utf8.DecodeRune(data[at:]) {
+		at += size
+	}
+	line, col := position(data, int64(at))
+	return fault.E(op, fault.Invalid, fmt.Sprintf("the body is not UTF-8 at line %d, column %d", line, col), nil).WithFix("send JSON as UTF-8")
 }
 
 func badSyntax(op string, data []byte) error {

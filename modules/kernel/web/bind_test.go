@@ -62,6 +62,7 @@ func TestBindNamesEveryFault(t *testing.T) {
 		{"null", ` null `, []string{"the body is empty"}},
 		{"syntax", "{\n  \"name\": Ada}", []string{"the body is not valid JSON at line 2, column 11: invalid character 'A' looking for beginning of value"}},
 		{"cut", `{"name":"Ad`, []string{"the body is not valid JSON at line 1, column 12: it ends too early"}},
+		{"Latin-1", "{\n  \"name\": \"M\xfcller\"}", []string{"the body is not UTF-8 at line 2, column 13"}},
 		{"trailing", `{"name":"Ada"} {}`, []string{"there is more after the JSON value, from line 1, column 15"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
