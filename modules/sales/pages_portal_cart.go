@@ -62,21 +62,33 @@ func (s *Service) openedCart(c echo.Context, t *words.Tongue) (h heldCart, e *sh
 	}
 	switch {
 	case h.Order != nil:
-		s.remember(c, cartCookie, "", "/", 0)
+		s.forgetCart(c, h.Cart)
 		return h, e, true, c.Redirect(http.StatusSeeOther, "/o/"+s.OrderToken(*h.Order))
 	case h.Paid != nil:
 		return h, e, true, c.Redirect(http.StatusSeeOther, "/pay/"+s.PaymentToken(*h.Paid))
 	case len(h.Lines) == 0 || h.Left <= 0:
-		return h, e, true, s.showOver(c, t, e)
+		return h, e, true, s.showOver(c, t, e, h.Cart)
 	}
 	return h, e, false, nil
 }
 
-// showOver says that the hold has ended, and where to begin again.
-func (s *Service) showOver(c echo.Context, t *words.Tongue, e *shelfEvent) error {
+// forgetCart makes the visitor's browser forget a cart. One that he opened since, in another
+// tab and for another event, stays in the menu: there is no other way back to it.
+func (s *Service) forgetCart(c echo.Context, cart id.ID) (none bool) {
+	if ref, ok := s.openCart(recalled(c, cartCookie)); ok && ref.Cart != cart {
+		return false
+	}
 	s.remember(c, cartCookie, "", "/", 0)
+	return true
+}
+
+// showOver says that a cart's hold has ended, and where to begin again.
+func (s *Service) showOver(c echo.Context, t *words.Tongue, e *shelfEvent, cart id.ID) error {
+	none := s.forgetCart(c, cart)
 	p := cartOverPage{frame: s.frame(c, t, t.Say("over.title")), E: e.shown(t, s.db.Now()), Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again")}
-	p.Unlisted, p.Cart, p.Link = true, "", link{p.E.URL, t.Say("over.choose")}
+	if p.Unlisted, p.Link = true, (link{p.E.URL, t.Say("over.choose")}); none {
+		p.Cart = ""
+	}
 	return c.Render(http.StatusGone, "portal/over", p)
 }
 
@@ -141,7 +153,7 @@ func (s *Service) shopReleased(c echo.Context, t *words.Tongue) error {
 	if err := s.Release(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	s.remember(c, cartCookie, "", "/", 0)
+	s.forgetCart(c, h.Cart)
 	if c.FormValue("then") == "change" {
 		return c.Redirect(http.StatusSeeOther, e.again(h.Lines))
 	}
@@ -182,7 +194,7 @@ func (s *Service) offerOver(c echo.Context, t *words.Tongue, entry id.ID) error 
 	if err != nil {
 		return err
 	}
-	return s.showOver(c, t, e)
+	return s.showOver(c, t, e, entry)
 }
 
 // buyerSaid reads the form of the checkout; wrong says what is missing.

@@ -30,6 +30,7 @@ func (s *Service) ticketPages() []web.Route {
 		open("POST", "/o/:token/tickets/:n/transfer", s.pageTransferred), open("POST", "/o/:token/resend", s.pageResent),
 		open("GET", "/t/:token", s.pageTicket), open("GET", "/t/:token/event.ics", s.getTicketEntry),
 		open("POST", "/t/:token/transfer", s.pagePassedOn),
+		open("GET", "/o/:token/tickets/:n/transfer", s.portal(backToForm)), open("GET", "/o/:token/resend", s.portal(backToForm)), open("GET", "/t/:token/transfer", s.portal(backToForm)),
 	}
 }
 
