@@ -19,6 +19,8 @@ import (
 func (s *Service) paymentPages() []web.Route {
 	return []web.Route{
 		{Method: "GET", Path: "/pay/:token", Right: web.Public, Handler: s.portal(s.shopPayment)},
+		{Method: "GET", Path: "/pay/:token/release", Right: web.Public, Handler: s.portal(backToForm)},
+		{Method: "POST", Path: "/pay/:token/release", Right: web.Public, Handler: s.portal(s.shopPaymentReleased)},
 		{Method: "GET", Path: "/invoice/:token", Right: web.Public, Handler: s.pageInvoice},
 		{Method: "GET", Path: "/invoices/:id", Right: web.Staff, Handler: s.pageInvoiceOfStaff},
 	}

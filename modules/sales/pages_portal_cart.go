@@ -12,7 +12,6 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
-	"github.com/usherhq/usher/modules/sales/pay"
 	"github.com/usherhq/usher/modules/sales/words"
 )
 
@@ -30,6 +29,7 @@ type cartPage struct {
 	Free    bool
 	Mails   bool // the link to the order goes by e-mail
 	Methods []methodView
+	None    string // why there are none
 	Form    buyerForm
 	Wrong   map[string]string
 }
@@ -97,7 +97,26 @@ func (s *Service) shopCart(c echo.Context, t *words.Tongue) error {
 	if err != nil || done {
 		return err
 	}
-	return s.showCart(c, http.StatusOK, t, h, e, func(p *cartPage) { p.Form.Name = p.Person })
+	begun, err := s.begunBefore(c, t, h.Cart)
+	if err != nil {
+		return err
+	}
+	return s.showCart(c, http.StatusOK, t, h, e, func(p *cartPage) { p.Form.Name = p.Person; begun(p) })
+}
+
+// begunBefore fills the cart's form with what was said in it, when the buyer comes back from a
+// payment that he has begun, to pay in another way.
+func (s *Service) begunBefore(c echo.Context, t *words.Tongue, cart id.ID) (fill func(p *cartPage), err error) {
+	begun, err := s.paymentUnderWay(c.Request().Context(), cart, true)
+	if err != nil || begun == nil {
+		return func(*cartPage) {}, err
+	}
+	was, err := s.Payment(c.Request().Context(), *begun)
+	return func(p *cartPage) {
+		b := buyerOf(was.Buyer)
+		p.Form = buyerForm{b.Name, b.Email, string(was.Method)}
+		p.Notice = &said{Kind: "warn", Title: t.Say("said.begun"), Text: t.Say("said.begun.fix"), Link: &link{"/pay/" + s.PaymentToken(was.ID), t.Say("cart.begun")}}
+	}, err
 }
 
 func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCart, e *shelfEvent, more func(p *cartPage)) error {
@@ -114,9 +133,10 @@ func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCa
 			p.Taxes = append(p.Taxes, t.Say("cart.tax", strings.ReplaceAll(permilleText(tax.Permille), ".", t.Say("number.point")), t.Money(tax.TaxMinor, e.Currency)))
 		}
 	}
-	for _, m := range s.pays.Methods(pay.ModeOf(e.Sandbox)) {
+	for _, m := range s.waysToPay(&e.Event) {
 		p.Methods = append(p.Methods, methodView{string(m), t.Say("pay." + string(m)), t.Say("pay." + string(m) + ".about")})
 	}
+	p.None = t.Say(s.whyUnpaid(&e.Event))
 	if more(&p); p.Form.Method == "" && len(p.Methods) == 1 {
 		p.Form.Method = p.Methods[0].Value
 	}
@@ -150,7 +170,7 @@ func (s *Service) shopReleased(c echo.Context, t *words.Tongue) error {
 	if err != nil || done {
 		return err
 	}
-	if err := s.Release(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
+	if err := s.GiveBack(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
 	s.forgetCart(c, h.Cart)

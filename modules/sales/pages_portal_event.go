@@ -20,9 +20,9 @@ type eventShopPage struct {
 	frame
 	E           shownEvent
 	Notice      *said
-	Room        bool // buyers pass the waiting room first
-	Sellable    bool // something can be bought now
-	Unpaid      bool // something could be, if there were a way to pay
+	Room        bool   // buyers pass the waiting room first
+	Sellable    bool   // something can be bought now
+	Unpaid      string // something could be, if there were a way to pay: why there is none
 	Key         string
 	Codes       []string
 	CodeWrong   string
@@ -163,7 +163,9 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	}
 	form := waitingForm{Qty: 1}
 	for _, r := range p.Rows {
-		p.Sellable, p.Unpaid = p.Sellable || r.Open, p.Unpaid || r.Unpaid
+		if p.Sellable = p.Sellable || r.Open; r.Unpaid {
+			p.Unpaid = v.t.Say(s.whyUnpaid(&v.e.Event))
+		}
 		if r.Waits {
 			form.Categories = append(form.Categories, r)
 		}

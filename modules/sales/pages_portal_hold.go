@@ -47,7 +47,7 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 	}
 	if p.Lines, err = s.price(ctx, v.e.ID, wanted, v.texts()); err == nil {
 		if v.e.unpaid && costs(p.Lines) {
-			return s.refuse(c, v, http.StatusConflict, &said{Kind: "bad", Title: t.Say("said.unpaid"), Text: t.Say("said.unpaid.fix")})
+			return s.refuse(c, v, http.StatusConflict, &said{Kind: "bad", Title: t.Say("said.unpaid"), Text: t.Say(s.whyUnpaid(&v.e.Event)) + " " + t.Say("said.unpaid.fix")})
 		}
 		var cart Cart
 		if cart, _, err = s.Hold(ctx, p); err == nil {
@@ -116,7 +116,7 @@ func (s *Service) replaceCart(c echo.Context, fresh Cart) {
 	}
 	ctx := c.Request().Context()
 	if lines, _, err := s.heldLines(ctx, old.Cart); err == nil && len(lines) > 0 {
-		if paid, err := s.paymentUnderWay(ctx, old.Cart, false); err != nil || paid != nil {
+		if paid, err := s.paymentUnderWay(ctx, old.Cart, true); err != nil || paid != nil {
 			return
 		}
 		if err := s.Release(ctx, old.Cart, lines); err != nil {

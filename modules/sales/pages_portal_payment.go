@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/sales/pay"
 	"github.com/usherhq/usher/modules/sales/words"
 )
@@ -18,6 +19,7 @@ type paymentPage struct {
 	Good          bool // the tickets are his
 	Heading, Text string
 	Link, Other   *link
+	Back          string   // where its tickets are given back; "": they are not to be
 	Account       []string // of a transfer, in lines
 	Ref           string
 	Until, Due    string
@@ -56,6 +58,27 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 	return c.Render(http.StatusOK, "portal/payment", v)
 }
 
+// shopPaymentReleased gives back what is kept for a payment that has only begun. Of any other
+// its page says how it stands.
+func (s *Service) shopPaymentReleased(c echo.Context, _ *words.Tongue) error {
+	ctx := c.Request().Context()
+	p, err := s.PaymentByToken(ctx, c.Param("token"))
+	if err != nil {
+		return err
+	}
+	if p.State == PaymentPending || p.State == PaymentCreated {
+		q, err := s.quotes.open(p.Quote)
+		if err != nil {
+			return err
+		}
+		if err := s.GiveBack(ctx, q.Cart, q.Lines); err != nil && !fault.Is(err, fault.Conflict) {
+			return err
+		}
+		s.forgetCart(c, q.Cart)
+	}
+	return c.Redirect(http.StatusSeeOther, "/pay/"+s.PaymentToken(p.ID))
+}
+
 // words names what is said of the payment's state.
 func (p *Payment) words() string {
 	switch {
@@ -63,6 +86,8 @@ func (p *Payment) words() string {
 		return "pay.pending"
 	case p.State == PaymentExpired && p.Reason == reasonReplaced:
 		return "pay.replaced"
+	case p.State == PaymentExpired && p.Reason == reasonGivenBack:
+		return "pay.given"
 	}
 	return "pay." + string(p.State)
 }
@@ -81,6 +106,9 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 	ref := s.refOf(p)
 	again := &link{"/shop/cart/" + s.CartToken(ref), t.Say("pay.other")}
 	kept := s.db.Now().Before(ref.Until) // else the cart is there for this payment alone
+	if p.State == PaymentPending || p.State == PaymentCreated {
+		v.Back = "/pay/" + s.PaymentToken(p.ID) + "/release"
+	}
 	switch p.State {
 	case PaymentPending:
 		if p.Redirect != "" {

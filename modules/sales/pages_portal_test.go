@@ -56,12 +56,12 @@ func TestNothingIsHeldThatNobodyCanPay(t *testing.T) {
 	g := newGuest(t, newSite(t, nil, h.buyerPages()))
 	page := "/shop/events/" + e.Slug
 	looked := g.ask(page, nil)
-	shows(t, looked, 200, "The organiser takes no payments for this event yet.", "Not to be bought yet", "qty_"+e.Categories[2].ID.String())
+	shows(t, looked, 200, "The organiser takes no payments for this event yet.", "Not to be bought at this moment", "qty_"+e.Categories[2].ID.String())
 	if strings.Contains(looked.Body.String(), `name="qty_`+e.Categories[0].ID.String()) {
 		t.Error("a ticket that nobody can pay can be chosen")
 	}
 	form := g.form(looked.Body.String(), url.Values{"qty_" + e.Categories[0].ID.String(): {"1"}})
-	shows(t, g.ask(page+"/cart", form), 409, "These tickets cannot be paid yet")
+	shows(t, g.ask(page+"/cart", form), 409, "These tickets cannot be paid")
 	if now, err := h.Event(t.Context(), e.ID); err != nil || now.Categories[0].Held != 0 {
 		t.Errorf("%d are held", now.Categories[0].Held)
 	}

@@ -53,7 +53,7 @@ func TestTheCartOfAnotherTabIsKept(t *testing.T) {
 	for name, end := range map[string]func(g *guest, cart string) string{
 		"bought":     func(g *guest, cart string) string { _, to := g.goes(g.ask(cart+"/checkout", atDoor)); return to },
 		"given back": func(g *guest, cart string) string { _, to := g.goes(g.ask(cart+"/release", url.Values{})); return to },
-		"over": func(g *guest, cart string) string {
+		"over": func(_ *guest, cart string) string {
 			h.exec(`UPDATE sales.hold SET expires_at = now() - interval '1 second' WHERE category = $1`, e.Categories[0].ID)
 			return cart
 		},
