@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -174,8 +176,13 @@ func (s *Service) shopReleased(c echo.Context, t *words.Tongue) error {
 		return err
 	}
 	s.forgetCart(c, h.Cart)
+	s.shelves.forget(e.ID) // else the seats that he had are taken
 	if c.FormValue("then") == "change" {
-		return c.Redirect(http.StatusSeeOther, e.again(h.Lines))
+		to, err := s.again(c.Request().Context(), e, h.Lines)
+		if err != nil {
+			return err
+		}
+		return c.Redirect(http.StatusSeeOther, to)
 	}
 	return c.Redirect(http.StatusSeeOther, "/shop/events/"+e.Slug+"?said=back")
 }
@@ -221,7 +228,7 @@ func (s *Service) offerOver(c echo.Context, t *words.Tongue, entry id.ID) error 
 func buyerSaid(c echo.Context, t *words.Tongue) (f buyerForm, wrong map[string]string) {
 	f = buyerForm{strings.TrimSpace(c.FormValue("name")), strings.TrimSpace(c.FormValue("email")), c.FormValue("method")}
 	wrong = map[string]string{}
-	if f.Name == "" || len(f.Name) > 200 || strings.ContainsFunc(f.Name, func(r rune) bool { return r < ' ' }) {
+	if f.Name == "" || utf8.RuneCountInString(f.Name) > maxName || strings.ContainsFunc(f.Name, unicode.IsControl) {
 		wrong["name"] = t.Say("form.name.wrong")
 	}
 	if !isAddress(f.Email) {

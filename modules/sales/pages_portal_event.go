@@ -49,6 +49,7 @@ type visitor struct {
 	codes  []Code
 	wrong  string // what is wrong with the last code
 	chosen map[id.ID]int
+	seated bool // what is chosen are seats of the plan
 }
 
 // visited reads the event, the codes and the choice of a request's address or form.
@@ -72,6 +73,9 @@ func (s *Service) visited(c echo.Context, t *words.Tongue) (v visitor, err error
 		if n, err := strconv.Atoi(values.Get("qty_" + category.String())); err == nil && n > 0 {
 			v.chosen[category] = n
 		}
+	}
+	if category, err := id.Parse(values.Get("seated")); err == nil {
+		v.seated, v.chosen[category] = true, len(values["seat"])
 	}
 	v.codes, v.wrong, err = s.codesBrought(ctx, v, values["code"])
 	return v, err

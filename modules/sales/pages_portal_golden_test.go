@@ -73,7 +73,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 		"list-some": list, "list-none": listPage{frame: f}, "calendar-some": month, "event-sale": page, "event-codes": coded, "event-refused": refused, "event-rising": rising, "event-cancelled": closed,
 		"seats-some": plan, "cart-open": cart, "cart-refused": again, "cart-free": free,
 		"over-cart": cartOverPage{frame: f, E: v, Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again"), Link: link{v.URL, t.Say("over.choose")}},
-		"room-new":  roomPage{frame: f, E: v}, "room-waiting": waiting, "payment-settled": settled, "payment-transfer": transfer,
+		"room-new":  roomPage{frame: f, E: v, Self: v.URL + "/room"}, "room-waiting": waiting, "payment-settled": settled, "payment-transfer": transfer,
 		"mine-some": mine, "mine-none": none, "mine-stranger": minePage{frame: f}, "wrong-fault": wrongPage{frame: f, Heading: "H", Text: "T", Reference: "r"},
 		"widget-sale": widgetPage{frame: f, E: v, Rows: rows, Sellable: true},
 	}

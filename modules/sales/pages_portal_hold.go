@@ -1,12 +1,14 @@
 package sales
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -228,14 +230,53 @@ func (v *visitor) conflict() string {
 			return "said.closed"
 		}
 	}
+	if v.seated {
+		return "said.seats"
+	}
 	return "said.short"
 }
 
-// again is the event's address with a choice filled in.
-func (e *Event) again(lines []Line) string {
-	q := url.Values{}
+// again is where a cart was filled, with what it held filled in: the event's page, or the plan
+// when it was seats of one category; and the codes it used, without which it costs more or is hidden.
+func (s *Service) again(ctx context.Context, e *shelfEvent, lines []Line) (string, error) {
+	q, page := url.Values{}, "/shop/events/"+e.Slug
+	codes, err := s.codesUsed(ctx, e.ID, lines)
+	if err != nil {
+		return "", err
+	}
+	for _, code := range codes {
+		q.Add("code", code.Code)
+	}
+	if len(lines) == 1 && len(lines[0].Seats) > 0 {
+		for _, seat := range lines[0].Seats {
+			q.Add("seat", seat.String())
+		}
+		return page + "/seats/" + lines[0].Category.String() + "?" + q.Encode(), nil
+	}
 	for _, l := range lines {
 		q.Set("qty_"+l.Category.String(), strconv.Itoa(l.Qty))
 	}
-	return "/shop/events/" + e.Slug + "?" + q.Encode()
+	return page + "?" + q.Encode(), nil
+}
+
+// chosenIn is what a form or an address has chosen, for the address of another page: who has to
+// wait in between finds it again.
+func chosenIn(c echo.Context) (url.Values, error) {
+	values, err := c.FormParams()
+	if err != nil {
+		return nil, fault.BadField("sales.shop", "form", "cannot be read", "send it again")
+	}
+	out := url.Values{}
+	for name, said := range values {
+		switch {
+		case name == "code":
+			out[name] = said[:min(len(said), maxCodes)]
+		case strings.HasPrefix(name, "qty_") && said[0] != "" && said[0] != "0":
+			out.Set(name, said[0])
+		}
+	}
+	if seats := len(values["seat"]); seats > 0 {
+		out.Set("qty_"+values.Get("seated"), strconv.Itoa(seats))
+	}
+	return out, nil
 }

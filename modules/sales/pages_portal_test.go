@@ -299,7 +299,7 @@ func TestSeatsAreChosenByRow(t *testing.T) {
 	other := newGuest(t, shopSite(h))
 	chosen.Set("key", id.New().String())
 	taken := other.ask(there+"/cart", other.form(page.Body.String(), chosen))
-	shows(t, taken, http.StatusConflict, "Not so many are left", "Row A", "taken")
+	shows(t, taken, http.StatusConflict, "A seat you chose has just been taken", "Row A", "taken")
 }
 
 func TestWaitingListIsJoined(t *testing.T) {

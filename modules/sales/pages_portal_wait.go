@@ -42,6 +42,9 @@ func (s *Service) shopWait(c echo.Context, t *words.Tongue) error {
 		if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {
 			return err
 		}
+		if v.e.onSale(v.now) != nil || !k.open(v.now) {
+			return s.showEvent(c, http.StatusConflict, v, &said{Kind: "bad", Title: t.Say("said.closed"), Text: t.Say("said.closed.fix")})
+		}
 		return s.showEvent(c, http.StatusConflict, v, &said{Kind: "good", Title: t.Say("event.tickets"), Text: t.Say("wait.needless")})
 	case !fault.Is(err, fault.Invalid):
 		return err

@@ -71,3 +71,77 @@ func TestTheCartOfAnotherTabIsKept(t *testing.T) {
 		}
 	}
 }
+
+// Changing a cart leads back to all that filled it: the seats, and the codes without which it
+// costs more or is not shown at all.
+func TestChangeKeepsCodesAndSeats(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	there := "/shop/events/" + e.Slug
+	form := g.form(g.ask(there+"?code=members&code=early", nil).Body.String(), url.Values{"qty_" + e.Categories[4].ID.String(): {"2"}, "code": {"MEMBERS", "EARLY"}})
+	_, cart := g.goes(g.ask(there+"/cart", form))
+	back, _ := g.goes(g.ask(cart+"/release", url.Values{"then": {"change"}}))
+	shows(t, back, 200, "Members", "€18.00", "<option selected>2</option>", `name="code" value="EARLY"`)
+	plan := there + "/seats/" + e.Categories[1].ID.String()
+	seats, err := h.Seats(t.Context(), e.Categories[1].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen := seats[9].ID.String()
+	_, cart = g.goes(g.ask(there+"/cart", g.form(g.ask(plan+"?code=early", nil).Body.String(), url.Values{"seat": {chosen}})))
+	h.shelves.forget(e.ID)
+	g.ask(there, nil) // somebody looks: the seat is taken in what is remembered
+	back, _ = g.goes(g.ask(cart+"/release", url.Values{"then": {"change"}}))
+	shows(t, back, 200, "Seats: Balcony", `value="`+chosen+`" checked`, `name="code" value="EARLY"`)
+	h.auditCatalogue()
+}
+
+// Who has to pass the waiting room finds what he chose, and his codes, when he is let in.
+func TestTheWaitingRoomKeepsTheChoice(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	h.crowded(e, 0.0001)
+	g := newGuest(t, shopSite(h))
+	there, members := "/shop/events/"+e.Slug, "qty_"+e.Categories[4].ID.String()
+	form := g.form(g.ask(there+"?code=members", nil).Body.String(), url.Values{members: {"2"}, "qty_" + e.Categories[0].ID.String(): {"0"}})
+	room, where := g.goes(g.ask(there+"/cart", form))
+	if shows(t, room, 200, "You have a place", "data-ask=\"", "MEMBERS"); strings.Contains(where, e.Categories[0].ID.String()) {
+		t.Error("what was not chosen is kept:", where)
+	}
+	h.exec(`UPDATE sales.room SET admitted = issued`)
+	clear(h.hall.rooms)
+	in, _ := g.goes(g.ask(where, nil))
+	shows(t, in, 200, "It is your turn", "Members", "<option selected>2</option>")
+}
+
+// A name has so many characters, whatever its letters: the input counts the same.
+func TestNamesOfEveryLanguageHaveRoom(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	name := strings.Repeat("Ж", maxName-1) + "é"
+	for _, bad := range []string{name + "x", "A\u0085na", "Ana\x00", " "} {
+		_, cart := g.holds(e, 0, 1)
+		form := url.Values{"name": {bad}, "email": {"ana@example.org"}, "method": {"door"}}
+		shows(t, g.ask(cart+"/checkout", form), http.StatusUnprocessableEntity, "Please tell us a name")
+	}
+	_, cart := g.holds(e, 0, 1)
+	page, order := g.goes(g.ask(cart+"/checkout", url.Values{"name": {name}, "email": {"ana@example.org"}, "method": {"door"}}))
+	shows(t, page, 200, "the tickets are yours")
+	order, _, _ = strings.Cut(order, "?")
+	handed := g.ask(order+"/tickets/1/transfer", url.Values{"version": {"1"}, "name": {name}, "email": {"ben@example.org"}})
+	shows(t, handed, 200, name, ">http://example.com/t/") // the link is whole: it is to be sent on
+}
+
+// Nobody is told that there are tickets when the sale is paused.
+func TestTheWaitingListTellsThatTheSaleRests(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	form := url.Values{"category": {e.Categories[3].ID.String()}, "qty": {"1"}, "email": {"ana@example.org"}}
+	h.exec(`UPDATE sales.event SET state = 'paused' WHERE id = $1`, e.ID)
+	h.shelves.forget(e.ID)
+	shows(t, g.ask("/shop/events/"+e.Slug+"/waitlist", form), http.StatusConflict, "This is not on sale at this moment", "The sale is paused")
+}

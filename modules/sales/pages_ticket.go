@@ -216,7 +216,7 @@ func (s *Service) pageTransferred(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, "/o/"+c.Param("token")+"?handed="+strconv.Itoa(n))
 	case err == nil:
 		tickets[n-1] = passed
-		return s.showOrder(c, http.StatusOK, o, tickets, s.handedOn(&passed))
+		return s.showOrder(c, http.StatusOK, o, tickets, s.handedOn(c, &passed))
 	case mended(err):
 		return s.showOrder(c, http.StatusUnprocessableEntity, o, tickets, refusedTransfer(n, to, err))
 	}
@@ -226,10 +226,10 @@ func (s *Service) pageTransferred(c echo.Context) error {
 // handedOn says that a ticket was handed on just now. Where no letter takes the holder's link
 // to him the giver has to, so this one answer shows it, and no page after it: who has the link
 // has the ticket.
-func (s *Service) handedOn(t *Ticket) func(p *ticketPage) {
+func (s *Service) handedOn(c echo.Context, t *Ticket) func(p *ticketPage) {
 	return func(p *ticketPage) {
 		if p.Handed = t.N; !s.Mails() {
-			p.Link = "/t/" + s.HolderToken(t)
+			p.Link = s.origin(c) + "/t/" + s.HolderToken(t) // whole: it is sent on as it stands there
 		}
 	}
 }
@@ -304,7 +304,7 @@ func (s *Service) pagePassedOn(c echo.Context) error {
 	passed, err := s.handOn(c, o, t, to)
 	switch {
 	case err == nil:
-		return s.showTicket(c, http.StatusOK, o, passed, false, func(p *ticketPage) { s.handedOn(&passed)(p); p.Base = "" })
+		return s.showTicket(c, http.StatusOK, o, passed, false, func(p *ticketPage) { s.handedOn(c, &passed)(p); p.Base = "" })
 	case mended(err):
 		return s.showTicket(c, http.StatusUnprocessableEntity, o, t, true, refusedTransfer(t.N, to, err))
 	}
