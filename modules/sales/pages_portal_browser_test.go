@@ -112,6 +112,19 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	b.Quiet()
 }
 
+// What a price is compared with for the visitor's code moves with it: it must be true as well.
+func TestWhatACodeSavesIsKeptTrue(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	b := openShop(t, h)
+	row := `document.querySelector("[data-category='` + e.Categories[0].ID.String() + `'] .price").innerText.replace(/\s+/g, " ")`
+	b.Open("/shop/events/" + e.Slug + "?lang=en&code=early")
+	b.Until(row + `.startsWith("€46.60 €51.50")`)
+	h.reprice(e, 0, 6000)
+	b.Until(row + `.startsWith("€56.50 €62.50")`)
+	b.Quiet()
+}
+
 // TestBrowserCountsTheHoldDown sees the clock run, and the page say what happened at its end.
 func TestBrowserCountsTheHoldDown(t *testing.T) {
 	h := newHouse(t)

@@ -261,12 +261,12 @@ func (s *Service) again(ctx context.Context, e *shelfEvent, lines []Line) (strin
 
 // chosenIn is what a form or an address has chosen, for the address of another page: who has to
 // wait in between finds it again.
-func chosenIn(c echo.Context) (url.Values, error) {
-	values, err := c.FormParams()
-	if err != nil {
-		return nil, fault.BadField("sales.shop", "form", "cannot be read", "send it again")
-	}
+func chosenIn(c echo.Context) url.Values {
 	out := url.Values{}
+	values, err := c.FormParams()
+	if err != nil { // nothing that could be told
+		return out
+	}
 	for name, said := range values {
 		switch {
 		case name == "code":
@@ -278,5 +278,5 @@ func chosenIn(c echo.Context) (url.Values, error) {
 	if seats := len(values["seat"]); seats > 0 {
 		out.Set("qty_"+values.Get("seated"), strconv.Itoa(seats))
 	}
-	return out, nil
+	return out
 }

@@ -58,10 +58,7 @@ func (s *Service) shopRoom(c echo.Context, t *words.Tongue) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := chosenIn(c)
-	if err != nil {
-		return err
-	}
+	chosen := chosenIn(c)
 	p := roomPage{frame: s.frame(c, t, t.Say("room.title")), E: e.shown(t, s.db.Now())}
 	p.Self = withQuery(p.E.URL+"/room", chosen)
 	p.Unlisted = true
@@ -130,10 +127,7 @@ func (s *Service) shopRoomJoined(c echo.Context, _ *words.Tongue) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := chosenIn(c)
-	if err != nil {
-		return err
-	}
+	chosen := chosenIn(c)
 	there := "/shop/events/" + e.Slug
 	room := withQuery(there+"/room", chosen)
 	if _, err := s.hall.number(e.ID, "ticket", recalled(c, roomCookie)); err == nil {

@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -144,4 +145,44 @@ func TestTheWaitingListTellsThatTheSaleRests(t *testing.T) {
 	h.exec(`UPDATE sales.event SET state = 'paused' WHERE id = $1`, e.ID)
 	h.shelves.forget(e.ID)
 	shows(t, g.ask("/shop/events/"+e.Slug+"/waitlist", form), http.StatusConflict, "This is not on sale at this moment", "The sale is paused")
+}
+
+// The language that is chosen on tickets is the one of the next page too.
+func TestTheLanguageOfTicketsIsKept(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	buyer := newGuest(t, shopSite(h))
+	_, cart := buyer.holds(e, 0, 1)
+	_, order := buyer.goes(buyer.ask(cart+"/checkout", atDoor))
+	order, _, _ = strings.Cut(order, "?")
+	g := newGuest(t, shopSite(h)) // with the link of the letter
+	shows(t, g.ask(order+"?lang=de", nil), 200, "Ihre Tickets")
+	handed := g.ask(order+"/tickets/1/transfer", url.Values{"version": {"1"}, "name": {"Ben"}, "email": {"ben@example.org"}})
+	shows(t, handed, 200, `<html lang="de">`, "Weitergegeben an")
+	shows(t, g.ask("/shop", nil), 200, `<html lang="de">`)
+}
+
+// A site that embeds the widget in a language leads to the shop in that language.
+func TestTheWidgetLeadsOnInItsLanguage(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	shows(t, g.ask("/shop/widget/"+e.Slug+"?lang=de", nil), 200, `href="/shop/events/jazz-night?lang=de"`)
+	shows(t, newGuest(t, shopSite(h)).ask("/shop/widget/"+e.Slug, nil), 200, `href="/shop/events/jazz-night"`)
+}
+
+// Later events are later events of those that were asked for.
+func TestLaterEventsAreOfTheSameSearch(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	h.exec(`INSERT INTO sales.event SELECT (jsonb_populate_record(ev, jsonb_build_object('id', gen_random_uuid(), 'slug', 'n' || n))).* FROM sales.event ev, generate_series(1, 200) n WHERE ev.id = $1`, e.ID)
+	g := newGuest(t, shopSite(h))
+	page := g.ask("/shop?q=Jazz+N&series=Blue+Hours", nil)
+	shows(t, page, 200, "200 events found")
+	if next := regexp.MustCompile(`href="(/shop\?cursor=[^"]*)"`).FindStringSubmatch(page.Body.String()); next == nil {
+		t.Error("there is no way to later events")
+	} else {
+		shows(t, g.ask(html.UnescapeString(next[1]), nil), 200, "1 event found", `value="Jazz N"`, "selected>Blue Hours")
+	}
 }

@@ -131,7 +131,7 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 	if err != nil {
 		return err
 	}
-	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), recalled(c, langCookie), localeOf(o), c.Request().Header.Get("Accept-Language")))
+	p := s.ticketPage(&e, s.languageOf(c, localeOf(o)))
 	p.frame = s.privateFrame(c, p.Lang, p.Title)
 	p.Notice = s.orderNotice(c, p.Tongue, &o)
 	p.Base, p.Total, p.Count = "/o/"+c.Param("token"), p.W.amount(o.TotalMinor, o.Currency), len(tickets)
@@ -153,6 +153,15 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 		p.Next = last + 1
 	}
 	return c.Render(status, "portal/ticket", p)
+}
+
+// languageOf is what the address asks for, and from then on remembered, as elsewhere in the
+// portal; else what was remembered, what the buyer stated, or what the browser prefers.
+func (s *Service) languageOf(c echo.Context, stated string) string {
+	if c.QueryParam("lang") != "" {
+		return s.tongueOf(c).Lang
+	}
+	return cmp.Or(recalled(c, langCookie), stated, c.Request().Header.Get("Accept-Language"))
 }
 
 // localeOf is the language the buyer stated; "" when he did not.
@@ -278,7 +287,7 @@ func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine
 	if err != nil {
 		return err
 	}
-	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), recalled(c, langCookie), c.Request().Header.Get("Accept-Language")))
+	p := s.ticketPage(&e, s.languageOf(c, ""))
 	p.frame = s.privateFrame(c, p.Lang, p.Title)
 	v, err := s.ticketView(&e, &t, mine, p.Lang)
 	if err != nil {
