@@ -61,7 +61,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	free.Free, free.Mails, free.Methods, free.Person = true, false, nil, "Ana"
 	pays := paymentPage{frame: f, E: v, Due: t.Money(5150, "EUR"), Lines: cart.Lines, Heading: "H", Text: "T", Link: &link{"/l", "L"}}
 	settled, transfer := pays, pays
-	settled.Good, settled.Invoices = true, []invoiceLink{{"R 1", "/invoice/x"}}
+	settled.Good, settled.Invoices = true, []invoiceLink{{t.Say("pay.invoice", "R 1"), "/invoice/x"}}
 	transfer.Account, transfer.Ref, transfer.Until, transfer.Other, transfer.Back = []string{"Usher", "DE02"}, "REF", t.Moment(goldenStart), &link{"/o", "O"}, "/pay/x/release"
 	waiting := roomPage{frame: f, E: v, Ticket: "/room", Ahead: t.Say("number", 1200), Wait: t.Span(3 * time.Minute), Again: t.Span(9 * time.Second), Seconds: 9}
 	plan := seatsPage{frame: f, E: v, ID: id.ID{15: 2}, Category: "Balcony", Price: t.Money(123400, "EUR"), Unit: 123400, Max: 4, Key: "k", Codes: []string{"EARLY"},

@@ -45,8 +45,10 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 	v := paymentPage{frame: s.privateFrame(c, t.Lang, ""), E: e.shown(t, s.db.Now()), Due: t.Money(p.AmountMinor, p.Currency), Lines: p.Bill.shown(t)}
 	s.tellPayment(&v, t, &p, &e)
 	v.Title = v.Heading + " · " + v.E.Title
-	if v.Invoices, err = s.invoiceLinks(ctx, &p); err != nil {
-		return err
+	if p.Order != nil {
+		if v.Invoices, err = s.invoiceLinks(ctx, t, *p.Order); err != nil {
+			return err
+		}
 	}
 	switch waits := p.open() && p.Method != pay.Transfer || p.State == PaymentPaid; {
 	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "":
@@ -169,14 +171,10 @@ func (s *Service) privateFrame(c echo.Context, lang, title string) frame {
 }
 
 // orderNotice is what the buyer reads first when he comes from the checkout.
-func (s *Service) orderNotice(c echo.Context, t *words.Tongue, o *Order) *said {
+func orderNotice(c echo.Context, t *words.Tongue) *said {
 	switch c.QueryParam("said") {
 	case "thanks":
-		n := said{Kind: "good", Title: t.Say("order.thanks"), Text: t.Say("order.thanks.text")}
-		if due, err := s.dueAtDoor(c.Request().Context(), o.ID); err == nil && due > 0 {
-			n.More = []string{t.Say("order.due", t.Money(due, o.Currency))}
-		}
-		return &n
+		return &said{Kind: "good", Title: t.Say("order.thanks"), Text: t.Say("order.thanks.text")}
 	case "bought":
 		return &said{Kind: "good", Title: t.Say("said.bought")}
 	}

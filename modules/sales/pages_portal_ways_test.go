@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/usherhq/usher/modules/kernel/db"
 )
 
 // The links of an answer that tells what is wrong, to other languages and to the sign-in,
@@ -185,4 +187,30 @@ func TestLaterEventsAreOfTheSameSearch(t *testing.T) {
 	} else {
 		shows(t, g.ask(html.UnescapeString(next[1]), nil), 200, "1 event found", `value="Jazz N"`, "selected>Blue Hours")
 	}
+}
+
+// The page of an order tells of money whenever its buyer looks: what he is to bring, and his invoices.
+func TestTheOrdersPageTellsOfMoney(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	_, cart := g.holds(e, 0, 2)
+	_, order := g.goes(g.ask(cart+"/checkout", atDoor))
+	order, _, _ = strings.Cut(order, "?")
+	page := g.ask(order, nil)
+	if shows(t, page, 200, "You pay €103.00 at the door."); strings.Contains(page.Body.String(), "/invoice/") {
+		t.Error("there is an invoice of money that has not come")
+	}
+	p := Payment{ID: h.ids(`SELECT id FROM sales.payment`)[0]}
+	h.in(func(tx *db.Tx) error { _, err := h.Receive(tx, p.ID, 10300); return err })
+	if page = g.ask(order, nil); strings.Contains(page.Body.String(), "You pay") {
+		t.Error("it is paid, and the page asks for it")
+	}
+	o := *h.payment(p).Order
+	if _, err := h.refund(o, Refunding{Tickets: []int{2}, Reason: "ill"}); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, g.ask(order, nil), 200, ">Invoice R-", ">Credit note R-")
+	shows(t, g.ask("/pay/"+h.PaymentToken(p.ID)+"?lang=de", nil), 200, ">Rechnung R-", ">Rechnungskorrektur R-")
 }

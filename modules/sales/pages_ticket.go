@@ -3,6 +3,7 @@ package sales
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"html/template"
 	"net/http"
@@ -52,6 +53,8 @@ type ticketPage struct {
 	Sandbox   bool
 	Base      string // the page's own address
 	Total     string // of an order
+	Due       string // what is still to be paid for it at the door; "": nothing
+	Invoices  []invoiceLink
 	Count     int
 	Tickets   []ticketView
 	Mails     bool   // letters are sent from here
@@ -133,7 +136,10 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 	}
 	p := s.ticketPage(&e, s.languageOf(c, localeOf(o)))
 	p.frame = s.privateFrame(c, p.Lang, p.Title)
-	p.Notice = s.orderNotice(c, p.Tongue, &o)
+	p.Notice = orderNotice(c, p.Tongue)
+	if err := s.tellMoney(c.Request().Context(), &p, &o); err != nil {
+		return err
+	}
 	p.Base, p.Total, p.Count = "/o/"+c.Param("token"), p.W.amount(o.TotalMinor, o.Currency), len(tickets)
 	p.Mails, p.Address = s.Mails(), buyerOf(o.Buyer).Email
 	more(&p)
@@ -153,6 +159,20 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 		p.Next = last + 1
 	}
 	return c.Render(status, "portal/ticket", p)
+}
+
+// tellMoney says on an order's page what its buyer must know of money whenever he looks, not
+// only when he comes from the checkout.
+func (s *Service) tellMoney(ctx context.Context, p *ticketPage, o *Order) error {
+	due, err := s.dueAtDoor(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	if due > 0 && !p.Cancelled {
+		p.Due = p.Say("order.due", p.Money(due, o.Currency))
+	}
+	p.Invoices, err = s.invoiceLinks(ctx, p.Tongue, o.ID)
+	return err
 }
 
 // languageOf is what the address asks for, and from then on remembered, as elsewhere in the
