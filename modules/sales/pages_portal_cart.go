@@ -139,6 +139,9 @@ func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCa
 		p.Methods = append(p.Methods, methodView{string(m), t.Say("pay." + string(m)), t.Say("pay." + string(m) + ".about")})
 	}
 	p.None = t.Say(s.whyUnpaid(&e.Event))
+	if e.State == EventCancelled {
+		p.Free, p.Methods, p.None = false, nil, t.Say("long.cancelled")
+	}
 	if more(&p); p.Form.Method == "" && len(p.Methods) == 1 {
 		p.Form.Method = p.Methods[0].Value
 	}

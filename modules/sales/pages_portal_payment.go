@@ -43,21 +43,29 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 		return err
 	}
 	v := paymentPage{frame: s.privateFrame(c, t.Lang, ""), E: e.shown(t, s.db.Now()), Due: t.Money(p.AmountMinor, p.Currency), Lines: p.Bill.shown(t)}
-	s.tellPayment(&v, t, &p, &e)
+	if s.tellPayment(&v, t, &p, &e); e.State == EventCancelled && p.open() {
+		v.cancelled(t)
+	}
 	v.Title = v.Heading + " · " + v.E.Title
 	if p.Order != nil {
 		if v.Invoices, err = s.invoiceLinks(ctx, t, *p.Order); err != nil {
 			return err
 		}
 	}
-	switch waits := p.open() && p.Method != pay.Transfer || p.State == PaymentPaid; {
-	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "":
+	switch waits := p.open() && e.State != EventCancelled && p.Method != pay.Transfer || p.State == PaymentPaid; {
+	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "" && e.State != EventCancelled:
 		v.Heading, v.Text = t.Say("pay.going"), t.Say("pay.going.text")
 		c.Response().Header().Set("Refresh", "0;url="+p.Redirect)
 	case waits:
 		refreshIn(c, lookAgain)
 	}
 	return c.Render(http.StatusOK, "portal/payment", v)
+}
+
+// cancelled asks nobody for money for an event that does not take place.
+func (v *paymentPage) cancelled(t *words.Tongue) {
+	v.Heading, v.Text = t.Say("status.cancelled"), t.Say("pay.off")
+	v.Link, v.Other, v.Account = nil, nil, nil
 }
 
 // shopPaymentReleased gives back what is kept for a payment that has only begun. Of any other

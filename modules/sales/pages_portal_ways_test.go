@@ -214,3 +214,29 @@ func TestTheOrdersPageTellsOfMoney(t *testing.T) {
 	shows(t, g.ask(order, nil), 200, ">Invoice R-", ">Credit note R-")
 	shows(t, g.ask("/pay/"+h.PaymentToken(p.ID)+"?lang=de", nil), 200, ">Rechnung R-", ">Rechnungskorrektur R-")
 }
+
+// Nobody is asked for money for what does not take place.
+func TestNobodyPaysForACancelledEvent(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	pays := map[string]string{}
+	for _, method := range []string{"transfer", "stripe"} {
+		_, cart := g.holds(e, 0, 1)
+		_, pays[method] = g.goes(g.ask(cart+"/checkout", url.Values{"name": {"Ana"}, "email": {"ana@example.org"}, "method": {method}}))
+	}
+	_, cart := g.holds(e, 0, 1)
+	h.exec(`UPDATE sales.event SET state = 'cancelled' WHERE id = $1`, e.ID)
+	h.shelves.forget(e.ID)
+	for method, page := range pays {
+		got := g.ask(page, nil)
+		if shows(t, got, 200, "Cancelled", "send no money any more"); got.Header().Get("Refresh") != "" || strings.Contains(got.Body.String(), "DE02") || strings.Contains(got.Body.String(), "bank.example") {
+			t.Errorf("%s still asks for money: %s", method, got.Body)
+		}
+	}
+	page := g.ask(cart, nil)
+	if shows(t, page, 200, "This event is cancelled"); strings.Contains(page.Body.String(), `name="method"`) {
+		t.Error("the cart still asks how to pay")
+	}
+}
