@@ -82,9 +82,10 @@ func (s *Service) visited(c echo.Context, t *words.Tongue) (v visitor, err error
 }
 
 // codesBrought keeps the codes that are good, and says what is wrong with the last that is not.
+// Each is looked up: an address may hold no more of them than the page makes of those in use and a new one.
 func (s *Service) codesBrought(ctx context.Context, v visitor, typed []string) (good []Code, wrong string, err error) {
-	for _, text := range typed {
-		if len(good) == maxCodes {
+	for i, text := range typed {
+		if len(good) == maxCodes || i > maxCodes {
 			return good, v.t.Say("code.many", maxCodes), nil
 		}
 		found, err := s.validCodes(ctx, v.e, []string{text}, v.now)

@@ -214,7 +214,27 @@ func (v *visitor) refused(err error) *said {
 	default:
 		return nil
 	}
-	return &said{Kind: "bad", Title: t.Say(key), Text: t.Say(key + ".fix")}
+	out := said{Kind: "bad", Title: t.Say(key), Text: t.Say(key + ".fix")}
+	if code := v.overused(); key == "said.code" && code != nil {
+		out.Text = t.Say("said.code.max", code.Code, code.MaxPerOrder)
+	}
+	return &out
+}
+
+// overused is a code that is good for fewer tickets an order than were chosen; nil: there is none.
+func (v *visitor) overused() *Code {
+	for i := range v.codes {
+		code, qty := &v.codes[i], 0
+		for category, n := range v.chosen {
+			if code.concerns(category) {
+				qty += n
+			}
+		}
+		if code.MaxPerOrder > 0 && qty > code.MaxPerOrder {
+			return code
+		}
+	}
+	return nil
 }
 
 // conflict tells the reasons apart by what is for sale.

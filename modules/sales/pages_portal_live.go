@@ -57,6 +57,9 @@ func (e *shelfEvent) prices(t *words.Tongue, codes []Code, now time.Time) []live
 	rows := e.rows(t, codes, nil, now)
 	out := make([]livePrice, len(rows))
 	for i, r := range rows {
+		if r.Note == "" && !r.Open { // the sale has ended, or rests, under the visitor's eyes
+			r.Note = t.Say("status." + e.status(now))
+		}
 		out[i] = livePrice{r.ID, r.Price, r.Was, r.Unit, r.Note, r.Open, t.Say("row.now", r.Title, r.Price)}
 	}
 	return out

@@ -2,6 +2,7 @@ package sales
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -36,7 +37,8 @@ func (s *Service) shopWait(c echo.Context, t *words.Tongue) error {
 	})
 	switch {
 	case err == nil:
-		return c.Redirect(http.StatusSeeOther, "/shop/events/"+v.e.Slug+"?said=waiting&ahead="+strconv.Itoa(ahead))
+		joined := url.Values{"said": {"waiting"}, "ahead": {strconv.Itoa(ahead)}, "code": v.texts()}
+		return c.Redirect(http.StatusSeeOther, withQuery("/shop/events/"+v.e.Slug, joined))
 	case fault.Is(err, fault.Conflict):
 		s.shelves.forget(v.e.ID)
 		if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {

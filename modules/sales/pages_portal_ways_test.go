@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/sales/words"
 )
 
 // The links of an answer that tells what is wrong, to other languages and to the sign-in,
@@ -238,5 +240,55 @@ func TestNobodyPaysForACancelledEvent(t *testing.T) {
 	page := g.ask(cart, nil)
 	if shows(t, page, 200, "This event is cancelled"); strings.Contains(page.Body.String(), `name="method"`) {
 		t.Error("the cart still asks how to pay")
+	}
+}
+
+// Each code costs a look at the database: an address full of them is not looked through.
+func TestAnAddressHoldsNoEndOfCodes(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	page := g.ask("/shop/events/"+e.Slug+"?"+url.Values{"code": append(slices.Repeat([]string{"nonsense"}, maxCodes+1), "early")}.Encode(), nil)
+	if shows(t, page, 200, "codes at a time"); strings.Contains(page.Body.String(), "€46.60") {
+		t.Error("the last of many codes was tried")
+	}
+}
+
+func TestACodeSaysForHowManyItIsGood(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	h.code(Code{Code: "pair", Permille: 500, MaxPerOrder: 2})
+	g := newGuest(t, shopSite(h))
+	there := "/shop/events/" + e.Slug
+	form := g.form(g.ask(there+"?code=pair", nil).Body.String(), url.Values{"qty_" + e.Categories[0].ID.String(): {"3"}})
+	shows(t, g.ask(there+"/cart", form), http.StatusConflict, "PAIR is good for at most 2 in one order", "<option selected>3</option>")
+}
+
+// Who waits for a hidden category still sees it, and that he waits.
+func TestWaitingKeepsTheCode(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	g := newGuest(t, shopSite(h))
+	h.exec(`UPDATE sales.stock SET capacity = 0 WHERE id = $1`, e.Categories[4].ID)
+	h.shelves.forget(e.ID)
+	form := url.Values{"category": {e.Categories[4].ID.String()}, "qty": {"1"}, "email": {"ana@example.org"}, "code": {"members"}}
+	joined, _ := g.goes(g.ask("/shop/events/"+e.Slug+"/waitlist", form))
+	shows(t, joined, 200, "You are on the waiting list", "<h3>Members</h3>")
+}
+
+// When the sale ends while somebody looks, the live prices say why nothing can be chosen any more.
+func TestLivePricesSayThatTheSaleEnded(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	h.exec(`UPDATE sales.event SET state = 'paused' WHERE id = $1`, e.ID)
+	h.shelves.forget(e.ID)
+	shelf, err := h.snapshot(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range shelf.prices(words.In("de"), nil, h.db.Now()) {
+		if p.Open || p.Note == "" {
+			t.Errorf("%+v", p)
+		}
 	}
 }
