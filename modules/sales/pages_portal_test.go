@@ -313,7 +313,7 @@ func TestWaitingListIsJoined(t *testing.T) {
 	shows(t, joined, 200, "You are on the waiting list", "Nobody stands before you")
 	form.Set("email", "nobody")
 	form.Set("qty", "9")
-	shows(t, g.ask(there+"/waitlist", form), http.StatusUnprocessableEntity, "This is no e-mail address", "a number from 1 to 2", `value="nobody"`)
+	shows(t, g.ask(there+"/waitlist", form), http.StatusUnprocessableEntity, `aria-describedby="wait-qty-wrong"`, `aria-describedby="wait-email-wrong"`, "This is no e-mail address", "a number from 1 to 2", `value="nobody"`)
 	form = url.Values{"category": {e.Categories[0].ID.String()}, "qty": {"1"}, "email": {"ana@example.org"}}
 	shows(t, g.ask(there+"/waitlist", form), http.StatusConflict, "nobody has to wait")
 }
