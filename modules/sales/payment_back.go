@@ -32,7 +32,14 @@ const giveBackWithin = time.Minute
 
 // endPayments ends the payments that were begun for a cart.
 func (s *Service) endPayments(tx *db.Tx, cart id.ID) error {
-	if err := extendHold(tx, cart, tx.Now().Add(giveBackWithin)); err != nil { // locks it, as a checkout does first
+	hold, err := lockHold(tx, cart) // first, as a checkout does
+	if err == nil && len(hold.lines) == 0 {
+		err = cartGone()
+	}
+	if err != nil {
+		return err
+	}
+	if err := extendHold(tx, cart, tx.Now().Add(giveBackWithin)); err != nil {
 		return err
 	}
 	found, err := lockPaymentsOfCart(tx, cart)

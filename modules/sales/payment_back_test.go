@@ -128,3 +128,30 @@ func TestATransferThatIsTooLateIsNotOffered(t *testing.T) {
 	form := g.form(looked.Body.String(), url.Values{"qty_" + e.Categories[0].ID.String(): {"1"}})
 	shows(t, g.ask(there+"/cart", form), http.StatusConflict, "These tickets cannot be paid", "It is too late")
 }
+
+// A cart is sold at the door, given back in another tab and paid in another way all at once: an
+// order that comes of it is still to be paid at the door.
+func TestWhatIsSoldAtTheDoorIsDueWhateverElseHappened(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	for _, reason := range []string{reasonGivenBack, reasonReplaced} {
+		q := h.cart(e, Wanted{Category: e.Categories[0].ID, Qty: 1})
+		p, err := h.openPayment(t.Context(), Checkout{Cart: q.Cart, Quote: h.quotes.sign(q), Method: pay.Door, Buyer: ana}, q, &e, Buyer{Locale: "en"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.exec(`UPDATE sales.payment SET state = 'expired', reason = $2 WHERE id = $1`, p.ID, reason)
+		out, err := h.placeDue(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now := h.payment(p); now.State != PaymentDue || now.Order == nil || *now.Order != out.Order.ID {
+			t.Errorf("%s: an order that nobody pays: %+v", reason, now)
+		}
+		if err := h.GiveBack(t.Context(), q.Cart, q.Lines); err == nil {
+			t.Error("an order was given back as a cart")
+		}
+	}
+	h.audit()
+}
