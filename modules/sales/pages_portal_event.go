@@ -34,6 +34,7 @@ type eventShopPage struct {
 
 // waitingForm is the sign-up to the waiting list.
 type waitingForm struct {
+	Why        string
 	Categories []priceRow
 	Category   id.ID
 	Qty        int
@@ -149,10 +150,18 @@ func (s *Service) welcome(c echo.Context, v visitor) *said {
 	case "waiting":
 		ahead, err := strconv.Atoi(c.QueryParam("ahead"))
 		if err == nil && ahead >= 0 {
-			return &said{Kind: "good", Title: t.Say("wait.joined"), Text: t.Say("wait.ahead", ahead)}
+			return &said{Kind: "good", Title: t.Say("wait.joined"), Text: t.Say("wait.ahead", ahead) + " " + t.Say(s.toldBy("wait.told", "wait.told.unsent"))}
 		}
 	}
 	return nil
+}
+
+// toldBy is a text about news by e-mail, or the one for where none is sent.
+func (s *Service) toldBy(letter, unsent string) string {
+	if s.Mails() {
+		return letter
+	}
+	return unsent
 }
 
 // showEvent draws the event's page with what there is to say about the last step.
@@ -166,7 +175,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	if p.Room, err = s.mustWait(c, v.e.ID); err != nil {
 		return err
 	}
-	form := waitingForm{Qty: 1}
+	form := waitingForm{Qty: 1, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
 	for _, r := range p.Rows {
 		if p.Sellable = p.Sellable || r.Open; r.Unpaid {
 			p.Unpaid = v.t.Say(s.whyUnpaid(&v.e.Event))

@@ -292,3 +292,34 @@ func TestLivePricesSayThatTheSaleEnded(t *testing.T) {
 		}
 	}
 }
+
+// Where no e-mail is sent nobody is promised one: whoever sells sees the link that his people are to get.
+func TestAWaitingListWithoutMailPromisesNone(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	site := shopSite(h)
+	g, there := newGuest(t, site), "/shop/events/"+e.Slug
+	form := url.Values{"category": {e.Categories[3].ID.String()}, "qty": {"1"}, "email": {"ana@example.org"}}
+	joined, _ := g.goes(g.ask(there+"/waitlist", form))
+	page := joined.Body.String()
+	if shows(t, joined, 200, "Nobody stands before you. The organiser tells you", "the organiser offers them"); strings.Contains(page, "We write to you") || strings.Contains(page, "by e-mail in the order") {
+		t.Error("an e-mail is promised")
+	}
+	h.exec(`UPDATE sales.stock SET capacity = 9 WHERE id = $1`, e.Categories[3].ID)
+	if err := h.ServeWaitlists(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	list := visit(newSite(t, nil, h.Pages()), "/events/"+e.ID.String()+"/waitlist", nil)
+	offer := regexp.MustCompile(`href="(/shop/offers/[^"]+)">Link to send them`).FindStringSubmatch(list.Body.String())
+	if offer == nil {
+		t.Fatal("nobody gets at what is kept: ", list.Body)
+	}
+	cart, _ := g.goes(g.ask(offer[1], nil))
+	shows(t, cart, 200, "Your cart", "Meet the band")
+	h.mails()
+	h.exec(`UPDATE sales.stock SET capacity = sold + held WHERE id = $1`, e.Categories[3].ID)
+	g = newGuest(t, site)
+	joined, _ = g.goes(g.ask(there+"/waitlist", form))
+	shows(t, joined, 200, "We write to you as soon as tickets come back.")
+}
