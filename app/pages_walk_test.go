@@ -40,7 +40,11 @@ var unlinked = map[string]string{
 	"/shop/events/:slug/seats/:id": "the demo has no numbered seats", "/shop/events/:slug/room": "the rush is over", "/shop/cart/:token": "a buyer's", "/pay/:token": "a buyer's", "/t/:token": "a buyer's", "/o/:token": "a buyer's",
 	"/vouchers/:code": "a visitor's, from a push", "/notifications/audience": "a part of a page", "/stream/parked/:id": "nothing is parked", "/queries/:name": "there is no query yet", "/queries/:name/edit": "there is no query yet",
 	"/webhooks/:id": "there is no webhook yet", "/shop/widget/:slug": "stands in other sites", "/detectors/series": "a detector may have learned nothing yet", "/scan": "leads to /scan/", "/scan/": "the offline page of a scanner",
+	"/shop/events/:slug/cart": backToForm, "/shop/events/:slug/waitlist": backToForm, "/shop/cart/:token/release": backToForm, "/shop/cart/:token/checkout": backToForm, "/pay/:token/release": backToForm,
+	"/o/:token/tickets/:n/transfer": backToForm, "/o/:token/resend": backToForm, "/t/:token/transfer": backToForm,
 }
+
+const backToForm = "leads back to a form's page"
 
 // TestEveryPage plays a small festival, then opens every page that is mounted, light and
 // dark, on a phone and on a desk: none is wider than the window, axe-core finds nothing,

@@ -77,7 +77,7 @@ func (s *Service) snapshot(ctx context.Context, event id.ID) (*shelfEvent, error
 		s.shelves.forget(event) // a stranger's guesses must not fill the memory
 		return nil, err
 	}
-	fresh := &shelfEvent{Event: e, codes: map[string]Code{}, grids: map[id.ID][][]bool{}, unpaid: !s.takesMoney(e.Sandbox)}
+	fresh := &shelfEvent{Event: e, codes: map[string]Code{}, grids: map[id.ID][][]bool{}, unpaid: len(s.waysToPay(&e)) == 0}
 	if fresh.seats, err = s.seatsOf(ctx, seatedOf(&e)); err != nil {
 		return nil, err
 	}

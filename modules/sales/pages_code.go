@@ -221,8 +221,8 @@ func (s *Service) pageWaitlist(c echo.Context) error {
 		if k := e.Category(w.Category); k != nil {
 			v.Category = TextIn(k.Names, e.Locales, "").Title
 		}
-		if w.State == waitOffered {
-			v.Link = "/v1/shop/offers/" + s.OfferToken(w.ID)
+		if w.State == waitOffered && !s.Mails() { // then whoever waits hears of it from who looks here
+			v.Link = "/shop/offers/" + s.OfferToken(w.ID)
 		}
 		p.Rows = append(p.Rows, v)
 	}

@@ -149,7 +149,7 @@ var methodNames = map[pay.Method]string{pay.Stripe: "Stripe", pay.Transfer: "Ban
 // reasonWords tell why the house did something on its own.
 var reasonWords = map[string]string{
 	reasonLate: "paid after the tickets were gone", reasonTwice: "paid twice", reasonCancelled: "cancelled", reasonChanged: "the event’s currency or mode had changed",
-	reasonReplaced: "the buyer chose another way to pay",
+	reasonReplaced: "the buyer chose another way to pay", reasonGivenBack: "the buyer gave the tickets back before paying",
 }
 
 // paymentView is a payment in words, with what can be done about it.

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/sales/pay"
 	"github.com/usherhq/usher/modules/sales/words"
@@ -19,6 +20,8 @@ import (
 func (s *Service) paymentPages() []web.Route {
 	return []web.Route{
 		{Method: "GET", Path: "/pay/:token", Right: web.Public, Handler: s.portal(s.shopPayment)},
+		{Method: "GET", Path: "/pay/:token/release", Right: web.Public, Handler: s.portal(backToForm)},
+		{Method: "POST", Path: "/pay/:token/release", Right: web.Public, Handler: s.portal(s.shopPaymentReleased)},
 		{Method: "GET", Path: "/invoice/:token", Right: web.Public, Handler: s.pageInvoice},
 		{Method: "GET", Path: "/invoices/:id", Right: web.Staff, Handler: s.pageInvoiceOfStaff},
 	}
@@ -68,13 +71,15 @@ func rateWords(t *words.Tongue, permille int) string {
 	return strings.ReplaceAll(permilleText(permille), ".", t.Say("number.point")) + " %"
 }
 
-func (s *Service) invoiceLinks(ctx context.Context, p *Payment) (links []invoiceLink, err error) {
-	if p.Order == nil {
-		return nil, nil
-	}
-	found, err := s.InvoicesOf(ctx, *p.Order)
+// invoiceLinks are those to an order's invoices and credit notes.
+func (s *Service) invoiceLinks(ctx context.Context, t *words.Tongue, order id.ID) (links []invoiceLink, err error) {
+	found, err := s.InvoicesOf(ctx, order)
 	for _, i := range found {
-		links = append(links, invoiceLink{i.Name(), "/invoice/" + s.InvoiceToken(i.ID)})
+		name := t.Say("pay.invoice", i.Name())
+		if i.Kind == kindCredit {
+			name = t.Say("invoice.credit", i.Name())
+		}
+		links = append(links, invoiceLink{name, "/invoice/" + s.InvoiceToken(i.ID)})
 	}
 	return links, err
 }

@@ -3,6 +3,7 @@ package sales
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -32,11 +33,31 @@ func (s *Service) portalPages() []web.Route {
 		open("GET", "/offers/:token", s.shopOffer),
 		open("GET", "/cart/:token", s.shopCart), open("POST", "/cart/:token/release", s.shopReleased), open("POST", "/cart/:token/checkout", s.shopCheckout),
 		open("GET", "/mine", s.shopMine),
+		open("GET", "/events/:slug/cart", backToForm), open("GET", "/events/:slug/waitlist", backToForm),
+		open("GET", "/cart/:token/release", backToForm), open("GET", "/cart/:token/checkout", backToForm),
 	}
 	nothing := open("GET", "/*", func(echo.Context, *words.Tongue) error {
 		return fault.E("sales.portal", fault.NotFound, "there is nothing at this address", nil)
 	})
 	return slices.Concat(pages, s.findPages(), s.widgetPages(), s.noticePages(), []web.Route{nothing})
+}
+
+// backToForm leads whoever opens the address of a form to the page it stands on: the answer
+// that tells what is wrong is at that address, and so are its links to other languages.
+func backToForm(c echo.Context, _ *words.Tongue) error {
+	page := path.Dir(c.Request().URL.EscapedPath())
+	if n := c.Param("n"); n != "" { // of a ticket
+		page = strings.TrimSuffix(page, "/tickets/"+n)
+	}
+	return c.Redirect(http.StatusSeeOther, page+keptLanguage(c))
+}
+
+// keptLanguage is the language that an address asks for, for the next one.
+func keptLanguage(c echo.Context) string {
+	if lang := c.QueryParam("lang"); lang != "" {
+		return "?lang=" + url.QueryEscape(lang)
+	}
+	return ""
 }
 
 // portalHandler answers in a language.

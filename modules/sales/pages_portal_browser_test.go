@@ -1,9 +1,13 @@
 package sales
 
 import (
+	"context"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -110,6 +114,48 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	b.Do(chromedp.Click("#buy button"))
 	b.Until(`location.pathname.startsWith("/shop/cart/") && document.body.textContent.includes("€113.00")`)
 	b.Quiet()
+}
+
+// What a price is compared with for the visitor's code moves with it: it must be true as well.
+func TestWhatACodeSavesIsKeptTrue(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	b := openShop(t, h)
+	row := `document.querySelector("[data-category='` + e.Categories[0].ID.String() + `'] .price").innerText.replace(/\s+/g, " ")`
+	b.Open("/shop/events/" + e.Slug + "?lang=en&code=early")
+	b.Until(row + `.startsWith("€46.60 €51.50")`)
+	h.reprice(e, 0, 6000)
+	b.Until(row + `.startsWith("€56.50 €62.50")`)
+	b.Quiet()
+}
+
+// TestATicketIsHandedOnByTwoPresses presses the button again while the answer is on its way: it is
+// the only one that shows the link of whom the ticket was handed to.
+func TestATicketIsHandedOnByTwoPresses(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := night(h)
+	site := shopSite(h)
+	g := newGuest(t, site)
+	_, cart := g.holds(e, 0, 1)
+	_, order := g.goes(g.ask(cart+"/checkout", atDoor))
+	b := webtest.Browse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		if r.Method != http.MethodPost {
+			site.ServeHTTP(w, r)
+			return
+		}
+		site.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
+		time.Sleep(500 * time.Millisecond)
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	}))
+	b.Open(order)
+	b.Do(chromedp.Click("details summary"), chromedp.SendKeys("#name-1", "Ben"), chromedp.SendKeys("#email-1", "ben@example.org"))
+	b.Text(`(() => { const button = document.querySelector("details[open] form button"); button.click(); setTimeout(() => button.click(), 200); return ""; })()`)
+	b.Until(`document.readyState === "complete" && location.pathname.endsWith("/transfer")`)
+	b.Until(`!!document.querySelector("a.long-link")`)
 }
 
 // TestBrowserCountsTheHoldDown sees the clock run, and the page say what happened at its end.

@@ -7,12 +7,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
-	"github.com/usherhq/usher/modules/sales/pay"
 	"github.com/usherhq/usher/modules/sales/words"
 )
 
@@ -30,6 +31,7 @@ type cartPage struct {
 	Free    bool
 	Mails   bool // the link to the order goes by e-mail
 	Methods []methodView
+	None    string // why there are none
 	Form    buyerForm
 	Wrong   map[string]string
 }
@@ -62,21 +64,33 @@ func (s *Service) openedCart(c echo.Context, t *words.Tongue) (h heldCart, e *sh
 	}
 	switch {
 	case h.Order != nil:
-		s.remember(c, cartCookie, "", "/", 0)
+		s.forgetCart(c, h.Cart)
 		return h, e, true, c.Redirect(http.StatusSeeOther, "/o/"+s.OrderToken(*h.Order))
 	case h.Paid != nil:
 		return h, e, true, c.Redirect(http.StatusSeeOther, "/pay/"+s.PaymentToken(*h.Paid))
 	case len(h.Lines) == 0 || h.Left <= 0:
-		return h, e, true, s.showOver(c, t, e)
+		return h, e, true, s.showOver(c, t, e, h.Cart)
 	}
 	return h, e, false, nil
 }
 
-// showOver says that the hold has ended, and where to begin again.
-func (s *Service) showOver(c echo.Context, t *words.Tongue, e *shelfEvent) error {
+// forgetCart makes the visitor's browser forget a cart. One that he opened since, in another
+// tab and for another event, stays in the menu: there is no other way back to it.
+func (s *Service) forgetCart(c echo.Context, cart id.ID) (none bool) {
+	if ref, ok := s.openCart(recalled(c, cartCookie)); ok && ref.Cart != cart {
+		return false
+	}
 	s.remember(c, cartCookie, "", "/", 0)
+	return true
+}
+
+// showOver says that a cart's hold has ended, and where to begin again.
+func (s *Service) showOver(c echo.Context, t *words.Tongue, e *shelfEvent, cart id.ID) error {
+	none := s.forgetCart(c, cart)
 	p := cartOverPage{frame: s.frame(c, t, t.Say("over.title")), E: e.shown(t, s.db.Now()), Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again")}
-	p.Unlisted, p.Cart, p.Link = true, "", link{p.E.URL, t.Say("over.choose")}
+	if p.Unlisted, p.Link = true, (link{p.E.URL, t.Say("over.choose")}); none {
+		p.Cart = ""
+	}
 	return c.Render(http.StatusGone, "portal/over", p)
 }
 
@@ -85,7 +99,26 @@ func (s *Service) shopCart(c echo.Context, t *words.Tongue) error {
 	if err != nil || done {
 		return err
 	}
-	return s.showCart(c, http.StatusOK, t, h, e, func(p *cartPage) { p.Form.Name = p.Person })
+	begun, err := s.begunBefore(c, t, h.Cart)
+	if err != nil {
+		return err
+	}
+	return s.showCart(c, http.StatusOK, t, h, e, func(p *cartPage) { p.Form.Name = p.Person; begun(p) })
+}
+
+// begunBefore fills the cart's form with what was said in it, when the buyer comes back from a
+// payment that he has begun, to pay in another way.
+func (s *Service) begunBefore(c echo.Context, t *words.Tongue, cart id.ID) (fill func(p *cartPage), err error) {
+	begun, err := s.paymentUnderWay(c.Request().Context(), cart, true)
+	if err != nil || begun == nil {
+		return func(*cartPage) {}, err
+	}
+	was, err := s.Payment(c.Request().Context(), *begun)
+	return func(p *cartPage) {
+		b := buyerOf(was.Buyer)
+		p.Form = buyerForm{b.Name, b.Email, string(was.Method)}
+		p.Notice = &said{Kind: "warn", Title: t.Say("said.begun"), Text: t.Say("said.begun.fix"), Link: &link{"/pay/" + s.PaymentToken(was.ID), t.Say("cart.begun")}}
+	}, err
 }
 
 func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCart, e *shelfEvent, more func(p *cartPage)) error {
@@ -102,8 +135,12 @@ func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCa
 			p.Taxes = append(p.Taxes, t.Say("cart.tax", strings.ReplaceAll(permilleText(tax.Permille), ".", t.Say("number.point")), t.Money(tax.TaxMinor, e.Currency)))
 		}
 	}
-	for _, m := range s.pays.Methods(pay.ModeOf(e.Sandbox)) {
+	for _, m := range s.waysToPay(&e.Event) {
 		p.Methods = append(p.Methods, methodView{string(m), t.Say("pay." + string(m)), t.Say("pay." + string(m) + ".about")})
+	}
+	p.None = t.Say(s.whyUnpaid(&e.Event))
+	if e.State == EventCancelled {
+		p.Free, p.Methods, p.None = false, nil, t.Say("long.cancelled")
 	}
 	if more(&p); p.Form.Method == "" && len(p.Methods) == 1 {
 		p.Form.Method = p.Methods[0].Value
@@ -138,12 +175,17 @@ func (s *Service) shopReleased(c echo.Context, t *words.Tongue) error {
 	if err != nil || done {
 		return err
 	}
-	if err := s.Release(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
+	if err := s.GiveBack(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	s.remember(c, cartCookie, "", "/", 0)
+	s.forgetCart(c, h.Cart)
+	s.shelves.forget(e.ID) // else the seats that he had are taken
 	if c.FormValue("then") == "change" {
-		return c.Redirect(http.StatusSeeOther, e.again(h.Lines))
+		to, err := s.again(c.Request().Context(), e, h.Lines)
+		if err != nil {
+			return err
+		}
+		return c.Redirect(http.StatusSeeOther, to)
 	}
 	return c.Redirect(http.StatusSeeOther, "/shop/events/"+e.Slug+"?said=back")
 }
@@ -182,14 +224,14 @@ func (s *Service) offerOver(c echo.Context, t *words.Tongue, entry id.ID) error 
 	if err != nil {
 		return err
 	}
-	return s.showOver(c, t, e)
+	return s.showOver(c, t, e, entry)
 }
 
 // buyerSaid reads the form of the checkout; wrong says what is missing.
 func buyerSaid(c echo.Context, t *words.Tongue) (f buyerForm, wrong map[string]string) {
 	f = buyerForm{strings.TrimSpace(c.FormValue("name")), strings.TrimSpace(c.FormValue("email")), c.FormValue("method")}
 	wrong = map[string]string{}
-	if f.Name == "" || len(f.Name) > 200 || strings.ContainsFunc(f.Name, func(r rune) bool { return r < ' ' }) {
+	if f.Name == "" || utf8.RuneCountInString(f.Name) > maxName || strings.ContainsFunc(f.Name, unicode.IsControl) {
 		wrong["name"] = t.Say("form.name.wrong")
 	}
 	if !isAddress(f.Email) {

@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/sales/pay"
 	"github.com/usherhq/usher/modules/sales/words"
@@ -38,7 +39,7 @@ func (s *Service) shopCheckout(c echo.Context, t *words.Tongue) error {
 	if err != nil {
 		return s.notBought(c, t, h, err, refuse)
 	}
-	return s.toResult(c, out)
+	return s.toResult(c, h.Cart, out)
 }
 
 // notBought says why there is no order, and what can be done about it.
@@ -66,8 +67,8 @@ func (s *Service) notBought(c echo.Context, t *words.Tongue, was heldCart, err e
 }
 
 // toResult leads to the tickets, or to where they are paid.
-func (s *Service) toResult(c echo.Context, out CheckedOut) error {
-	s.remember(c, cartCookie, "", "/", 0)
+func (s *Service) toResult(c echo.Context, cart id.ID, out CheckedOut) error {
+	s.forgetCart(c, cart)
 	switch {
 	case out.Order != nil:
 		return c.Redirect(http.StatusSeeOther, "/o/"+s.OrderToken(out.Order.ID)+"?said=thanks")

@@ -20,9 +20,9 @@ type eventShopPage struct {
 	frame
 	E           shownEvent
 	Notice      *said
-	Room        bool // buyers pass the waiting room first
-	Sellable    bool // something can be bought now
-	Unpaid      bool // something could be, if there were a way to pay
+	Room        bool   // buyers pass the waiting room first
+	Sellable    bool   // something can be bought now
+	Unpaid      string // something could be, if there were a way to pay: why there is none
 	Key         string
 	Codes       []string
 	CodeWrong   string
@@ -34,6 +34,7 @@ type eventShopPage struct {
 
 // waitingForm is the sign-up to the waiting list.
 type waitingForm struct {
+	Why        string
 	Categories []priceRow
 	Category   id.ID
 	Qty        int
@@ -49,6 +50,7 @@ type visitor struct {
 	codes  []Code
 	wrong  string // what is wrong with the last code
 	chosen map[id.ID]int
+	seated bool // what is chosen are seats of the plan
 }
 
 // visited reads the event, the codes and the choice of a request's address or form.
@@ -73,14 +75,18 @@ func (s *Service) visited(c echo.Context, t *words.Tongue) (v visitor, err error
 			v.chosen[category] = n
 		}
 	}
+	if category, err := id.Parse(values.Get("seated")); err == nil {
+		v.seated, v.chosen[category] = true, len(values["seat"])
+	}
 	v.codes, v.wrong, err = s.codesBrought(ctx, v, values["code"])
 	return v, err
 }
 
 // codesBrought keeps the codes that are good, and says what is wrong with the last that is not.
+// Each is looked up: an address may hold no more of them than the page makes of those in use and a new one.
 func (s *Service) codesBrought(ctx context.Context, v visitor, typed []string) (good []Code, wrong string, err error) {
-	for _, text := range typed {
-		if len(good) == maxCodes {
+	for i, text := range typed {
+		if len(good) == maxCodes || i > maxCodes {
 			return good, v.t.Say("code.many", maxCodes), nil
 		}
 		found, err := s.validCodes(ctx, v.e, []string{text}, v.now)
@@ -144,10 +150,18 @@ func (s *Service) welcome(c echo.Context, v visitor) *said {
 	case "waiting":
 		ahead, err := strconv.Atoi(c.QueryParam("ahead"))
 		if err == nil && ahead >= 0 {
-			return &said{Kind: "good", Title: t.Say("wait.joined"), Text: t.Say("wait.ahead", ahead)}
+			return &said{Kind: "good", Title: t.Say("wait.joined"), Text: t.Say("wait.ahead", ahead) + " " + t.Say(s.toldBy("wait.told", "wait.told.unsent"))}
 		}
 	}
 	return nil
+}
+
+// toldBy is a text about news by e-mail, or the one for where none is sent.
+func (s *Service) toldBy(letter, unsent string) string {
+	if s.Mails() {
+		return letter
+	}
+	return unsent
 }
 
 // showEvent draws the event's page with what there is to say about the last step.
@@ -161,9 +175,11 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	if p.Room, err = s.mustWait(c, v.e.ID); err != nil {
 		return err
 	}
-	form := waitingForm{Qty: 1}
+	form := waitingForm{Qty: 1, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
 	for _, r := range p.Rows {
-		p.Sellable, p.Unpaid = p.Sellable || r.Open, p.Unpaid || r.Unpaid
+		if p.Sellable = p.Sellable || r.Open; r.Unpaid {
+			p.Unpaid = v.t.Say(s.whyUnpaid(&v.e.Event))
+		}
 		if r.Waits {
 			form.Categories = append(form.Categories, r)
 		}

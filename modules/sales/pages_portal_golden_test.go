@@ -36,14 +36,14 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	f := frame{Tongue: t, Title: v.Title, Seller: "Usher e. V.", SignIn: "/sign-in?return=%2Fshop"}
 	codes := []Code{{ID: id.ID{15: 9}, Code: "EARLY", Permille: 500, Categories: []id.ID{{15: 1}}}}
 	rows := e.rows(t, nil, map[id.ID]int{{15: 1}: 2}, now)
-	page := eventShopPage{frame: f, E: v, Key: "k", Rows: rows, HoldMinutes: 10, Sellable: true, Live: "/live", Waiting: &waitingForm{Categories: rows[2:3], Qty: 1}}
+	page := eventShopPage{frame: f, E: v, Key: "k", Rows: rows, HoldMinutes: 10, Sellable: true, Live: "/live", Waiting: &waitingForm{Why: t.Say("wait.why"), Categories: rows[2:3], Qty: 1}}
 	coded, refused, closed, rising := page, page, page, page
 	first := &e.Categories[0]
 	e.rises = rises{first.ID: {PriceMinor: first.PriceMinor, Chance: .62, Until: now.AddDate(0, 0, 3), GoodUntil: now.Add(time.Hour)}}
 	rising.Rows, e.rises = e.rows(t, nil, nil, now), nil
 	coded.Codes, coded.CodeWrong, coded.Rows = []string{"EARLY"}, t.Say("code.unknown"), e.rows(t, codes, nil, now)
 	refused.Notice, refused.Room = &said{Kind: "warn", Title: t.Say("said.moved"), Text: t.Say("said.moved.fix"), More: []string{"x"}}, true
-	refused.Waiting = &waitingForm{Categories: rows[2:3], Qty: 9, Email: "ana", Wrong: map[string][]string{"qty": {t.Say("wait.between", 1, 4)}, "email": {t.Say("form.email.wrong")}}}
+	refused.Waiting = &waitingForm{Why: t.Say("wait.why"), Categories: rows[2:3], Qty: 9, Email: "ana", Wrong: map[string][]string{"qty": {t.Say("wait.between", 1, 4)}, "email": {t.Say("form.email.wrong")}}}
 	e.State = EventCancelled
 	closed.E, closed.Rows, closed.Sellable, closed.Waiting, closed.Live = e.shown(t, now), e.rows(t, nil, nil, now), false, nil, ""
 	e.State = EventPublished
@@ -61,8 +61,8 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	free.Free, free.Mails, free.Methods, free.Person = true, false, nil, "Ana"
 	pays := paymentPage{frame: f, E: v, Due: t.Money(5150, "EUR"), Lines: cart.Lines, Heading: "H", Text: "T", Link: &link{"/l", "L"}}
 	settled, transfer := pays, pays
-	settled.Good, settled.Invoices = true, []invoiceLink{{"R 1", "/invoice/x"}}
-	transfer.Account, transfer.Ref, transfer.Until, transfer.Other = []string{"Usher", "DE02"}, "REF", t.Moment(goldenStart), &link{"/o", "O"}
+	settled.Good, settled.Invoices = true, []invoiceLink{{t.Say("pay.invoice", "R 1"), "/invoice/x"}}
+	transfer.Account, transfer.Ref, transfer.Until, transfer.Other, transfer.Back = []string{"Usher", "DE02"}, "REF", t.Moment(goldenStart), &link{"/o", "O"}, "/pay/x/release"
 	waiting := roomPage{frame: f, E: v, Ticket: "/room", Ahead: t.Say("number", 1200), Wait: t.Span(3 * time.Minute), Again: t.Span(9 * time.Second), Seconds: 9}
 	plan := seatsPage{frame: f, E: v, ID: id.ID{15: 2}, Category: "Balcony", Price: t.Money(123400, "EUR"), Unit: 123400, Max: 4, Key: "k", Codes: []string{"EARLY"},
 		Rows: []seatRow{{"A", []seatView{{id.ID{15: 21}, "A1", 1, true, true}, {id.ID{15: 22}, "A2", 2, false, false}}}}}
@@ -73,7 +73,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 		"list-some": list, "list-none": listPage{frame: f}, "calendar-some": month, "event-sale": page, "event-codes": coded, "event-refused": refused, "event-rising": rising, "event-cancelled": closed,
 		"seats-some": plan, "cart-open": cart, "cart-refused": again, "cart-free": free,
 		"over-cart": cartOverPage{frame: f, E: v, Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again"), Link: link{v.URL, t.Say("over.choose")}},
-		"room-new":  roomPage{frame: f, E: v}, "room-waiting": waiting, "payment-settled": settled, "payment-transfer": transfer,
+		"room-new":  roomPage{frame: f, E: v, Self: v.URL + "/room"}, "room-waiting": waiting, "payment-settled": settled, "payment-transfer": transfer,
 		"mine-some": mine, "mine-none": none, "mine-stranger": minePage{frame: f}, "wrong-fault": wrongPage{frame: f, Heading: "H", Text: "T", Reference: "r"},
 		"widget-sale": widgetPage{frame: f, E: v, Rows: rows, Sellable: true},
 	}

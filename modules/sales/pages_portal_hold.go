@@ -1,12 +1,14 @@
 package sales
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -47,7 +49,7 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 	}
 	if p.Lines, err = s.price(ctx, v.e.ID, wanted, v.texts()); err == nil {
 		if v.e.unpaid && costs(p.Lines) {
-			return s.refuse(c, v, http.StatusConflict, &said{Kind: "bad", Title: t.Say("said.unpaid"), Text: t.Say("said.unpaid.fix")})
+			return s.refuse(c, v, http.StatusConflict, &said{Kind: "bad", Title: t.Say("said.unpaid"), Text: t.Say(s.whyUnpaid(&v.e.Event)) + " " + t.Say("said.unpaid.fix")})
 		}
 		var cart Cart
 		if cart, _, err = s.Hold(ctx, p); err == nil {
@@ -116,7 +118,7 @@ func (s *Service) replaceCart(c echo.Context, fresh Cart) {
 	}
 	ctx := c.Request().Context()
 	if lines, _, err := s.heldLines(ctx, old.Cart); err == nil && len(lines) > 0 {
-		if paid, err := s.paymentUnderWay(ctx, old.Cart, false); err != nil || paid != nil {
+		if paid, err := s.paymentUnderWay(ctx, old.Cart, true); err != nil || paid != nil {
 			return
 		}
 		if err := s.Release(ctx, old.Cart, lines); err != nil {
@@ -212,7 +214,27 @@ func (v *visitor) refused(err error) *said {
 	default:
 		return nil
 	}
-	return &said{Kind: "bad", Title: t.Say(key), Text: t.Say(key + ".fix")}
+	out := said{Kind: "bad", Title: t.Say(key), Text: t.Say(key + ".fix")}
+	if code := v.overused(); key == "said.code" && code != nil {
+		out.Text = t.Say("said.code.max", code.Code, code.MaxPerOrder)
+	}
+	return &out
+}
+
+// overused is a code that is good for fewer tickets an order than were chosen; nil: there is none.
+func (v *visitor) overused() *Code {
+	for i := range v.codes {
+		code, qty := &v.codes[i], 0
+		for category, n := range v.chosen {
+			if code.concerns(category) {
+				qty += n
+			}
+		}
+		if code.MaxPerOrder > 0 && qty > code.MaxPerOrder {
+			return code
+		}
+	}
+	return nil
 }
 
 // conflict tells the reasons apart by what is for sale.
@@ -228,14 +250,53 @@ func (v *visitor) conflict() string {
 			return "said.closed"
 		}
 	}
+	if v.seated {
+		return "said.seats"
+	}
 	return "said.short"
 }
 
-// again is the event's address with a choice filled in.
-func (e *Event) again(lines []Line) string {
-	q := url.Values{}
+// again is where a cart was filled, with what it held filled in: the event's page, or the plan
+// when it was seats of one category; and the codes it used, without which it costs more or is hidden.
+func (s *Service) again(ctx context.Context, e *shelfEvent, lines []Line) (string, error) {
+	q, page := url.Values{}, "/shop/events/"+e.Slug
+	codes, err := s.codesUsed(ctx, e.ID, lines)
+	if err != nil {
+		return "", err
+	}
+	for _, code := range codes {
+		q.Add("code", code.Code)
+	}
+	if len(lines) == 1 && len(lines[0].Seats) > 0 {
+		for _, seat := range lines[0].Seats {
+			q.Add("seat", seat.String())
+		}
+		return page + "/seats/" + lines[0].Category.String() + "?" + q.Encode(), nil
+	}
 	for _, l := range lines {
 		q.Set("qty_"+l.Category.String(), strconv.Itoa(l.Qty))
 	}
-	return "/shop/events/" + e.Slug + "?" + q.Encode()
+	return page + "?" + q.Encode(), nil
+}
+
+// chosenIn is what a form or an address has chosen, for the address of another page: who has to
+// wait in between finds it again.
+func chosenIn(c echo.Context) url.Values {
+	out := url.Values{}
+	values, err := c.FormParams()
+	if err != nil { // nothing that could be told
+		return out
+	}
+	for name, said := range values {
+		switch {
+		case name == "code":
+			out[name] = said[:min(len(said), maxCodes)]
+		case strings.HasPrefix(name, "qty_") && said[0] != "" && said[0] != "0":
+			out.Set(name, said[0])
+		}
+	}
+	if seats := len(values["seat"]); seats > 0 {
+		out.Set("qty_"+values.Get("seated"), strconv.Itoa(seats))
+	}
+	return out
 }

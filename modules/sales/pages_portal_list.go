@@ -2,6 +2,7 @@ package sales
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +42,13 @@ func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 	p.Place, p.About = "list", t.Say("list.about")
 	p.Filtered = p.Query != "" || p.Series != ""
 	if next != "" {
-		p.Next = "/shop?cursor=" + next
+		q := url.Values{"cursor": {next}}
+		for name, asked := range map[string]string{"q": p.Query, "series": p.Series} {
+			if asked != "" {
+				q.Set(name, asked)
+			}
+		}
+		p.Next = "/shop?" + q.Encode()
 	}
 	for i := range events {
 		e := &events[i]

@@ -15,6 +15,7 @@ import (
 type livePrice struct {
 	ID    id.ID  `json:"id"`
 	Price string `json:"price"`
+	Was   string `json:"was"` // without the visitor's code; "": the same
 	Unit  int64  `json:"unit"`
 	Note  string `json:"note"`
 	Open  bool   `json:"open"`
@@ -56,7 +57,10 @@ func (e *shelfEvent) prices(t *words.Tongue, codes []Code, now time.Time) []live
 	rows := e.rows(t, codes, nil, now)
 	out := make([]livePrice, len(rows))
 	for i, r := range rows {
-		out[i] = livePrice{r.ID, r.Price, r.Unit, r.Note, r.Open, t.Say("row.now", r.Title, r.Price)}
+		if r.Note == "" && !r.Open { // the sale has ended, or rests, under the visitor's eyes
+			r.Note = t.Say("status." + e.status(now))
+		}
+		out[i] = livePrice{r.ID, r.Price, r.Was, r.Unit, r.Note, r.Open, t.Say("row.now", r.Title, r.Price)}
 	}
 	return out
 }

@@ -106,10 +106,11 @@ func (s *Service) showNotices(c echo.Context, status int, t *words.Tongue, notic
 	return c.Render(status, "portal/notices", p)
 }
 
-// topics are the coming events that can be followed.
+// topics are the events that can be followed, until they are over: of one that goes on, or was
+// cancelled, people want to hear most.
 func (s *Service) topics(ctx context.Context, t *words.Tongue, tags []string) (out []topicView, err error) {
 	now := s.db.Now()
-	events, _, err := s.Events(ctx, EventQuery{States: []string{EventPublished, EventPaused}, Open: true, From: &now, Limit: mostFollowed})
+	events, _, err := s.Events(ctx, EventQuery{States: shownStates, Open: true, Going: &now, Limit: mostFollowed})
 	for i := range events {
 		v := events[i].shown(t, now)
 		out = append(out, topicView{events[i].Slug, v.Title, v.When, slices.Contains(tags, followTag+events[i].Slug)})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -144,5 +145,32 @@ func TestPreferencesAreChangedWithoutScripts(t *testing.T) {
 	}
 	if js := visit(g.site, "/shop/sw.js", nil); !strings.HasPrefix(js.Header().Get("Content-Type"), "text/javascript") {
 		t.Error(js.Header())
+	}
+}
+
+// What goes on, or was cancelled, is followed until it is over: saving the quiet hours does
+// not end it.
+func TestWhatGoesOnIsStillFollowed(t *testing.T) {
+	h := newHouse(t)
+	book := h.sends()
+	now := h.db.Now()
+	ends := now.Add(48 * time.Hour)
+	on := h.draft(func(e *Event) {
+		e.Slug, e.StartsAt, e.EndsAt, e.SaleUntil = "festival", now.Add(-time.Hour), &ends, new(now.Add(time.Hour))
+	})
+	off := h.draft(func(e *Event) { e.Slug = "gig" })
+	for _, e := range []Event{on, off} {
+		h.add(e, Category{Capacity: 5})
+		h.publish(e)
+	}
+	h.exec(`UPDATE sales.event SET state = 'cancelled' WHERE id = $1`, off.ID)
+	g := newGuest(t, shopSite(h))
+	if code := visitJSON(g, "/shop/notices/browser", `{"endpoint": "https://push.example/1", "keys": {"p256dh": "a", "auth": "b"}, "topics": ["festival", "gig"]}`); code >= 300 {
+		t.Fatal(code)
+	}
+	shows(t, g.ask("/shop/notices", nil), 200, `value="festival" checked`, `value="gig" checked`)
+	g.goes(g.ask("/shop/notices", url.Values{"topic": {"festival", "gig"}, "from": {"22:00"}, "to": {"07:00"}}))
+	if tags := book.only(t).tags; !slices.Contains(tags, "follow:"+on.Slug) || !slices.Contains(tags, "follow:gig") {
+		t.Errorf("it hears of %v", tags)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/sales/pay"
 	"github.com/usherhq/usher/modules/sales/words"
 )
@@ -18,6 +19,7 @@ type paymentPage struct {
 	Good          bool // the tickets are his
 	Heading, Text string
 	Link, Other   *link
+	Back          string   // where its tickets are given back; "": they are not to be
 	Account       []string // of a transfer, in lines
 	Ref           string
 	Until, Due    string
@@ -41,19 +43,50 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 		return err
 	}
 	v := paymentPage{frame: s.privateFrame(c, t.Lang, ""), E: e.shown(t, s.db.Now()), Due: t.Money(p.AmountMinor, p.Currency), Lines: p.Bill.shown(t)}
-	s.tellPayment(&v, t, &p, &e)
-	v.Title = v.Heading + " · " + v.E.Title
-	if v.Invoices, err = s.invoiceLinks(ctx, &p); err != nil {
-		return err
+	if s.tellPayment(&v, t, &p, &e); e.State == EventCancelled && p.open() {
+		v.cancelled(t)
 	}
-	switch waits := p.open() && p.Method != pay.Transfer || p.State == PaymentPaid; {
-	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "":
+	v.Title = v.Heading + " · " + v.E.Title
+	if p.Order != nil {
+		if v.Invoices, err = s.invoiceLinks(ctx, t, *p.Order); err != nil {
+			return err
+		}
+	}
+	switch waits := p.open() && e.State != EventCancelled && p.Method != pay.Transfer || p.State == PaymentPaid; {
+	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "" && e.State != EventCancelled:
 		v.Heading, v.Text = t.Say("pay.going"), t.Say("pay.going.text")
 		c.Response().Header().Set("Refresh", "0;url="+p.Redirect)
 	case waits:
 		refreshIn(c, lookAgain)
 	}
 	return c.Render(http.StatusOK, "portal/payment", v)
+}
+
+// cancelled asks nobody for money for an event that does not take place.
+func (v *paymentPage) cancelled(t *words.Tongue) {
+	v.Heading, v.Text = t.Say("status.cancelled"), t.Say("pay.off")
+	v.Link, v.Other, v.Account = nil, nil, nil
+}
+
+// shopPaymentReleased gives back what is kept for a payment that has only begun. Of any other
+// its page says how it stands.
+func (s *Service) shopPaymentReleased(c echo.Context, _ *words.Tongue) error {
+	ctx := c.Request().Context()
+	p, err := s.PaymentByToken(ctx, c.Param("token"))
+	if err != nil {
+		return err
+	}
+	if p.State == PaymentPending || p.State == PaymentCreated {
+		q, err := s.quotes.open(p.Quote)
+		if err != nil {
+			return err
+		}
+		if err := s.GiveBack(ctx, q.Cart, q.Lines); err != nil && !fault.Is(err, fault.Conflict) {
+			return err
+		}
+		s.forgetCart(c, q.Cart)
+	}
+	return c.Redirect(http.StatusSeeOther, "/pay/"+s.PaymentToken(p.ID))
 }
 
 // words names what is said of the payment's state.
@@ -63,6 +96,8 @@ func (p *Payment) words() string {
 		return "pay.pending"
 	case p.State == PaymentExpired && p.Reason == reasonReplaced:
 		return "pay.replaced"
+	case p.State == PaymentExpired && p.Reason == reasonGivenBack:
+		return "pay.given"
 	}
 	return "pay." + string(p.State)
 }
@@ -81,6 +116,9 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 	ref := s.refOf(p)
 	again := &link{"/shop/cart/" + s.CartToken(ref), t.Say("pay.other")}
 	kept := s.db.Now().Before(ref.Until) // else the cart is there for this payment alone
+	if p.State == PaymentPending || p.State == PaymentCreated {
+		v.Back = "/pay/" + s.PaymentToken(p.ID) + "/release"
+	}
 	switch p.State {
 	case PaymentPending:
 		if p.Redirect != "" {
@@ -141,14 +179,10 @@ func (s *Service) privateFrame(c echo.Context, lang, title string) frame {
 }
 
 // orderNotice is what the buyer reads first when he comes from the checkout.
-func (s *Service) orderNotice(c echo.Context, t *words.Tongue, o *Order) *said {
+func orderNotice(c echo.Context, t *words.Tongue) *said {
 	switch c.QueryParam("said") {
 	case "thanks":
-		n := said{Kind: "good", Title: t.Say("order.thanks"), Text: t.Say("order.thanks.text")}
-		if due, err := s.dueAtDoor(c.Request().Context(), o.ID); err == nil && due > 0 {
-			n.More = []string{t.Say("order.due", t.Money(due, o.Currency))}
-		}
-		return &n
+		return &said{Kind: "good", Title: t.Say("order.thanks"), Text: t.Say("order.thanks.text")}
 	case "bought":
 		return &said{Kind: "good", Title: t.Say("said.bought")}
 	}

@@ -2,6 +2,7 @@ package sales
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 type roomPage struct {
 	frame
 	E       shownEvent
+	Self    string // its own address, with what was chosen
 	Ticket  string // where a script asks how it stands; "": no place yet
 	Ahead   string
 	Wait    string
@@ -56,14 +58,16 @@ func (s *Service) shopRoom(c echo.Context, t *words.Tongue) error {
 	if err != nil {
 		return err
 	}
+	chosen := chosenIn(c)
 	p := roomPage{frame: s.frame(c, t, t.Say("room.title")), E: e.shown(t, s.db.Now())}
+	p.Self = withQuery(p.E.URL+"/room", chosen)
 	p.Unlisted = true
 	wait, err := s.mustWait(c, e.ID)
 	if err != nil {
 		return err
 	}
 	if !wait {
-		return s.fromRoom(c, &e)
+		return s.fromRoom(c, &e, chosen)
 	}
 	ticket := recalled(c, roomCookie)
 	if ticket == "" {
@@ -80,11 +84,9 @@ func (s *Service) shopRoom(c echo.Context, t *words.Tongue) error {
 	if stand.Pass != "" {
 		s.remember(c, passCookie, stand.Pass, p.E.URL, passLife)
 		s.remember(c, roomCookie, "", p.E.URL, 0)
-		return s.fromRoom(c, &e)
+		return s.fromRoom(c, &e, chosen)
 	}
-	again := max(stand.Ask, leastRefresh)
-	p.Ticket, p.Ahead, p.Wait, p.Again = p.E.URL+"/room?part=yes&lang="+t.Lang, t.Say("number", int(stand.Ahead)), t.Span(stand.Wait), t.Span(again)
-	p.Seconds = int((again + time.Second - 1) / time.Second)
+	p.tell(stand, chosen)
 	c.Response().Header().Set("Retry-After", strconv.Itoa(p.Seconds))
 	if c.QueryParam("part") != "" {
 		return c.Render(http.StatusOK, "portal/room#room", p)
@@ -92,14 +94,31 @@ func (s *Service) shopRoom(c echo.Context, t *words.Tongue) error {
 	return c.Render(http.StatusOK, "portal/room", p)
 }
 
+// tell says how somebody stands, and when to ask again.
+func (p *roomPage) tell(stand Stand, chosen url.Values) {
+	chosen.Set("part", "yes")
+	chosen.Set("lang", p.Lang)
+	again := max(stand.Ask, leastRefresh)
+	p.Ticket, p.Ahead, p.Wait, p.Again = withQuery(p.E.URL+"/room", chosen), p.Say("number", int(stand.Ahead)), p.Span(stand.Wait), p.Span(again)
+	p.Seconds = int((again + time.Second - 1) / time.Second)
+}
+
 // fromRoom leads to the tickets. A script is told where to go, for it would follow by itself.
-func (s *Service) fromRoom(c echo.Context, e *Event) error {
-	there := "/shop/events/" + e.Slug + "?said=in"
+func (s *Service) fromRoom(c echo.Context, e *Event, chosen url.Values) error {
+	chosen.Set("said", "in")
+	there := withQuery("/shop/events/"+e.Slug, chosen)
 	if c.QueryParam("part") != "" {
 		c.Response().Header().Set("Location", there)
 		return c.NoContent(http.StatusNoContent)
 	}
 	return c.Redirect(http.StatusSeeOther, there)
+}
+
+func withQuery(page string, q url.Values) string {
+	if len(q) == 0 {
+		return page
+	}
+	return page + "?" + q.Encode()
 }
 
 // shopRoomJoined takes a place, unless the visitor has one.
@@ -108,19 +127,21 @@ func (s *Service) shopRoomJoined(c echo.Context, _ *words.Tongue) error {
 	if err != nil {
 		return err
 	}
+	chosen := chosenIn(c)
 	there := "/shop/events/" + e.Slug
+	room := withQuery(there+"/room", chosen)
 	if _, err := s.hall.number(e.ID, "ticket", recalled(c, roomCookie)); err == nil {
-		return c.Redirect(http.StatusSeeOther, there+"/room")
+		return c.Redirect(http.StatusSeeOther, room)
 	}
 	stand, err := s.hall.join(c.Request().Context(), e.ID)
 	if fault.Is(err, fault.NotFound) {
-		return c.Redirect(http.StatusSeeOther, there)
+		return c.Redirect(http.StatusSeeOther, withQuery(there, chosen))
 	}
 	if err != nil {
 		return err
 	}
 	s.remember(c, roomCookie, stand.Ticket, there, roomLife)
-	return c.Redirect(http.StatusSeeOther, there+"/room")
+	return c.Redirect(http.StatusSeeOther, room)
 }
 
 func (s *Service) shopRoomLeft(c echo.Context, _ *words.Tongue) error {

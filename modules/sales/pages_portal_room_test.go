@@ -35,23 +35,24 @@ func TestBuyersPassTheWaitingRoomInTurn(t *testing.T) {
 	form := g.form(page.Body.String(), url.Values{"qty_" + e.Categories[0].ID.String(): {"1"}})
 	room, where := g.goes(g.ask(there+"/cart", form))
 	shows(t, room, 200, "You have a place", "People before you", `http-equiv="refresh"`)
-	if where != there+"/room" || room.Header().Get("Retry-After") == "" {
+	chosen := "qty_" + e.Categories[0].ID.String() + "=1"
+	if where != there+"/room?"+chosen || room.Header().Get("Retry-After") == "" {
 		t.Errorf("%s, again in %q", where, room.Header().Get("Retry-After"))
 	}
 	ticket := g.jar[roomCookie].Value
 	if again, _ := g.goes(g.ask(there+"/room", url.Values{})); !strings.Contains(again.Body.String(), "You have a place") || g.jar[roomCookie].Value != ticket {
 		t.Error("who asks for a place twice lost his own")
 	}
-	part := g.ask(there+"/room?part=yes", nil)
+	part := g.ask(there+"/room?part=yes&"+chosen, nil)
 	if body := part.Body.String(); strings.Contains(body, "<html") || !strings.Contains(body, "People before you") {
 		t.Errorf("the part is %s", body)
 	}
 	h.exec(`UPDATE sales.room SET admitted = issued`)
 	h.hall.rooms = map[id.ID]*waitingRoom{}
-	if in := g.ask(there+"/room?part=yes", nil); in.Code != http.StatusNoContent || in.Header().Get("Location") != there+"?said=in" {
+	if in := g.ask(there+"/room?part=yes&"+chosen, nil); in.Code != http.StatusNoContent || in.Header().Get("Location") != there+"?"+chosen+"&said=in" {
 		t.Errorf("a script was told %d %q", in.Code, in.Header().Get("Location"))
 	}
-	shows(t, g.ask(there+"?said=in", nil), 200, "It is your turn", "Add to cart")
+	shows(t, g.ask(there+"?"+chosen+"&said=in", nil), 200, "It is your turn", "Add to cart", "<option selected>1</option>")
 	cart, _ := g.goes(g.ask(there+"/cart", form))
 	shows(t, cart, 200, "€51.50")
 	if g.jar[passCookie].Path != there {
@@ -68,7 +69,7 @@ func TestBrowserWaitsAndGoesInByItself(t *testing.T) {
 	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy button"))
 	b.Until(`document.querySelector("h1").textContent === "You have a place"`)
 	b.Accessible("waiting room")
-	b.Until(`location.search === "?said=in" && document.body.textContent.includes("It is your turn")`)
+	b.Until(`location.search.endsWith("&said=in") && document.querySelector("#qty-` + e.Categories[0].ID.String() + `").value === "1" && document.body.textContent.includes("It is your turn")`)
 	b.Quiet()
 }
 

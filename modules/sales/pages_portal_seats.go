@@ -65,6 +65,8 @@ func (s *Service) showSeats(c echo.Context, status int, v visitor, category id.I
 	if err != nil {
 		return err
 	}
+	chosen := values["seat"]
+	chosen = chosen[:min(len(chosen), maxQty)]
 	p := seatsPage{frame: s.frame(c, v.t, ""), E: v.e.shown(v.t, v.now), Notice: notice, ID: category, Category: rows[i].Title, Price: rows[i].Price, Unit: rows[i].Unit,
 		Max: k.MaxPerOrder, Key: id.New().String(), Codes: v.texts()}
 	p.Title, p.Unlisted = p.E.Title, true
@@ -74,7 +76,7 @@ func (s *Service) showSeats(c echo.Context, status int, v visitor, category id.I
 		}
 		last := &p.Rows[len(p.Rows)-1]
 		last.Seats = append(last.Seats, seatView{ID: seat.ID, Row: seat.Name(), Number: seat.Column, Free: seat.Free,
-			Chosen: seat.Free && slices.Contains(values["seat"], seat.ID.String())})
+			Chosen: seat.Free && slices.Contains(chosen, seat.ID.String())})
 	}
 	return c.Render(status, "portal/seats", p)
 }

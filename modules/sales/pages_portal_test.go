@@ -56,12 +56,12 @@ func TestNothingIsHeldThatNobodyCanPay(t *testing.T) {
 	g := newGuest(t, newSite(t, nil, h.buyerPages()))
 	page := "/shop/events/" + e.Slug
 	looked := g.ask(page, nil)
-	shows(t, looked, 200, "The organiser takes no payments for this event yet.", "Not to be bought yet", "qty_"+e.Categories[2].ID.String())
+	shows(t, looked, 200, "The organiser takes no payments for this event yet.", "Not to be bought at this moment", "qty_"+e.Categories[2].ID.String())
 	if strings.Contains(looked.Body.String(), `name="qty_`+e.Categories[0].ID.String()) {
 		t.Error("a ticket that nobody can pay can be chosen")
 	}
 	form := g.form(looked.Body.String(), url.Values{"qty_" + e.Categories[0].ID.String(): {"1"}})
-	shows(t, g.ask(page+"/cart", form), 409, "These tickets cannot be paid yet")
+	shows(t, g.ask(page+"/cart", form), 409, "These tickets cannot be paid")
 	if now, err := h.Event(t.Context(), e.ID); err != nil || now.Categories[0].Held != 0 {
 		t.Errorf("%d are held", now.Categories[0].Held)
 	}
@@ -274,7 +274,7 @@ func TestCodesOpenAndDiscount(t *testing.T) {
 		t.Error("the hidden category is shown to everybody")
 	}
 	with := g.ask(page+"?code=members&code=early", nil)
-	shows(t, with, 200, "Members", "€46.60", "<s>€51.50</s>", "€18.00")
+	shows(t, with, 200, "Members", "€46.60", ">€51.50</s>", "€18.00")
 	shows(t, g.ask(page+"?code=nonsense", nil), 200, "This code is not one of this event")
 	cart, _ := g.goes(g.ask(page+"/cart", g.form(with.Body.String(), url.Values{"qty_" + e.Categories[4].ID.String(): {"1"}, "code": {"MEMBERS", "EARLY"}})))
 	shows(t, cart, 200, "€18.00")
@@ -299,7 +299,7 @@ func TestSeatsAreChosenByRow(t *testing.T) {
 	other := newGuest(t, shopSite(h))
 	chosen.Set("key", id.New().String())
 	taken := other.ask(there+"/cart", other.form(page.Body.String(), chosen))
-	shows(t, taken, http.StatusConflict, "Not so many are left", "Row A", "taken")
+	shows(t, taken, http.StatusConflict, "A seat you chose has just been taken", "Row A", "taken")
 }
 
 func TestWaitingListIsJoined(t *testing.T) {
@@ -313,7 +313,7 @@ func TestWaitingListIsJoined(t *testing.T) {
 	shows(t, joined, 200, "You are on the waiting list", "Nobody stands before you")
 	form.Set("email", "nobody")
 	form.Set("qty", "9")
-	shows(t, g.ask(there+"/waitlist", form), http.StatusUnprocessableEntity, "This is no e-mail address", "a number from 1 to 2", `value="nobody"`)
+	shows(t, g.ask(there+"/waitlist", form), http.StatusUnprocessableEntity, `aria-describedby="wait-qty-wrong"`, `aria-describedby="wait-email-wrong"`, "This is no e-mail address", "a number from 1 to 2", `value="nobody"`)
 	form = url.Values{"category": {e.Categories[0].ID.String()}, "qty": {"1"}, "email": {"ana@example.org"}}
 	shows(t, g.ask(there+"/waitlist", form), http.StatusConflict, "nobody has to wait")
 }

@@ -2,6 +2,7 @@ package sales
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -36,13 +37,10 @@ func (s *Service) shopWait(c echo.Context, t *words.Tongue) error {
 	})
 	switch {
 	case err == nil:
-		return c.Redirect(http.StatusSeeOther, "/shop/events/"+v.e.Slug+"?said=waiting&ahead="+strconv.Itoa(ahead))
+		joined := url.Values{"said": {"waiting"}, "ahead": {strconv.Itoa(ahead)}, "code": v.texts()}
+		return c.Redirect(http.StatusSeeOther, withQuery("/shop/events/"+v.e.Slug, joined))
 	case fault.Is(err, fault.Conflict):
-		s.shelves.forget(v.e.ID)
-		if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {
-			return err
-		}
-		return s.showEvent(c, http.StatusConflict, v, &said{Kind: "good", Title: t.Say("event.tickets"), Text: t.Say("wait.needless")})
+		return s.notWaiting(c, v, k)
 	case !fault.Is(err, fault.Invalid):
 		return err
 	}
@@ -52,6 +50,19 @@ func (s *Service) shopWait(c echo.Context, t *words.Tongue) error {
 			p.Waiting.Category, p.Waiting.Qty, p.Waiting.Email, p.Waiting.Wrong = category, qty, w.Email, wrong
 		}
 	})
+}
+
+// notWaiting says that the sale rests, or that nobody has to wait.
+func (s *Service) notWaiting(c echo.Context, v visitor, k *Category) (err error) {
+	s.shelves.forget(v.e.ID)
+	if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {
+		return err
+	}
+	notice := said{Kind: "good", Title: v.t.Say("event.tickets"), Text: v.t.Say("wait.needless")}
+	if v.e.onSale(v.now) != nil || !k.open(v.now) {
+		notice = said{Kind: "bad", Title: v.t.Say("said.closed"), Text: v.t.Say("said.closed.fix")}
+	}
+	return s.showEvent(c, http.StatusConflict, v, &notice)
 }
 
 // waitWrong says at which input of the waiting list's form what is wrong.

@@ -48,6 +48,7 @@ func (s *Service) shopWidget(c echo.Context, t *words.Tongue) error {
 	}
 	p := widgetPage{frame: s.frame(c, t, ""), E: v.e.shown(t, v.now), Rows: v.e.rows(t, nil, nil, v.now)}
 	p.Title, p.Unlisted, p.Framed = p.E.Title, true, true
+	p.E.URL += keptLanguage(c) // the site around the frame speaks it
 	for _, r := range p.Rows {
 		p.Sellable = p.Sellable || r.Open
 	}

@@ -3,6 +3,7 @@ package sales
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"html/template"
 	"net/http"
@@ -30,6 +31,7 @@ func (s *Service) ticketPages() []web.Route {
 		open("POST", "/o/:token/tickets/:n/transfer", s.pageTransferred), open("POST", "/o/:token/resend", s.pageResent),
 		open("GET", "/t/:token", s.pageTicket), open("GET", "/t/:token/event.ics", s.getTicketEntry),
 		open("POST", "/t/:token/transfer", s.pagePassedOn),
+		open("GET", "/o/:token/tickets/:n/transfer", s.portal(backToForm)), open("GET", "/o/:token/resend", s.portal(backToForm)), open("GET", "/t/:token/transfer", s.portal(backToForm)),
 	}
 }
 
@@ -51,6 +53,8 @@ type ticketPage struct {
 	Sandbox   bool
 	Base      string // the page's own address
 	Total     string // of an order
+	Due       string // what is still to be paid for it at the door; "": nothing
+	Invoices  []invoiceLink
 	Count     int
 	Tickets   []ticketView
 	Mails     bool   // letters are sent from here
@@ -130,9 +134,12 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 	if err != nil {
 		return err
 	}
-	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), recalled(c, langCookie), localeOf(o), c.Request().Header.Get("Accept-Language")))
+	p := s.ticketPage(&e, s.languageOf(c, localeOf(o)))
 	p.frame = s.privateFrame(c, p.Lang, p.Title)
-	p.Notice = s.orderNotice(c, p.Tongue, &o)
+	p.Notice = orderNotice(c, p.Tongue)
+	if err := s.tellMoney(c.Request().Context(), &p, &o); err != nil {
+		return err
+	}
 	p.Base, p.Total, p.Count = "/o/"+c.Param("token"), p.W.amount(o.TotalMinor, o.Currency), len(tickets)
 	p.Mails, p.Address = s.Mails(), buyerOf(o.Buyer).Email
 	more(&p)
@@ -152,6 +159,29 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 		p.Next = last + 1
 	}
 	return c.Render(status, "portal/ticket", p)
+}
+
+// tellMoney says on an order's page what its buyer must know of money whenever he looks, not
+// only when he comes from the checkout.
+func (s *Service) tellMoney(ctx context.Context, p *ticketPage, o *Order) error {
+	due, err := s.dueAtDoor(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	if due > 0 && !p.Cancelled {
+		p.Due = p.Say("order.due", p.Money(due, o.Currency))
+	}
+	p.Invoices, err = s.invoiceLinks(ctx, p.Tongue, o.ID)
+	return err
+}
+
+// languageOf is what the address asks for, and from then on remembered, as elsewhere in the
+// portal; else what was remembered, what the buyer stated, or what the browser prefers.
+func (s *Service) languageOf(c echo.Context, stated string) string {
+	if c.QueryParam("lang") != "" {
+		return s.tongueOf(c).Lang
+	}
+	return cmp.Or(recalled(c, langCookie), stated, c.Request().Header.Get("Accept-Language"))
 }
 
 // localeOf is the language the buyer stated; "" when he did not.
@@ -215,7 +245,7 @@ func (s *Service) pageTransferred(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, "/o/"+c.Param("token")+"?handed="+strconv.Itoa(n))
 	case err == nil:
 		tickets[n-1] = passed
-		return s.showOrder(c, http.StatusOK, o, tickets, s.handedOn(&passed))
+		return s.showOrder(c, http.StatusOK, o, tickets, s.handedOn(c, &passed))
 	case mended(err):
 		return s.showOrder(c, http.StatusUnprocessableEntity, o, tickets, refusedTransfer(n, to, err))
 	}
@@ -225,10 +255,10 @@ func (s *Service) pageTransferred(c echo.Context) error {
 // handedOn says that a ticket was handed on just now. Where no letter takes the holder's link
 // to him the giver has to, so this one answer shows it, and no page after it: who has the link
 // has the ticket.
-func (s *Service) handedOn(t *Ticket) func(p *ticketPage) {
+func (s *Service) handedOn(c echo.Context, t *Ticket) func(p *ticketPage) {
 	return func(p *ticketPage) {
 		if p.Handed = t.N; !s.Mails() {
-			p.Link = "/t/" + s.HolderToken(t)
+			p.Link = s.origin(c) + "/t/" + s.HolderToken(t) // whole: it is sent on as it stands there
 		}
 	}
 }
@@ -277,7 +307,7 @@ func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine
 	if err != nil {
 		return err
 	}
-	p := s.ticketPage(&e, cmp.Or(c.QueryParam("lang"), recalled(c, langCookie), c.Request().Header.Get("Accept-Language")))
+	p := s.ticketPage(&e, s.languageOf(c, ""))
 	p.frame = s.privateFrame(c, p.Lang, p.Title)
 	v, err := s.ticketView(&e, &t, mine, p.Lang)
 	if err != nil {
@@ -303,7 +333,7 @@ func (s *Service) pagePassedOn(c echo.Context) error {
 	passed, err := s.handOn(c, o, t, to)
 	switch {
 	case err == nil:
-		return s.showTicket(c, http.StatusOK, o, passed, false, func(p *ticketPage) { s.handedOn(&passed)(p); p.Base = "" })
+		return s.showTicket(c, http.StatusOK, o, passed, false, func(p *ticketPage) { s.handedOn(c, &passed)(p); p.Base = "" })
 	case mended(err):
 		return s.showTicket(c, http.StatusUnprocessableEntity, o, t, true, refusedTransfer(t.N, to, err))
 	}

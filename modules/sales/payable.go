@@ -13,6 +13,22 @@ func (s *Service) takesMoney(sandbox bool) bool {
 	return len(s.pays.Methods(pay.ModeOf(sandbox))) > 0
 }
 
+// waysToPay are those by which an event can be paid now: a transfer takes some days.
+func (s *Service) waysToPay(e *Event) []pay.Method {
+	return slices.DeleteFunc(s.pays.Methods(pay.ModeOf(e.Sandbox)), func(m pay.Method) bool {
+		_, _, err := s.patience(m, e, Quote{}, s.db.Now())
+		return err != nil
+	})
+}
+
+// whyUnpaid names what is said of an event that cannot be paid.
+func (s *Service) whyUnpaid(e *Event) string {
+	if s.takesMoney(e.Sandbox) {
+		return "pay.late"
+	}
+	return "pay.none"
+}
+
 // unpaid reports whether we sell something of an event that costs money, and nobody can pay.
 func (s *Service) unpaid(e *Event) bool {
 	return e.Shop == "" && e.State != EventCancelled && !s.takesMoney(e.Sandbox) && e.costs()

@@ -43,12 +43,13 @@ var paymentStates = []PaymentState{PaymentCreated, PaymentPending, PaymentProces
 
 // Reasons of what the house did on its own.
 const (
-	reasonLate      = "late"      // paid after the tickets were gone
-	reasonTwice     = "twice"     // the cart was already sold
-	reasonCancelled = "cancelled" // the event was
-	reasonChanged   = "changed"   // the event takes another currency, or real money instead of play money
-	reasonReplaced  = "replaced"  // by another way to pay
-	reasonWrong     = "wrong"     // not the amount that was asked for
+	reasonLate      = "late"       // paid after the tickets were gone
+	reasonTwice     = "twice"      // the cart was already sold
+	reasonCancelled = "cancelled"  // the event was
+	reasonChanged   = "changed"    // the event takes another currency, or real money instead of play money
+	reasonReplaced  = "replaced"   // by another way to pay
+	reasonGivenBack = "given_back" // the buyer gave the tickets back before he paid
+	reasonWrong     = "wrong"      // not the amount that was asked for
 )
 
 // Payment is one way in which one cart is paid.

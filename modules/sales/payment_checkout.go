@@ -227,11 +227,15 @@ func (s *Service) placeDue(ctx context.Context, p Payment) (CheckedOut, error) {
 		return CheckedOut{}, err
 	}
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		if p, err = lockPayment(tx, p.ID); err != nil || p.State != PaymentCreated {
+		if p, err = lockPayment(tx, p.ID); err != nil {
 			return err
 		}
+		// One that was ended while it was sold is due all the same: there is its order.
+		if p.State != PaymentCreated && (p.State != PaymentExpired || refused != "") {
+			return nil
+		}
 		if p.LookAt = nil; refused == "" {
-			p.State, p.Order = PaymentDue, &o.ID
+			p.State, p.Reason, p.Order = PaymentDue, "", &o.ID
 		} else {
 			p.State, p.Reason = PaymentFailed, refused
 		}

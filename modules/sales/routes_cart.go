@@ -97,7 +97,7 @@ func (s *Service) deleteCart(c echo.Context) error {
 	if q.Cart.String() != c.Param("id") {
 		return fault.BadField("sales.deleteCart", "quote", "is another cart's", "send the cart's own")
 	}
-	if err := s.Release(c.Request().Context(), q.Cart, q.Lines); err != nil {
+	if err := s.GiveBack(c.Request().Context(), q.Cart, q.Lines); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

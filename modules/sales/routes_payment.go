@@ -166,7 +166,7 @@ func (s *Service) getMethods(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.Fresh(c, methods{Methods: s.pays.Methods(pay.ModeOf(e.Sandbox)), Sandbox: e.Sandbox})
+	return web.Fresh(c, methods{Methods: s.waysToPay(&e), Sandbox: e.Sandbox})
 }
 
 func (s *Service) getShopPayment(c echo.Context) error {

@@ -102,6 +102,21 @@ func codeWithin(tx *db.Tx, event, code id.ID) (Code, error) {
 	return list[0], nil
 }
 
+// codesUsed finds the codes that lines of a cart take, by their text; what else they take are no codes.
+func (s *Service) codesUsed(ctx context.Context, event id.ID, lines []Line) ([]Code, error) {
+	var also []id.ID
+	for _, l := range lines {
+		for _, d := range l.Also {
+			also = append(also, d.Stock)
+		}
+	}
+	if len(also) == 0 {
+		return nil, nil
+	}
+	q := s.db.ORM(ctx)
+	return codesOf(q, q.Where("event = ? AND id IN ?", event, also).Order("code"))
+}
+
 // codesByText finds the event's codes with these texts, by their text; those
 // that do not exist are left out.
 func codesByText(q *gorm.DB, event id.ID, texts []string) ([]Code, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -72,6 +73,9 @@ func noTicket(err error) error {
 	return fault.E("sales.Ticket", fault.NotFound, "there is no such ticket, or it was handed on", err)
 }
 
+// maxName bounds what people are called, in characters: those of many languages have several bytes.
+const maxName = 200
+
 // maxTransfers bounds how often one ticket is handed on.
 const maxTransfers = 100
 
@@ -121,8 +125,8 @@ func handedAlready() error {
 
 func (h Holder) check(op string) error {
 	var f []fault.Field
-	if n := len(h.Name); n == 0 || n > 200 || strings.ContainsFunc(h.Name, unicode.IsControl) {
-		f = append(f, fault.Field{Name: "name", Problem: "is missing, too long, or has a line break", Fix: "the name of who will come, at most 200 bytes"})
+	if h.Name == "" || utf8.RuneCountInString(h.Name) > maxName || strings.ContainsFunc(h.Name, unicode.IsControl) {
+		f = append(f, fault.Field{Name: "name", Problem: "is missing, too long, or has a line break", Fix: "the name of who will come, at most 200 characters"})
 	}
 	if !isAddress(h.Email) {
 		f = append(f, fault.Field{Name: "email", Problem: "is no e-mail address", Fix: "such as ana@example.org"})

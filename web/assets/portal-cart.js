@@ -12,13 +12,3 @@ function tick() {
   else setTimeout(tick, 1000 - ((performance.now() - began) % 1000));
 }
 tick();
-
-// A second press of the button would only be answered as the first one was.
-document.getElementById("checkout")?.addEventListener("submit", (event) => {
-  const button = event.target.querySelector("button");
-  if (button) requestAnimationFrame(() => { button.disabled = true; });
-});
-addEventListener("pageshow", () => {
-  const button = document.querySelector("#checkout button");
-  if (button) button.disabled = false;
-});

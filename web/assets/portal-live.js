@@ -26,6 +26,9 @@ function show(row, now) {
     row.classList.remove("moved");
     requestAnimationFrame(() => row.classList.add("moved"));
   }
+  const was = row.querySelector("[data-part=was]");
+  was.textContent = now.was;
+  was.hidden = !now.was;
   const unit = row.querySelector("[data-part=unit]");
   if (unit) unit.value = now.unit;
   const choice = row.querySelector("select");
