@@ -134,7 +134,7 @@ func explainTo(w io.Writer, err error) {
 		fmt.Fprintf(w, "usher: %d %s to mend\n", len(f.Fields), plural(len(f.Fields), "thing", "things"))
 	}
 	for _, field := range f.Fields {
-		fmt.Fprintf(w, "  %s %s", field.Name, field.Problem)
+		fmt.Fprintf(w, "  %s%s", lineOf(field), strings.TrimSpace(field.Name+" "+field.Problem))
 		if field.Fix != "" {
 			fmt.Fprintf(w, ": %s", field.Fix)
 		}
@@ -143,6 +143,14 @@ func explainTo(w io.Writer, err error) {
 	if f.Err != nil {
 		fmt.Fprintf(w, "  cause: %v\n", f.Err)
 	}
+}
+
+// lineOf is where in a file a fault is.
+func lineOf(f fault.Field) string {
+	if f.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d ", f.Line)
 }
 
 func plural(n int, one, many string) string {

@@ -181,30 +181,15 @@ const mostRefused = 20
 
 // refusedLines is what an import's answer says of lines that were not taken; nil: all were.
 func refusedLines(answer []byte) error {
-	type line struct {
-		Line int64
-		fault.Field
-	}
 	var said struct {
 		Accepted, Unchanged, Rejected int64
-		Faults                        []line // of installations: the other lines are in
-		Errors                        []line // of a catalogue: nothing is in
+		Faults                        []fault.Field
 	}
-	if json.Unmarshal(answer, &said) != nil || len(said.Faults)+len(said.Errors) == 0 {
+	if json.Unmarshal(answer, &said) != nil || len(said.Faults) == 0 {
 		return nil //nolint:nilerr // an answer that is no JSON speaks of no lines
 	}
-	f := &fault.Error{Op: "app.Transfer", Code: fault.Invalid, Message: "nothing was imported: lines are wrong", Fix: "mend these lines, and import the file again"}
-	if len(said.Faults) > 0 {
-		f.Message = fmt.Sprintf("%d lines were not taken; the other %d are in", said.Rejected, said.Accepted+said.Unchanged)
-	}
-	for _, l := range append(said.Faults, said.Errors...) {
-		if len(f.Fields) == mostRefused {
-			break
-		}
-		l.Name = strings.TrimSpace(fmt.Sprintf("line %d %s", l.Line, l.Name))
-		f.Fields = append(f.Fields, l.Field)
-	}
-	return f
+	return &fault.Error{Op: "app.Transfer", Code: fault.Invalid, Message: fmt.Sprintf("%d lines were not taken; the other %d are in", said.Rejected, said.Accepted+said.Unchanged),
+		Fix: "mend these lines, and import the file again", Fields: said.Faults[:min(len(said.Faults), mostRefused)]}
 }
 
 // counted tells on a terminal how many bytes have passed.

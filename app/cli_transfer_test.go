@@ -132,7 +132,7 @@ func TestWhatIsRefusedSaysWhatToDo(t *testing.T) {
 			[]string{"line 2", "line 3 handle", "usher: 2 lines were not taken; the other 1 are in"}},
 		{"a bad header", []string{"import", "installations", file("head", "id,handle,colour\n"), "--format", "csv"}, []string{`column "colour" is unknown`}},
 		{"a catalogue with a fault", []string{"import", "catalogue", file("bad", catalogue+"koto,Koto,Asia/Tokyo,JPY,2031-07-01 19:00,Floor,3000.5,100\n")},
-			[]string{"nothing was imported", "line 3 price"}},
+			[]string{"nothing of it was kept", "line 3 price"}},
 		{"a catalogue without columns", []string{"import", "catalogue", file("none", "a,b\n1,2\n")}, []string{`has an unknown column "a"`}},
 		{"a history with a fault", []string{"import", "history", file("past", pastDays+"lost,2025-07-20,2025-06-01,100,2025-06-10,many,30,x,y\n")}, []string{"line 5", "sold"}},
 		{"no calendar", []string{"import", "calendar", file("cal", "hello"), "--city", "Wien"}, []string{"line 1"}},
