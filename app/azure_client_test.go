@@ -43,7 +43,7 @@ type azureHouse struct {
 
 func newAzureHouse(t *testing.T) *azureHouse {
 	t.Helper()
-	a := &azureHouse{stored: map[string][]byte{}, host: freeAddress(t)}
+	a := &azureHouse{stored: map[string][]byte{}}
 	services, err := pushtest.Start(pushtest.Config{Headers: []string{"apns-topic", "apns-priority", "apns-push-type", "apns-collapse-id", "apns-expiration", "ttl", "urgency", "topic"},
 		OnMessage: func(r pushtest.Receipt) { a.mu.Lock(); a.receipts = append(a.receipts, r); a.mu.Unlock() }})
 	if err != nil {
@@ -63,6 +63,7 @@ func newAzureHouse(t *testing.T) *azureHouse {
 	if err := os.WriteFile(both, services.CAPEM(), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	a.host = freeAddress(t) // last: the servers above take free ports too
 	a.house = newHouse(t,
 		"azure.listen="+a.host, "azure.tls.cert_file="+filepath.Join(dir, "tls.crt"), "azure.tls.key_file="+filepath.Join(dir, "tls.key"),
 		"azure.blob_hosts="+strings.TrimPrefix(a.blobs.URL, "https://"), "azure.ca_file="+a.ca,
