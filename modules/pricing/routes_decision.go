@@ -5,7 +5,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 )
@@ -41,10 +40,10 @@ func (s *Service) decisionPage(c echo.Context, def, most int) (list []Decision, 
 	if q.Before, err = web.DecodeCursor[id.ID](c.QueryParam("cursor")); err != nil {
 		return nil, "", err
 	}
-	if q.Event, err = queryID(c, "event"); err != nil {
+	if q.Event, err = web.QueryID(c, "event"); err != nil {
 		return nil, "", err
 	}
-	if q.Category, err = queryID(c, "category"); err != nil {
+	if q.Category, err = web.QueryID(c, "category"); err != nil {
 		return nil, "", err
 	}
 	if list, err = s.Decisions(c.Request().Context(), q); err != nil {
@@ -106,17 +105,4 @@ func (s *Service) postRefuse(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
-}
-
-// queryID reads an id of the query; id.Nil when there is none.
-func queryID(c echo.Context, name string) (id.ID, error) {
-	text := c.QueryParam(name)
-	if text == "" {
-		return id.Nil, nil
-	}
-	v, err := id.Parse(text)
-	if err != nil {
-		return id.Nil, fault.BadField("pricing.query", name, "is no id", "a UUID, or leave it out")
-	}
-	return v, nil
 }

@@ -66,7 +66,7 @@ type ordersPage struct {
 // asked reads a list's query. An address that was shortened by hand names no place to go on.
 func asked(c echo.Context) (q OrderQuery, err error) {
 	q = OrderQuery{Search: c.QueryParam("q"), Which: c.QueryParam("which"), Limit: ordersShown}
-	q.Before, err = queryID(c, "before")
+	q.Before, err = web.QueryID(c, "before")
 	return q, err
 }
 

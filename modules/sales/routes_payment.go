@@ -200,10 +200,10 @@ func (s *Service) getPayments(c echo.Context) error {
 		return err
 	}
 	q := PaymentQuery{State: string(state), Limit: limit}
-	if q.Event, err = queryID(c, "event"); err != nil {
+	if q.Event, err = web.QueryID(c, "event"); err != nil {
 		return err
 	}
-	if q.Before, err = queryID(c, "cursor"); err != nil {
+	if q.Before, err = web.QueryID(c, "cursor"); err != nil {
 		return err
 	}
 	found, next, err := s.Payments(c.Request().Context(), q)
@@ -215,19 +215,6 @@ func (s *Service) getPayments(c echo.Context) error {
 		page.Next = next.String()
 	}
 	return web.Fresh(c, page)
-}
-
-// queryID reads an id of the query; id.Nil when there is none.
-func queryID(c echo.Context, name string) (id.ID, error) {
-	text := c.QueryParam(name)
-	if text == "" {
-		return id.Nil, nil
-	}
-	v, err := id.Parse(text)
-	if err != nil {
-		return id.Nil, fault.BadField("sales.query", name, "is no id", "a UUID, or leave it out")
-	}
-	return v, nil
 }
 
 func pathID(c echo.Context) (id.ID, error) {

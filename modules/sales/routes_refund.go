@@ -62,7 +62,7 @@ func (s *Service) getRefunds(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	event, err := queryID(c, "event")
+	event, err := web.QueryID(c, "event")
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s *Service) getRefunds(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	before, err := queryID(c, "cursor")
+	before, err := web.QueryID(c, "cursor")
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (s *Service) atDoor(c echo.Context, event id.ID) error {
 
 // doorAsked is the event of the query. Errors: as atDoor, and fault.Invalid.
 func (s *Service) doorAsked(c echo.Context) (id.ID, error) {
-	event, err := queryID(c, "event")
+	event, err := web.QueryID(c, "event")
 	if err != nil {
 		return event, err
 	}

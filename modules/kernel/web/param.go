@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
+	"github.com/usherhq/usher/modules/kernel/id"
 )
 
 // Flag reads ?name=true; absent is false. A value that is neither must not pass for
@@ -36,4 +37,17 @@ func Choice[T ~string](c echo.Context, name string, values ...T) (T, error) {
 		known[i] = string(k)
 	}
 	return "", fault.BadField("web.Choice", name, "is none that there is", strings.Join(known, ", ")+", or leave it out")
+}
+
+// QueryID reads an id of the query; id.Nil when there is none. Errors: fault.Invalid.
+func QueryID(c echo.Context, name string) (id.ID, error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return id.Nil, nil
+	}
+	v, err := id.Parse(text)
+	if err != nil {
+		return id.Nil, fault.BadField("web.QueryID", name, "is no id", "a UUID, or leave it out")
+	}
+	return v, nil
 }
