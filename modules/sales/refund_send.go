@@ -46,9 +46,7 @@ func (s *Service) refundHeard(tx *db.Tx, mode pay.Mode, refund id.ID, out pay.Re
 	if of != mode {
 		return noRefund(nil)
 	}
-	// A failure of an attempt before the present one is old news.
-	old := r.Ref != "" && out.Ref != "" && r.Ref != out.Ref && r.State != RefundWaiting
-	if state := RefundState(out.Status); old || state == r.State || r.State == RefundDone && state != RefundFailed || r.State == RefundFailed && state != RefundDone {
+	if state := RefundState(out.Status); r.oldNews(out) || state == r.State || r.State == RefundDone && state != RefundFailed || r.State == RefundFailed && state != RefundDone {
 		return nil
 	}
 	r.State, r.Error = RefundState(out.Status), out.Reason
@@ -56,6 +54,19 @@ func (s *Service) refundHeard(tx *db.Tx, mode pay.Mode, refund id.ID, out pay.Re
 		r.Ref = out.Ref
 	}
 	return updateRefund(tx, r)
+}
+
+// oldNews reports whether what a provider says is of an attempt before the present one.
+// Ref is the provider's name of the latest attempt it has answered; none once the
+// promoter sent the money himself.
+func (r *Refund) oldNews(out pay.Refunded) bool {
+	switch {
+	case out.Ref == "":
+		return false
+	case r.State == RefundWaiting:
+		return r.Ref == out.Ref
+	}
+	return r.Ref != out.Ref && (r.Ref != "" || r.State == RefundDone)
 }
 
 // RetryRefund tries again to send money back. Errors: fault.NotFound, fault.Conflict
@@ -86,6 +97,6 @@ func (s *Service) RefundedByHand(tx *db.Tx, refund id.ID) (Refund, error) {
 	if r.State != RefundByHand && r.State != RefundFailed {
 		return r, fault.E("sales.RefundedByHand", fault.Conflict, "the refund is "+string(r.State), nil)
 	}
-	r.State, r.Error = RefundDone, ""
+	r.State, r.Error, r.Ref = RefundDone, "", ""
 	return r, updateRefund(tx, r)
 }

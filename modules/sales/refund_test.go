@@ -150,6 +150,40 @@ func TestAFailedRefundIsSeenAndTriedAgain(t *testing.T) {
 	}
 }
 
+// What an earlier attempt came to is told late, and again under another name: it neither
+// undoes what the promoter did himself nor fails the attempt that is on its way.
+func TestOldNewsOfARefundChangesNothing(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	_, order := h.paidOrder(e, two)
+	bounced := func(ref string) pay.Refunded {
+		return pay.Refunded{Status: pay.RefundFailed, Ref: ref, Reason: "lost or stolen card"}
+	}
+	r, err := h.refund(order, Refunding{Tickets: []int{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hears := func(out pay.Refunded, want RefundState, ref string) {
+		t.Helper()
+		h.in(func(tx *db.Tx) error { return h.refundHeard(tx, pay.Live, r.ID, out) })
+		if now, err := h.Refund(t.Context(), r.ID); err != nil || now.State != want || now.Ref != ref {
+			t.Fatalf("%s by %q, want %s by %q; %v", now.State, now.Ref, want, ref, err)
+		}
+	}
+	hears(pay.Refunded{Status: pay.RefundSent, Ref: "one"}, RefundSent, "one")
+	hears(bounced("one"), RefundFailed, "one")
+	h.in(func(tx *db.Tx) error { _, err := h.RetryRefund(tx, r.ID); return err })
+	hears(bounced("one"), RefundWaiting, "one")
+	hears(pay.Refunded{Status: pay.RefundSent, Ref: "two"}, RefundSent, "two")
+	hears(bounced("one"), RefundSent, "two")
+	hears(bounced("two"), RefundFailed, "two")
+	h.in(func(tx *db.Tx) error { _, err := h.RefundedByHand(tx, r.ID); return err })
+	for _, ref := range []string{"one", "two"} {
+		hears(bounced(ref), RefundDone, "")
+	}
+}
+
 func TestAnOrderIsNotRefundedWhileItsPaymentIsBeingSettled(t *testing.T) {
 	h := newHouse(t)
 	h.takesMoney()
