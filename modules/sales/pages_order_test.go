@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 	"github.com/usherhq/usher/modules/sales/pay"
@@ -325,6 +326,74 @@ func TestACancelledEventIsRefundedWhole(t *testing.T) {
 	}
 	if page := visit(site, event, nil).Body.String(); strings.Contains(page, "Buyers still have") {
 		t.Error("the page would refund again")
+	}
+	h.auditMoney()
+	h.auditCatalogue()
+}
+
+// What a cancelled event still returns is what its refunds then are: a fee that was kept of
+// a ticket stays.
+func TestWhatACancelledEventReturnsIsWithoutTheFeesThatWereKept(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 50)
+	_, part := h.paidOrder(e, two)
+	h.paidOrder(e, two)
+	h.dueOrder(e, two)
+	h.buyAs(e, "Cleo", 1)
+	if _, err := h.refund(part, Refunding{Tickets: []int{1}, KeepFees: true}); err != nil {
+		t.Fatal(err)
+	}
+	h.settleAll()
+	before := bank.refunded()
+	if _, err := h.SetState(t.Context(), e.ID, EventCancelled, nil); err != nil {
+		t.Fatal(err)
+	}
+	var told Outstanding
+	h.in(func(tx *db.Tx) (err error) { told, err = h.RefundAll(tx, e.ID, "ana"); return err })
+	if err := h.refundSome(t.Context(), refundingAll{Event: e.ID, Actor: "ana", Reason: reasonCancelled}); err != nil {
+		t.Fatal(err)
+	}
+	h.settleAll()
+	if back := bank.refunded() - before; told.AmountMinor != back || back != 5200+2600 || told.Orders != 4 {
+		t.Errorf("%d of %d orders would go back, and %d did", told.AmountMinor, told.Orders, back)
+	}
+}
+
+// An order whose payment is being settled when its event's are refunded has its turn later,
+// by itself.
+func TestAnOrderThatIsBeingSettledIsRefundedInTheNextRound(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 50)
+	p := h.begun(h.cart(e, two))
+	h.heard(told(p))
+	p = h.payment(p)
+	if _, refused, err := h.sell(t.Context(), &p, true); err != nil || refused != "" {
+		t.Fatal(refused, err)
+	}
+	if _, err := h.SetState(t.Context(), e.ID, EventCancelled, nil); err != nil {
+		t.Fatal(err)
+	}
+	all := refundingAll{Event: e.ID, Actor: "ana", Reason: reasonCancelled}
+	if err := h.refundSome(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1 AND payload->>'round' = '1' AND run_at > now() + interval '30 seconds'`, jobRefundAll); n != 1 {
+		t.Errorf("%d jobs look again", n)
+	}
+	h.settleAll()
+	h.becomes(p, PaymentSettled, "")
+	all.Round = 1
+	if err := h.refundSome(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	h.settleAll()
+	if got := bank.refunded(); got != 5200 {
+		t.Errorf("%d were sent back", got)
+	}
+	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1`, jobRefundAll); n != 1 {
+		t.Errorf("%d jobs, though all are refunded", n)
 	}
 	h.auditMoney()
 	h.auditCatalogue()

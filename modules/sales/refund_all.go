@@ -21,7 +21,15 @@ type refundingAll struct {
 	After  id.ID  `json:"after"`
 	Actor  string `json:"actor"`
 	Reason string `json:"reason"`
+	Round  int    `json:"round"`  // how often it went through all of them before
+	Missed bool   `json:"missed"` // one so far, in this round
 }
+
+// Orders whose payment is being settled are refunded in a later round.
+const (
+	refundAllRounds = 10
+	refundAllRest   = time.Minute
+)
 
 func (r refundingAll) job() db.Job {
 	return db.Job{Name: jobRefundAll, Queue: laneSales, Payload: r, Timeout: 10 * time.Minute, Retries: 10}
@@ -56,7 +64,7 @@ func (s *Service) RefundAll(tx *db.Tx, event id.ID, actor string) (Outstanding, 
 }
 
 // refundSome refunds the next orders and has the others follow. One that cannot be
-// refunded now, because its payment is being settled, is left for a person to see.
+// refunded now, because its payment is being settled, has its turn in the next round.
 func (s *Service) refundSome(ctx context.Context, r refundingAll) error {
 	orders, err := s.openOrders(ctx, r.Event, r.After, refundAllBatch)
 	if err != nil {
@@ -69,14 +77,21 @@ func (s *Service) refundSome(ctx context.Context, r refundingAll) error {
 		})
 		switch {
 		case fault.Is(err, fault.Conflict):
-			s.log.Warn("an order of a cancelled event was not refunded", "order", order, "error", err)
+			r.Missed = true
+			s.log.Warn("an order of a cancelled event was not refunded", "order", order, "round", r.Round, "error", err)
 		case err != nil:
 			return err
 		}
 		r.After = order
 	}
-	if len(orders) < refundAllBatch {
+	next := r.job()
+	switch {
+	case len(orders) == refundAllBatch:
+	case r.Missed && r.Round+1 < refundAllRounds:
+		next = refundingAll{Event: r.Event, Actor: r.Actor, Reason: r.Reason, Round: r.Round + 1}.job()
+		next.RunAt = s.db.Now().Add(refundAllRest)
+	default:
 		return nil
 	}
-	return s.db.InTx(ctx, func(tx *db.Tx) error { return tx.Enqueue(r.job()) })
+	return s.db.InTx(ctx, func(tx *db.Tx) error { return tx.Enqueue(next) })
 }

@@ -109,10 +109,13 @@ func (s *Service) openOrders(ctx context.Context, event, after id.ID, limit int)
 	return found, db.Classify(op, err)
 }
 
-// outstanding adds up what refunding all of an event's orders would return.
+// outstanding adds up what refunding all of an event's orders would return: of one whose
+// tickets went back in part, the fees that were kept stay.
 func (s *Service) outstanding(ctx context.Context, e *Event) (Outstanding, error) {
 	out := Outstanding{Currency: e.Currency}
-	err := s.db.Pool().QueryRow(ctx, `SELECT count(*), coalesce(sum(p.paid_minor - p.refunded_minor), 0)::bigint
-		FROM sales.orders o LEFT JOIN sales.payment p ON p.order_id = o.id WHERE o.event = $1 AND o.cancelled_at IS NULL`, e.ID).Scan(&out.Orders, &out.AmountMinor)
+	err := s.db.Pool().QueryRow(ctx, `SELECT count(*), coalesce(sum(CASE WHEN p.refunded_minor = 0 THEN p.paid_minor ELSE (
+			SELECT sum((l->>'unit_minor')::bigint) FROM sales.ticket t JOIN jsonb_array_elements(p.bill->'lines') l ON (l->>'category')::uuid = t.category
+			WHERE t.order_id = o.id AND t.voided_at IS NULL) END), 0)::bigint
+		FROM sales.orders o LEFT JOIN sales.payment p ON p.order_id = o.id AND p.state = 'settled' WHERE o.event = $1 AND o.cancelled_at IS NULL`, e.ID).Scan(&out.Orders, &out.AmountMinor)
 	return out, db.Classify("sales.RefundAll", err)
 }
