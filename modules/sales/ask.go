@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -94,6 +95,7 @@ type ask struct {
 	hold   time.Duration // of a hold
 	fresh  bool          // cannot be a repetition: the caller stated no key
 	answer chan verdict  // holds one: the till never waits for a buyer who left
+	left   atomic.Bool   // the buyer has: nothing is written for him unless it is just being
 }
 
 // verdict is the till's answer.

@@ -38,8 +38,9 @@ func (s *Service) AddCategory(tx *db.Tx, c Category, actor string, cond Conditio
 
 // ChangeCategory replaces a category's definition. A new price or fee raises its
 // price version. Errors: fault.NotFound, fault.Invalid with every fault,
-// fault.Conflict when the capacity falls below what is sold and held, or when seats
-// or the pool would change after the first ticket.
+// fault.Conflict when the capacity falls below what is sold and held, when seats
+// or the pool would change after the first ticket, or the pool too soon after the
+// event was on sale.
 func (s *Service) ChangeCategory(ctx context.Context, c Category, actor string, cond Condition) (Category, error) {
 	e, err := s.change(ctx, c.Event, cond, func(tx *db.Tx, e *Event) error {
 		was := e.Category(c.ID)
@@ -50,7 +51,7 @@ func (s *Service) ChangeCategory(ctx context.Context, c Category, actor string, 
 		if err := collect("sales.Category", func(bad complaint) { c.check(bad, e) }); err != nil {
 			return err
 		}
-		if err := c.mayFollow(was); err != nil {
+		if err := c.mayFollow(tx, e, was); err != nil {
 			return err
 		}
 		before := *was
@@ -63,14 +64,29 @@ func (s *Service) ChangeCategory(ctx context.Context, c Category, actor string, 
 	return *e.Category(c.ID), nil
 }
 
-// mayFollow refuses what would make the stock tell lies about tickets sold or held.
-func (c *Category) mayFollow(was *Category) error {
-	const op = "sales.ChangeCategory"
-	if c.Rows == was.Rows && c.Columns == was.Columns && samePool(c, was) || was.Sold+was.Held == 0 {
+// mayFollow refuses what would make the stock tell lies about tickets sold, held or on
+// their way, and what would take away the seats that tickets name.
+func (c *Category) mayFollow(tx *db.Tx, e *Event, was *Category) error {
+	const op, another = "sales.ChangeCategory", "add another category for the rest"
+	reseated, repooled := c.Rows != was.Rows || c.Columns != was.Columns, !samePool(c, was)
+	switch {
+	case !reseated && !repooled:
+		return nil
+	case was.Sold+was.Held > 0:
+		return fault.E(op, fault.Conflict, fmt.Sprintf("%d tickets are sold and %d in carts: seats, pool and class stay as they are", was.Sold, was.Held), nil).WithFix(another)
+	case repooled:
+		if err := e.still(tx, op, "pause the sale, and change the pool a minute later"); err != nil {
+			return err
+		}
+	}
+	if !reseated {
 		return nil
 	}
-	return fault.E(op, fault.Conflict, fmt.Sprintf("%d tickets are sold and %d in carts: seats, pool and class stay as they are", was.Sold, was.Held), nil).
-		WithFix("add another category for the rest")
+	sold, err := wasSold(tx, c)
+	if err == nil && sold {
+		err = fault.E(op, fault.Conflict, "tickets of it were sold, although all were given back: their orders name its seats", nil).WithFix(another)
+	}
+	return err
 }
 
 func samePool(a, b *Category) bool {

@@ -8,6 +8,7 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // Condition refuses a change of something that is no longer as the caller saw it;
@@ -83,7 +84,7 @@ func (s *Service) ChangeEvent(ctx context.Context, given Event, cond Condition) 
 			if err := e.untouched(tx, op, "tickets are sold or in carts: the currency and the sandbox stay as they are", "copy the event and change the copy"); err != nil {
 				return err
 			}
-			if err := e.still(tx); err != nil {
+			if err := e.still(tx, op, "pause the sale, and change the currency or the sandbox a minute later"); err != nil {
 				return err
 			}
 		}
@@ -149,18 +150,19 @@ func (e *Event) untouched(tx *db.Tx, op, refusal, fix string) error {
 }
 
 // drain is how long an order may be on its way: priced by a catalogue that is a moment
-// old, then waiting at a till, each of whose batches takes tillTime at most.
-const drain = 3 * tillTime
+// old, then waiting at a till for as long as its buyer does (web.DefaultTimeout at most),
+// whose batch takes tillTime at most.
+const drain = web.DefaultTimeout + tillTime + 10*time.Second
 
-// still refuses to change what money an event takes while an order priced in the old money
-// may yet arrive. The tills do not look at the event again, which would cost every order
+// still refuses to change what an order takes, of which money or which pool, while one that
+// was made before may yet arrive. The tills do not look at the event again, which would cost every order
 // something, so it has to have rested for as long as one may take. What was paid for and is
 // not an order yet is waited for; whoever pays meanwhile waits for us, and is refused then.
-func (e *Event) still(tx *db.Tx) error {
-	const op, fix = "sales.ChangeEvent", "try again in a minute"
+func (e *Event) still(tx *db.Tx, op, rest string) error {
+	const fix = "try again in a minute"
 	if e.State == EventPublished {
 		return fault.E(op, fault.Conflict, "the event is on sale: an order may come at any moment", nil).
-			WithFix("pause the sale, and change the currency or the sandbox a minute later")
+			WithFix(rest)
 	}
 	since, paid, err := restingSince(tx, e.ID)
 	switch {

@@ -188,6 +188,31 @@ func TestCapacityDoesNotFallBelowWhatIsTaken(t *testing.T) {
 	h.auditCatalogue()
 }
 
+// A ticket that was given back still says where its seat was.
+func TestSeatsThatTicketsNameStay(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.concert(Category{Rows: 2, Columns: 5, PriceMinor: 100})
+	c := e.Categories[0]
+	c.Rows, c.Capacity = 3, 0
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); err != nil {
+		t.Fatalf("before the first ticket: %v", err)
+	}
+	h.shelves.forget(e.ID)
+	_, order := h.paidOrder(e, Wanted{Category: c.ID, Qty: 1})
+	if _, err := h.refund(order, Refunding{}); err != nil {
+		t.Fatal(err)
+	}
+	c.Rows, c.Capacity = 4, 0
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("the seat of a ticket is gone: %v", err)
+	}
+	c.Rows, c.PriceMinor = 3, 200
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); err != nil {
+		t.Errorf("its price may change: %v", err)
+	}
+}
+
 func TestACopyKeepsTheClockOfTheVenue(t *testing.T) {
 	h := newHouse(t)
 	berlin := func(s string) time.Time {

@@ -151,15 +151,19 @@ func (s *Service) deleteCategory(tx *db.Tx, c *Category) error {
 // neverSold refuses a category of which tickets were sold, here or elsewhere: the stock
 // forgets what was given back, but orders, invoices and statistics name it.
 func neverSold(tx *db.Tx, c *Category) error {
-	const op = "sales.RemoveCategory"
-	var sold bool
-	err := tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.category = $2)
-		OR EXISTS (SELECT FROM sales.external_day WHERE category = $2)`, c.Event, c.ID).Scan(&sold)
+	sold, err := wasSold(tx, c)
 	if err == nil && sold {
-		return fault.E(op, fault.Conflict, "tickets of it were sold, although all were given back: their orders name it", nil).
+		err = fault.E("sales.RemoveCategory", fault.Conflict, "tickets of it were sold, although all were given back: their orders name it", nil).
 			WithFix("take it off sale instead of deleting it")
 	}
-	return db.Classify(op, err)
+	return err
+}
+
+// wasSold reports whether tickets of a category were ever sold, here or elsewhere.
+func wasSold(tx *db.Tx, c *Category) (sold bool, err error) {
+	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.category = $2)
+		OR EXISTS (SELECT FROM sales.external_day WHERE category = $2)`, c.Event, c.ID).Scan(&sold)
+	return sold, db.Classify("sales.Category", err)
 }
 
 func (s *Service) eventOfCategory(tx *db.Tx, category id.ID) (id.ID, error) {

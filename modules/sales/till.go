@@ -3,6 +3,7 @@ package sales
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,6 +77,7 @@ func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
 	case v := <-a.answer:
 		return v, v.err
 	case <-ctx.Done():
+		a.left.Store(true)
 		return verdict{}, fault.E("sales.till", fault.Transient, "the request took too long", ctx.Err()).
 			WithFix("repeat it with the same Idempotency-Key: it is not done twice")
 	}
@@ -86,6 +88,7 @@ func (t *till) work() {
 	for first := range t.queue {
 		batch, turn := t.wait(db.Gather(append(batch[:0], first), t.queue, tillBatch))
 		start := t.store.db.Now()
+		batch = slices.DeleteFunc(batch, func(a *ask) bool { return a.left.Load() })
 		t.serve(batch)
 		if turn {
 			<-t.turn
