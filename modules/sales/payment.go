@@ -86,8 +86,11 @@ func (p *Payment) amount() money.Money {
 
 // open reports whether the buyer is still at it.
 func (p *Payment) open() bool {
-	return p.State == PaymentCreated || p.State == PaymentPending || p.State == PaymentProcessing
+	return p.waits() || p.State == PaymentProcessing
 }
+
+// waits reports whether nobody has paid, and somebody may.
+func (p *Payment) waits() bool { return p.State == PaymentCreated || p.State == PaymentPending }
 
 // hopeful reports whether money may come and would be welcome news.
 func (p *Payment) hopeful() bool {
@@ -110,7 +113,7 @@ func (p *Payment) hear(st pay.State, now time.Time) bool {
 	case pay.Paid:
 		p.receive(st, now)
 	case pay.Processing:
-		if p.State == PaymentCreated || p.State == PaymentPending {
+		if p.waits() {
 			p.State = PaymentProcessing
 		}
 	case pay.Failed:
@@ -118,11 +121,11 @@ func (p *Payment) hear(st pay.State, now time.Time) bool {
 			p.State, p.LookAt = PaymentFailed, nil
 		}
 	case pay.Expired:
-		if p.State == PaymentCreated || p.State == PaymentPending {
+		if p.waits() {
 			p.State, p.LookAt = PaymentExpired, nil
 		}
-	case pay.Open:
-		if p.State == PaymentCreated {
+	case pay.Open: // without a session nobody was told where to pay
+		if p.State == PaymentCreated && p.Session != "" {
 			p.State = PaymentPending
 		}
 	}
@@ -171,6 +174,9 @@ func (s *Service) letGo(tx *db.Tx, p *Payment) error {
 
 // hears applies what a provider says about a payment. Errors: fault.NotFound.
 func (s *Service) hears(tx *db.Tx, payment id.ID, mode pay.Mode, st pay.State) (Payment, error) {
+	if err := lockCartOf(tx, payment); err != nil { // first, as a checkout does
+		return Payment{}, err
+	}
 	p, err := lockPayment(tx, payment)
 	if err != nil {
 		return p, err

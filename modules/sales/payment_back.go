@@ -48,17 +48,11 @@ func (s *Service) endPayments(tx *db.Tx, cart id.ID) error {
 	}
 	for i := range found {
 		p := &found[i]
-		if p.State != PaymentCreated && p.State != PaymentPending {
+		if !p.waits() {
 			return fault.E("sales.GiveBack", fault.Conflict, "the cart is paid, or is being paid", nil).WithFix("ask for a refund")
 		}
-		p.State, p.Reason, p.LookAt = PaymentExpired, reasonGivenBack, nil
-		if err := updatePayment(tx, *p); err != nil {
+		if err := s.endPayment(tx, p, reasonGivenBack); err != nil {
 			return err
-		}
-		if p.Session != "" {
-			if err := tx.Enqueue(closeJob(p.ID)); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

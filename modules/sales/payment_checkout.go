@@ -163,21 +163,21 @@ func (s *Service) earlierPayment(tx *db.Tx, p *Payment) (*Payment, error) {
 	}
 	for i := range found {
 		was := &found[i]
-		waits := was.State == PaymentCreated || was.State == PaymentPending
-		if !waits || was.Method == p.Method && was.AmountMinor == p.AmountMinor && was.Until.After(tx.Now()) && sameJSON(was.Buyer, p.Buyer) {
+		if !was.waits() || was.Method == p.Method && was.AmountMinor == p.AmountMinor && was.inTime(tx.Now()) && sameJSON(was.Buyer, p.Buyer) {
 			return was, nil
 		}
-		was.State, was.Reason, was.LookAt = PaymentExpired, reasonReplaced, nil
-		if err := updatePayment(tx, *was); err != nil {
+		if err := s.endPayment(tx, was, reasonReplaced); err != nil {
 			return nil, err
-		}
-		if was.Session != "" {
-			if err := tx.Enqueue(closeJob(was.ID)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return nil, nil //nolint:nilnil // none is an answer
+}
+
+// inTime reports whether a payment can be paid yet, or begun where its provider has not
+// answered, which may want its buyers to have some time.
+func (p *Payment) inTime(now time.Time) bool {
+	left := p.Until.Sub(now)
+	return left > 0 && (p.Session != "" || p.Method != pay.Stripe || left > pay.StripeLeast)
 }
 
 func sameJSON(a, b json.RawMessage) bool {

@@ -24,6 +24,7 @@ type bank struct {
 	mu       sync.Mutex
 	sessions map[string]pay.State
 	began    map[id.ID]int
+	looks    int
 	closed   map[string]bool
 	refunds  map[id.ID]money.Money
 	fails    error  // of the next calls
@@ -59,6 +60,7 @@ func (b *bank) Begin(_ context.Context, r pay.Request) (pay.State, error) {
 func (b *bank) Look(_ context.Context, session string) (pay.State, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.looks++
 	return b.sessions[session], b.fails
 }
 

@@ -2,6 +2,7 @@ package sales
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -24,14 +25,40 @@ func (s *Service) SettlePayment(ctx context.Context, payment id.ID) error {
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		if p, err = lockPayment(tx, payment); err != nil || p.State != PaymentPaid {
+		begun, err := lockPaymentsOfCart(tx, p.Cart)
+		at := slices.IndexFunc(begun, func(other Payment) bool { return other.ID == payment })
+		if err != nil || at < 0 || begun[at].State != PaymentPaid {
 			return err
 		}
 		if refused != "" {
-			return s.giveBack(tx, &p, refused, "")
+			return s.giveBack(tx, &begun[at], refused, "")
 		}
-		return s.settled(tx, &p, o.ID)
+		if err := s.settled(tx, &begun[at], o.ID); err != nil {
+			return err
+		}
+		return s.endOthers(tx, begun)
 	})
+}
+
+// endOthers ends what else was begun for a cart that is paid: its money would go back.
+func (s *Service) endOthers(tx *db.Tx, begun []Payment) error {
+	for i := range begun {
+		if p := &begun[i]; p.waits() {
+			if err := s.endPayment(tx, p, reasonReplaced); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// endPayment makes a payment one that nobody should pay any more, and has its page closed.
+func (s *Service) endPayment(tx *db.Tx, p *Payment, reason string) error {
+	p.State, p.Reason, p.LookAt = PaymentExpired, reason, nil
+	if err := updatePayment(tx, *p); err != nil || p.Session == "" {
+		return err
+	}
+	return tx.Enqueue(closeJob(p.ID))
 }
 
 // settled notes that the money is an order's, and issues the invoice.
@@ -107,6 +134,9 @@ func (e *Event) refuses(p *Payment) (reason string) {
 // buyAgain sells what a cart held, at its price, to whom paid too late.
 func (s *Service) buyAgain(ctx context.Context, cart id.ID, in Purchase) (Order, error) {
 	lines, err := checkLines("sales.SettlePayment", in.Lines)
+	if err == nil {
+		lines, err = s.repooled(ctx, in.Event, lines)
+	}
 	if err != nil {
 		return Order{}, err
 	}
@@ -115,6 +145,35 @@ func (s *Service) buyAgain(ctx context.Context, cart id.ID, in Purchase) (Order,
 	a.order = in.order(lines)
 	v, err := s.till.ask(ctx, a)
 	return v.order, err
+}
+
+// repooled are lines whose tickets take of the pools as they are now; the uses of codes stay.
+func (s *Service) repooled(ctx context.Context, event id.ID, lines []Line) ([]Line, error) {
+	e, err := s.Event(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	var also []id.ID
+	for _, l := range lines {
+		for _, d := range l.Also {
+			also = append(also, d.Stock)
+		}
+	}
+	codes, err := s.codesAmong(ctx, also)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(lines)
+	for i := range out {
+		l := &out[i]
+		l.Also = slices.DeleteFunc(slices.Clone(l.Also), func(d Debit) bool { return !slices.Contains(codes, d.Stock) })
+		if c := e.Category(l.Category); c != nil {
+			for _, stock := range e.shares(c) {
+				l.Also = append(l.Also, Debit{stock, l.Qty})
+			}
+		}
+	}
+	return out, nil
 }
 
 // giveBack sends all the money of a payment back that is for nothing, and tells the buyer.
@@ -210,22 +269,18 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i := range due {
-		if err := s.lookAt(ctx, &due[i]); err != nil {
-			s.log.Warn("a payment could not be looked up", "payment", due[i].ID, "error", err)
-		}
-	}
-	stuck, err := s.stuckPayments(ctx, s.db.Now().Add(-stuckAfter), lookBatch)
-	if err != nil {
-		return err
-	}
-	refunds, err := s.stuckRefunds(ctx, s.db.Now().Add(-stuckAfter), lookBatch)
-	if err != nil || len(stuck)+len(refunds) == 0 {
-		return err
-	}
+	s.lookAll(ctx, due)
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		payments, err := takeStuck(tx, "payment", string(PaymentPaid), stuckAfter, lookBatch)
+		if err != nil {
+			return err
+		}
+		refunds, err := takeStuck(tx, "refund", string(RefundWaiting), stuckAfter, lookBatch)
+		if err != nil || len(payments)+len(refunds) == 0 {
+			return err
+		}
 		var jobs []db.Job
-		for _, payment := range stuck {
+		for _, payment := range payments {
 			jobs = append(jobs, settleJob(payment))
 		}
 		for _, refund := range refunds {
@@ -233,6 +288,27 @@ func (s *Service) Reconcile(ctx context.Context) error {
 		}
 		return tx.Enqueue(jobs...)
 	})
+}
+
+// lookAll looks at payments. Of a provider that is away it asks once: the others of
+// its payments are still due the next time.
+func (s *Service) lookAll(ctx context.Context, due []Payment) {
+	type provider struct {
+		mode   pay.Mode
+		method pay.Method
+	}
+	away := map[provider]bool{}
+	for i := range due {
+		p := &due[i]
+		by := provider{p.Mode, p.Method}
+		if p.Session != "" && away[by] {
+			continue
+		}
+		if err := s.lookAt(ctx, p); err != nil {
+			away[by] = fault.Retryable(err)
+			s.log.Warn("a payment could not be looked up", "payment", p.ID, "error", err)
+		}
+	}
 }
 
 func (s *Service) lookAt(ctx context.Context, p *Payment) error {

@@ -167,6 +167,56 @@ func TestALatePaymentBuysTheTicketsAgain(t *testing.T) {
 	h.auditMoney()
 }
 
+// The pool was changed after the tickets were given back: those that are bought again take
+// of the pool there is, and of the code they were bought with.
+func TestALatePaymentTakesOfThePoolOfNow(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e := h.draft(func(*Event) {})
+	pools := [2]Pool{}
+	for i, name := range []string{"Hall", "Yard"} {
+		h.in(func(tx *db.Tx) (err error) {
+			pools[i], err = h.AddPool(tx, Pool{Event: e.ID, Name: name, Capacity: 20}, nil)
+			return err
+		})
+	}
+	c := h.add(e, Category{PriceMinor: 1000, Capacity: 20, Pool: &pools[0].ID, Class: 1})
+	e = h.publish(e)
+	code := h.code(Code{Event: e.ID, Code: "half", Permille: 500, MaxUses: 5})
+	lines, err := h.price(t.Context(), e.ID, []Wanted{{Category: c.ID, Qty: 2}}, []string{"half"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cart, _, err := h.Hold(t.Context(), Purchase{Event: e.ID, Lines: lines, Currency: e.Currency})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Quote{Cart: cart.ID, Event: e.ID, Currency: e.Currency, Lines: cart.Lines, Expires: cart.ExpiresAt}
+	p := h.begun(q)
+	h.lateCart(q)
+	c.Pool = &pools[1].ID
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); !fault.Is(err, fault.Conflict) {
+		t.Fatalf("an order may be on its way to the pool: %v", err)
+	}
+	h.rests(e)
+	if _, err := h.ChangeCategory(t.Context(), c, "ana", nil); err != nil {
+		t.Fatal(err)
+	}
+	h.heard(told(p))
+	h.settleAll()
+	now := h.becomes(p, PaymentSettled, "")
+	for name, want := range map[id.ID]int{pools[0].ID: 0, pools[1].ID: 2, code.ID: 2, c.ID: 2} {
+		if sold := h.number(`SELECT sold FROM sales.stock WHERE id = $1`, name); sold != want {
+			t.Errorf("%d are sold of %s, want %d", sold, name, want)
+		}
+	}
+	if _, err := h.refund(*now.Order, Refunding{}); err != nil {
+		t.Error(err)
+	}
+	h.auditCatalogue()
+	h.auditMoney()
+}
+
 // again holds what somebody asks for with one key, at the price of the moment.
 func (h *house) again(e Event, wanted ...Wanted) Quote {
 	h.t.Helper()

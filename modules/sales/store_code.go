@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -146,4 +147,17 @@ func codesOf(q, where *gorm.DB) ([]Code, error) {
 		}
 	}
 	return out, nil
+}
+
+// codesAmong are those of some stock that are codes.
+func (s *Service) codesAmong(ctx context.Context, stock []id.ID) ([]id.ID, error) {
+	if len(stock) == 0 {
+		return nil, nil
+	}
+	rows, err := s.db.Pool().Query(ctx, `SELECT id FROM sales.code WHERE id = ANY($1)`, stock)
+	if err != nil {
+		return nil, db.Classify("sales.Code", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[id.ID])
+	return found, db.Classify("sales.Code", err)
 }

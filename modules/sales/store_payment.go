@@ -3,6 +3,7 @@ package sales
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,11 +71,14 @@ func lockPaymentOfOrder(tx *db.Tx, order id.ID) (Payment, error) {
 	return onePayment("sales.Payment", rows, err)
 }
 
-// lockPaymentsOfCart reads those that say how a cart is, or was, paid.
+// lockPaymentsOfCart reads those that say how a cart is, or was, paid, the latest first.
+// They are locked in the order of their ids, as whoever locks an event's does.
 func lockPaymentsOfCart(tx *db.Tx, cart id.ID) ([]Payment, error) {
 	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT `+paymentColumns+` FROM sales.payment WHERE cart = $1
-		AND state IN ('created', 'pending', 'processing', 'paid', 'settled', 'due') ORDER BY id DESC FOR UPDATE`, cart)
-	return manyPayments("sales.Checkout", rows, err)
+		AND state IN ('created', 'pending', 'processing', 'paid', 'settled', 'due') ORDER BY id FOR UPDATE`, cart)
+	found, err := manyPayments("sales.Checkout", rows, err)
+	slices.Reverse(found)
+	return found, err
 }
 
 func insertPayment(tx *db.Tx, p Payment) error {
@@ -118,6 +122,12 @@ func lockHold(tx *db.Tx, cart id.ID) (h held, err error) {
 	return h, db.Classify("sales.Checkout", err)
 }
 
+// lockCartOf locks what the cart of a payment holds, if it holds something yet.
+func lockCartOf(tx *db.Tx, payment id.ID) error {
+	_, err := tx.Conn().Exec(tx.Ctx(), `SELECT FROM sales.hold WHERE cart = (SELECT cart FROM sales.payment WHERE id = $1) ORDER BY category FOR UPDATE`, payment)
+	return db.Classify("sales.Payment", err)
+}
+
 // extendHold makes a cart's hold end at that moment, sooner or later than it would. Its
 // price is promised as long as it was.
 func extendHold(tx *db.Tx, cart id.ID, until time.Time) error {
@@ -155,14 +165,18 @@ func (s *Service) duePayments(ctx context.Context, limit int) ([]Payment, error)
 	return manyPayments("sales.Reconcile", rows, err)
 }
 
-// stuckPayments are those whose money lies about although their job is gone.
-func (s *Service) stuckPayments(ctx context.Context, before time.Time, limit int) (found []id.ID, err error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT id FROM sales.payment WHERE state = 'paid' AND changed_at < $1 ORDER BY id LIMIT $2`, before, limit)
+// takeStuck finds payments or refunds of a state whose money has lain about for so long,
+// although their job is gone or still fails, and lets them rest for as long again.
+func takeStuck(tx *db.Tx, table, state string, after time.Duration, limit int) ([]id.ID, error) {
+	const op = "sales.Reconcile"
+	rows, err := tx.Conn().Query(tx.Ctx(), `UPDATE sales.`+table+` SET changed_at = $2
+		WHERE id IN (SELECT id FROM sales.`+table+` WHERE state = $1 AND changed_at < $3 ORDER BY changed_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING id`,
+		state, tx.Now(), tx.Now().Add(-after), limit)
 	if err != nil {
-		return nil, db.Classify("sales.Reconcile", err)
+		return nil, db.Classify(op, err)
 	}
-	found, err = pgx.CollectRows(rows, pgx.RowTo[id.ID])
-	return found, db.Classify("sales.Reconcile", err)
+	found, err := pgx.CollectRows(rows, pgx.RowTo[id.ID])
+	return found, db.Classify(op, err)
 }
 
 // Revenue is what an event has earned: money for orders less what went back.

@@ -2,7 +2,6 @@ package sales
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -92,16 +91,6 @@ func manyRefunds(rows pgx.Rows, err error) ([]Refund, error) {
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Refund, error) { return readRefund(row) })
 	return found, db.Classify(op, err)
-}
-
-// stuckRefunds are those that wait although their job is gone.
-func (s *Service) stuckRefunds(ctx context.Context, before time.Time, limit int) ([]id.ID, error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT id FROM sales.refund WHERE state = 'waiting' AND changed_at < $1 ORDER BY id LIMIT $2`, before, limit)
-	if err != nil {
-		return nil, db.Classify("sales.Reconcile", err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[id.ID])
-	return found, db.Classify("sales.Reconcile", err)
 }
 
 func eventOfOrder(tx *db.Tx, order id.ID) (event id.ID, err error) {

@@ -31,6 +31,10 @@ type StripeConfig struct {
 	Sandbox StripeKeys    `koanf:"sandbox"`
 }
 
+// StripeLeast is the time a buyer has at least when a payment is begun. Stripe's own bounds
+// are 30 minutes and 24 hours from its receiving the request.
+const StripeLeast = 30*time.Minute + 30*time.Second
+
 // StripeKeys are those of one mode.
 type StripeKeys struct {
 	Key     string `koanf:"key" secret:"true"`     // sk_… or rk_…
@@ -63,8 +67,7 @@ func (c Config) Validate() error {
 }
 
 func (c StripeConfig) check(bad func(name, problem, fix string)) {
-	// Stripe's own bounds are 30 minutes and 24 hours from its receiving the request.
-	if c.Session < 31*time.Minute || c.Session > 23*time.Hour {
+	if c.Session < StripeLeast+30*time.Second || c.Session > 23*time.Hour {
 		bad("stripe.session", "is "+c.Session.String(), "between 31m and 23h")
 	}
 	for _, m := range []struct {
