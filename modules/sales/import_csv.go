@@ -186,6 +186,9 @@ func (r row) category(e *Event) Category {
 	if r.cells["category"] == "" {
 		r.complain("category", "is empty", "the category's name")
 	}
+	if r.cells["price"] == "" {
+		r.complain("price", "is empty", "such as 12.50; 0 gives the tickets away")
+	}
 	if hidden := strings.ToLower(r.cells["hidden"]); hidden != "" {
 		if c.Hidden = hidden == "yes" || hidden == "true" || hidden == "1"; !c.Hidden && hidden != "no" && hidden != "false" && hidden != "0" {
 			r.complain("hidden", fmt.Sprintf("%q is neither yes nor no", clip(hidden)), "yes or no")

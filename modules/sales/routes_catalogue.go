@@ -25,7 +25,7 @@ func (s *Service) catalogueRoutes() []web.Route { //nolint:funlen // a table
 		route("GET", "/events", s.getEvents,
 			web.Doc{Says: "Lists events with what is sold.", Gives: web.Page[Event]{}, Query: []string{"state: draft, published, paused or cancelled", "series: of this series", "order: latest puts the latest first", "cursor", "limit"}}),
 		route("POST", "/events", s.postEvent,
-			web.Doc{Says: "Makes an event with its categories, a draft until its state is changed.", Takes: Event{}, Gives: Event{}, Status: 201, Repeatable: true}),
+			web.Doc{Says: "Makes an event with its categories, a draft until its state is changed.", Takes: eventGiven{}, Gives: Event{}, Status: 201, Repeatable: true}),
 		route("GET", "/events/:event", s.getEvent,
 			web.Doc{Says: "Tells an event with its categories and pools.", Gives: Event{}}),
 		route("PUT", "/events/:event", s.putEvent,
@@ -39,9 +39,9 @@ func (s *Service) catalogueRoutes() []web.Route { //nolint:funlen // a table
 		route("GET", "/events/:event/stock", s.getStock,
 			web.Doc{Says: "Tells what there is of each category and pool.", Gives: stock{}}),
 		route("POST", "/events/:event/categories", s.postCategory,
-			web.Doc{Says: "Adds a category.", Takes: Category{}, Gives: Category{}, Status: 201, Repeatable: true}),
+			web.Doc{Says: "Adds a category.", Takes: categoryGiven{}, Gives: Category{}, Status: 201, Repeatable: true}),
 		route("PUT", "/events/:event/categories/:id", s.putCategory,
-			web.Doc{Says: "Changes a category.", Takes: Category{}, Gives: Category{}}),
+			web.Doc{Says: "Changes a category.", Takes: categoryGiven{}, Gives: Category{}}),
 		route("DELETE", "/events/:event/categories/:id", s.deleteCategoryRoute,
 			web.Doc{Says: "Removes a category that has sold nothing."}),
 		route("GET", "/events/:event/categories/:id/prices", s.getPrices,
@@ -128,11 +128,26 @@ func (s *Service) getEvents(c echo.Context) error {
 	return web.Fresh(c, web.Page[Event]{Items: events, Next: next})
 }
 
+// eventGiven is an event as a caller writes it who makes one.
+type eventGiven struct {
+	Event
+	Categories []categoryGiven `json:"categories,omitempty" validate:"dive"`
+}
+
+func (in *eventGiven) event() Event {
+	in.Event.Categories = nil
+	for i := range in.Categories {
+		in.Event.Categories = append(in.Event.Categories, in.Categories[i].category())
+	}
+	return in.Event
+}
+
 func (s *Service) postEvent(c echo.Context) error {
-	e, err := web.Bind[Event](c)
+	given, err := web.Bind[eventGiven](c)
 	if err != nil {
 		return err
 	}
+	e := given.event()
 	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) { return s.CreateWhole(tx, e, web.Actor(c.Request().Context())) })
 }
 

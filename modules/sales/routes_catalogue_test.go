@@ -120,10 +120,10 @@ func TestAnEventIsMadeWithItsCategories(t *testing.T) {
 		return `{"slug": "jazz", "names": {"en": {"title": "Jazz"}}, "locales": ["en"], "zone": "Europe/Berlin", "currency": "EUR", "starts_at": "` + h.db.Now().Add(100*time.Hour).Format(time.RFC3339) + `"` + rest + `}`
 	}
 	for _, bad := range []struct{ rest, says string }{
-		{`, "categories": [{"names": {"en": {"title": "Floor"}}, "capacity": 30}, {"names": {"xx": {"title": "Stand"}}, "capacity": -1}]`, `"field":"categories[1].capacity"`},
-		{`, "categories": [{"names": {"en": {"title": "A"}}, "capacity": -1}, {"names": {"en": {"title": "B"}}, "price_minor": -1}]`, `"field":"categories[1].price_minor"`},
-		{`, "categories": [{"names": {"en": {"title": "A"}}, "capacity": 3, "seats": 4}]`, `seats`},
-		{`, "categories": [{"names": {"en": {"title": "A"}}, "capacity": 3, "pool": "` + id.New().String() + `"}]`, `"field":"categories[0].pool"`},
+		{`, "categories": [{"names": {"en": {"title": "Floor"}}, "price_minor": 100, "capacity": 30}, {"names": {"xx": {"title": "Stand"}}, "price_minor": 100, "capacity": -1}]`, `"field":"categories[1].capacity"`},
+		{`, "categories": [{"names": {"en": {"title": "A"}}, "price_minor": 100, "capacity": -1}, {"names": {"en": {"title": "B"}}, "price_minor": -1}]`, `"field":"categories[1].price_minor"`},
+		{`, "categories": [{"names": {"en": {"title": "A"}}, "price_minor": 100, "capacity": 3, "seats": 4}]`, `seats`},
+		{`, "categories": [{"names": {"en": {"title": "A"}}, "price_minor": 100, "capacity": 3, "pool": "` + id.New().String() + `"}]`, `"field":"categories[0].pool"`},
 		{`, "pools": [{"name": "P", "capacity": 10}]`, "/pools"},
 	} {
 		if rec, _ := call(t, e, "POST", "/v1/catalogue/events", body(bad.rest)); rec.Code != 400 || !strings.Contains(rec.Body.String(), bad.says) {
@@ -239,6 +239,38 @@ func TestAQuoteIsNotSoldAsSomethingElse(t *testing.T) {
 	} {
 		if rec, _ := call(t, api, "POST", "/v1/orders", `{`+c.said+`, "quote": "`+quote+`"}`); rec.Code != c.want {
 			t.Errorf("%s: %d %s", c.said, rec.Code, rec.Body)
+		}
+	}
+}
+
+// Who leaves out the price does not give the tickets away; 0 does.
+func TestAPriceIsStated(t *testing.T) {
+	h := newHouse(t)
+	e := h.concert(Category{PriceMinor: 2500, Capacity: 5})
+	api := newSite(t, h.catalogueRoutes(), nil)
+	event := "/v1/catalogue/events"
+	category := event + "/" + e.ID.String() + "/categories"
+	const body = `"names": {"en": {"title": "Floor"}}, "capacity": 5`
+	whole := func(category string) string {
+		return `{"slug": "s` + id.New().String() + `", "names": {"en": {"title": "Jazz"}}, "locales": ["en"], "zone": "UTC", "currency": "EUR", "starts_at": "2030-01-01T20:00:00Z", "categories": [` + category + `]}`
+	}
+	for _, ask := range []struct{ method, path, body, at string }{
+		{"POST", category, "{" + body + "}", "price_minor"},
+		{"PUT", category + "/" + e.Categories[0].ID.String(), "{" + body + "}", "price_minor"},
+		{"POST", event, whole("{" + body + "}"), "categories[0].price_minor"},
+	} {
+		rec, _ := call(t, api, ask.method, ask.path, ask.body)
+		if rec.Code != 400 || !strings.Contains(rec.Body.String(), `"`+ask.at+`"`) {
+			t.Errorf("%s without a price: %d %s", ask.method, rec.Code, rec.Body)
+		}
+	}
+	for _, ask := range []struct{ method, path, body string }{
+		{"POST", category, `{"price_minor": 0, ` + body + "}"},
+		{"PUT", category + "/" + e.Categories[0].ID.String(), `{"price_minor": 0, ` + body + "}"},
+		{"POST", event, whole(`{"price_minor": 0, ` + body + "}")},
+	} {
+		if rec, _ := call(t, api, ask.method, ask.path, ask.body); rec.Code >= 300 {
+			t.Errorf("%s for nothing: %d %s", ask.method, rec.Code, rec.Body)
 		}
 	}
 }

@@ -9,15 +9,28 @@ import (
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
+// categoryGiven is a category as a caller writes it. One that forgets the price must not
+// give the tickets away.
+type categoryGiven struct {
+	Category
+	PriceMinor *int64 `json:"price_minor" validate:"required"`
+}
+
+func (in *categoryGiven) category() Category {
+	in.Category.PriceMinor = *in.PriceMinor
+	return in.Category
+}
+
 func (s *Service) postCategory(c echo.Context) error {
 	event, err := eventOf(c)
 	if err != nil {
 		return err
 	}
-	in, err := web.Bind[Category](c)
+	given, err := web.Bind[categoryGiven](c)
 	if err != nil {
 		return err
 	}
+	in := given.category()
 	in.Event = event
 	defer s.shelves.forget(event)
 	return web.Idempotent(c, s.db, http.StatusCreated, func(tx *db.Tx) (any, error) {
@@ -30,10 +43,11 @@ func (s *Service) putCategory(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := web.Bind[Category](c)
+	given, err := web.Bind[categoryGiven](c)
 	if err != nil {
 		return err
 	}
+	in := given.category()
 	in.Event, in.ID = event, name
 	ctx := c.Request().Context()
 	if in, err = s.ChangeCategory(ctx, in, web.Actor(ctx), ifMatch(c)); err != nil {

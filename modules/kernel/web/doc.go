@@ -1,5 +1,7 @@
 package web
 
+import "strings"
+
 // Doc describes a JSON route to those who call it: kernel/openapi makes the document
 // of the API from it. It stands beside the route, and a test compares it with what the
 // handler does (app/apidoc_source_test.go).
@@ -14,6 +16,15 @@ type Doc struct {
 	Repeatable bool
 	// Query names the parameters that stand behind the "?", each as "name" or "name: what it means".
 	Query []string
+}
+
+// parameters are the names of Query.
+func (d *Doc) parameters() []string {
+	names := make([]string, len(d.Query))
+	for i, q := range d.Query {
+		names[i], _, _ = strings.Cut(q, ": ")
+	}
+	return names
 }
 
 // Media is the form of a body that is not JSON, such as "text/csv". Several are

@@ -30,6 +30,25 @@ func CheckQuery(raw string) error {
 	return fault.BadFields("web.CheckQuery", f)
 }
 
+// checkNames refuses parameters that an address does not know. They must not pass for left
+// out: who writes dryrun=true does not want the change. Errors: fault.Invalid, with each.
+func checkNames(values url.Values, known []string) error {
+	var f []fault.Field
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		fix := "leave it out"
+		if near := Nearest(name, known); near != "" {
+			fix = "did you mean " + near + "?"
+		} else if len(known) > 0 {
+			fix = "one of " + strings.Join(known, ", ")
+		}
+		f = append(f, fault.Field{Name: name, Problem: "is not a known parameter", Fix: fix})
+	}
+	return fault.BadFields("web.Query", f)
+}
+
 // unreadable says why a text is none that PostgreSQL keeps; "": it is one.
 func unreadable(text string) string {
 	switch {

@@ -39,6 +39,38 @@ func TestCheckQueryNamesWhatNoTextHolds(t *testing.T) {
 	}
 }
 
+// A parameter that is mistyped does not pass for left out.
+func TestADocumentedRouteKnowsItsParameters(t *testing.T) {
+	asked := 0
+	e := echo.New()
+	e.HTTPErrorHandler = web.ErrorHandler(slog.New(slog.DiscardHandler), nil)
+	handler := func(c echo.Context) error {
+		asked++
+		return c.NoContent(http.StatusNoContent)
+	}
+	web.Mounter{Echo: e, Guard: webtest.Everyone{}}.Routes(
+		web.Route{Method: "POST", Path: "/v1/import", Right: web.Public, Handler: handler, Doc: web.Doc{Says: "Imports.", Query: []string{"dry_run: true only checks", "cursor"}}},
+		web.Route{Method: "POST", Path: "/v1/none", Right: web.Public, Handler: handler, Doc: web.Doc{Says: "Asks nothing."}},
+		web.Route{Method: "POST", Path: "/v1/free", Right: web.Public, Handler: handler})
+	for path, want := range map[string]string{
+		"/v1/import": "", "/v1/import?": "", "/v1/import?dry_run=true&cursor=": "", "/v1/free?x=1": "",
+		"/v1/import?dryrun=true":         `did you mean dry_run?`,
+		"/v1/import?dry_run=true&zebra":  `one of dry_run, cursor`,
+		"/v1/import?Cursor=1":            `did you mean cursor?`,
+		"/v1/none?limit=1":               `"limit"`,
+		"/v1/import?dry_run:%20true=yes": `is not a known parameter`,
+	} {
+		before, rec := asked, httptest.NewRecorder()
+		e.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, path, nil))
+		switch {
+		case want == "" && rec.Code != http.StatusNoContent:
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		case want != "" && (rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), want) || asked != before):
+			t.Errorf("%s: %d %s, want %s", path, rec.Code, rec.Body, want)
+		}
+	}
+}
+
 // Every route of the API is asked with a query that can be read, or not at all.
 func TestAQueryThatNoTextHoldsComesToNoHandler(t *testing.T) {
 	asked := 0

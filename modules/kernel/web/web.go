@@ -66,13 +66,20 @@ type Mounter struct {
 	Limiter *Limiter // nil: no rate limit
 }
 
-// Routes mounts JSON routes: nothing of theirs is kept by caches unless they say so.
+// Routes mounts JSON routes: nothing of theirs is kept by caches unless they say so. One
+// that is documented is asked with the parameters that its Doc names, and no others.
 func (m Mounter) Routes(routes ...Route) {
 	m.mount(routes, func(r Route) echo.HandlerFunc {
-		handler := r.Handler
+		handler, known := r.Handler, r.Doc.parameters()
 		r.Handler = func(c echo.Context) error {
-			if err := CheckQuery(c.Request().URL.RawQuery); err != nil {
+			raw := c.Request().URL.RawQuery
+			if err := CheckQuery(raw); err != nil {
 				return err
+			}
+			if raw != "" && r.Doc.Says != "" {
+				if err := checkNames(c.QueryParams(), known); err != nil {
+					return err
+				}
 			}
 			return handler(c)
 		}
