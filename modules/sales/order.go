@@ -17,6 +17,7 @@ type OrderRow struct {
 	Order
 	Void      int // tickets
 	Attention bool
+	Reversed  bool // money of it was taken back at the provider, and nobody has looked at that
 	Payment   Payment
 }
 
@@ -29,7 +30,7 @@ type OrderQuery struct {
 }
 
 var (
-	orderFilters   = []string{"", "paid", "due", "refunded", "attention", "none"}
+	orderFilters   = []string{"", "paid", "due", "refunded", "attention", "reversed", "none"}
 	paymentFilters = []string{"", "awaited", "attention", "returned", "unpaid"}
 )
 

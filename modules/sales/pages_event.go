@@ -219,6 +219,7 @@ type eventPage struct {
 	Returns    string        // the amount of it
 	Done       string        // what was done just now
 	ToSend     web.Number    // orders with money that a person has to send back
+	Reversed   web.Number    // orders of which money was taken back at the provider
 	ToJudge    web.Number    // payments without an order that a person has to look at
 	Strays     []Stray       // sales elsewhere of categories that we do not know
 }
@@ -280,11 +281,11 @@ func (s *Service) fillMoney(ctx context.Context, p *eventPage, e *Event) error {
 	if err != nil {
 		return err
 	}
-	toSend, toJudge, err := s.moneyWaiting(ctx, e.ID)
+	waits, err := s.moneyWaiting(ctx, e.ID)
 	if err != nil {
 		return err
 	}
-	p.Revenue, p.ToSend, p.ToJudge = amountText(revenue, e.Currency), web.Number(toSend), web.Number(toJudge)
+	p.Revenue, p.ToSend, p.Reversed, p.ToJudge = amountText(revenue, e.Currency), web.Number(waits.send), web.Number(waits.reversed), web.Number(waits.loose)
 	if e.State != EventCancelled {
 		return nil
 	}

@@ -30,6 +30,7 @@ func (s *Service) orderPages() []web.Route {
 		look("/payments", s.pagePayments),
 		change("/payments/:id/received", s.pagePaid), change("/payments/:id/return", s.pageReturned),
 		change("/refunds/:id/retry", s.pageRefundRetried), change("/refunds/:id/by-hand", s.pageRefundedByHand),
+		change("/reversals/:id/seen", s.pageReversalSeen),
 	}
 }
 
@@ -92,7 +93,7 @@ func (s *Service) pageOrders(c echo.Context) error {
 		return err
 	}
 	p := ordersPage{Head: s.head(&e, "orders"), Asked: q.shown(e.ID, "orders", next, option{"", "All"}, option{"paid", "Paid"}, option{"due", "To pay at the door"},
-		option{"refunded", "Refunded, whole or in part"}, option{"attention", "Money you have to send"}, option{"none", "Not paid through us"})}
+		option{"refunded", "Refunded, whole or in part"}, option{"attention", "Money you have to send"}, option{"reversed", "Disputed, or refunded at Stripe"}, option{"none", "Not paid through us"})}
 	for i := range found {
 		p.Orders = append(p.Orders, found[i].line(&e))
 	}
@@ -123,6 +124,9 @@ func (o *OrderRow) marks() (out []mark) {
 	}
 	if o.Attention {
 		out = append(out, mark{"money to send", "s-held"})
+	}
+	if o.Reversed {
+		out = append(out, mark{"disputed, or refunded at Stripe", "s-held"})
 	}
 	return out
 }
@@ -161,6 +165,7 @@ type paymentView struct {
 	At                     moment
 	Why, Back              string
 	Receivable, Returnable bool
+	Reversals              []reversalView
 }
 
 func (p *Payment) view(e *Event) paymentView {
@@ -246,8 +251,12 @@ func (s *Service) showPayments(c echo.Context, status int, wrong error) error {
 	p := paymentsPage{Head: s.head(&e, "orders"), Refunds: map[id.ID][]refundView{}, Done: doneWords[c.QueryParam("done")], Admin: web.Require(c, web.Admin) == nil,
 		Asked: q.shown(e.ID, "payments", next, option{"", "All"}, option{"awaited", "Awaited"}, option{"attention", "Waiting for you"}, option{"returned", "Returned"}, option{"unpaid", "Not paid"})}
 	ids := make([]id.ID, len(found))
+	reversals, err := s.reversalsOf(ctx, found)
+	if err != nil {
+		return err
+	}
 	for i := range found {
-		p.Payments, ids[i] = append(p.Payments, found[i].view(&e)), found[i].ID
+		p.Payments, ids[i] = append(p.Payments, found[i].viewWith(&e, reversals[found[i].ID])), found[i].ID
 	}
 	refunds, err := s.refundsOfOrder(ctx, id.Nil, ids)
 	if err != nil {

@@ -33,6 +33,7 @@ type orderPage struct {
 	Valid    int // tickets that are not void
 	Payments []paymentView
 	Refunds  []refundView
+	Reversed bool // its money was taken back, or may be: nothing is sent from here
 	Invoices []invoiceLink
 	Link     string // the buyer's own page of it; "": the caller may not use it
 	Ask      *refundAsk
@@ -67,6 +68,7 @@ var doneWords = map[string]string{
 	"all":         "The orders are being refunded, one after the other: look again in a while.",
 	"readdressed": "The address is corrected, and the letter on its way there.",
 	"retried":     "The money is being sent once more.", "by-hand": "The refund is recorded as sent.", "returned": "The money goes back.",
+	"seen": "It is noted that you know of it.",
 }
 
 func (s *Service) pageOrderOfStaff(c echo.Context) error {
@@ -149,6 +151,9 @@ func (s *Service) fillOrder(c echo.Context, p *orderPage, e *Event, o *Order, ti
 	p.Valid, p.Marks = len(tickets)-row.Void, row.marks()
 	if p.Admin && len(chosen) > 0 {
 		p.Ask = askRefund(&row.Payment, tickets, Refunding{Tickets: chosen, KeepFees: values.Get("keep_fees") != ""}, e.Currency)
+		if p.Ask != nil && p.Ask.Way != "" && p.Reversed {
+			p.Ask.Way = reversedWay
+		}
 	}
 	return nil
 }
@@ -159,11 +164,17 @@ func (s *Service) fillPaid(ctx context.Context, p *orderPage, e *Event, row *Ord
 	if err != nil {
 		return err
 	}
+	reversals, err := s.reversalsOf(ctx, payments)
+	if err != nil {
+		return err
+	}
 	ids := make([]id.ID, len(payments))
 	for i := range payments {
-		p.Payments, ids[i] = append(p.Payments, payments[i].view(e)), payments[i].ID
+		taken := reversals[payments[i].ID]
+		p.Payments, ids[i] = append(p.Payments, payments[i].viewWith(e, taken)), payments[i].ID
 		if of := payments[i].Order; of != nil && *of == row.ID {
-			row.Payment = payments[i]
+			row.Payment, p.Reversed = payments[i], slices.ContainsFunc(taken, takes)
+			row.Reversed = slices.ContainsFunc(taken, func(r Reversal) bool { return r.SeenAt == nil })
 		}
 	}
 	refunds, err := s.refundsOfOrder(ctx, row.ID, ids)
@@ -223,6 +234,9 @@ func refundWay(m pay.Method) string {
 	}
 	return "You send it yourself; say so here once you have."
 }
+
+// reversedWay is how money goes back of which some was taken back at the provider.
+const reversedWay = "Nothing is sent from here, as money of this payment was taken back at Stripe: send what is missing there, and say so here."
 
 // numbersOf reads the numbers of tickets that were ticked, in order; others are none of ours.
 func numbersOf(texts []string) (ns []int) {
@@ -331,6 +345,10 @@ func (s *Service) pageRefundedByHand(c echo.Context) error {
 	return s.changeMoney(c, "by-hand", s.refundHome, func(tx *db.Tx, refund id.ID) error { _, err := s.RefundedByHand(tx, refund); return err })
 }
 
+func (s *Service) pageReversalSeen(c echo.Context) error {
+	return s.changeMoney(c, "seen", s.reversalHome, func(tx *db.Tx, reversal id.ID) error { _, err := s.SeeReversal(tx, reversal); return err })
+}
+
 // home is the event and the order, if any, that a payment or a refund is of.
 type home struct {
 	event id.ID
@@ -347,7 +365,12 @@ func (s *Service) refundHome(ctx context.Context, refund id.ID) (home, error) {
 	return home{r.Event, r.Order}, err
 }
 
-// changeMoney changes the payment or refund in the address, which must be its event's, and
+func (s *Service) reversalHome(ctx context.Context, reversal id.ID) (home, error) {
+	r, err := s.Reversal(ctx, reversal)
+	return home{r.Event, r.Order}, err
+}
+
+// changeMoney changes the payment, refund or reversal in the address, which must be its event's, and
 // shows where it stands.
 func (s *Service) changeMoney(c echo.Context, done string, homeOf func(context.Context, id.ID) (home, error), change func(tx *db.Tx, money id.ID) error) error {
 	event, err := eventOf(c)
@@ -361,7 +384,7 @@ func (s *Service) changeMoney(c echo.Context, done string, homeOf func(context.C
 	ctx := c.Request().Context()
 	at, err := homeOf(ctx, money)
 	if err == nil && at.event != event {
-		err = fault.E("sales.Payment", fault.NotFound, "the event has no such payment or refund", nil)
+		err = fault.E("sales.Payment", fault.NotFound, "the event has no such payment, refund or reversal", nil)
 	}
 	if err != nil {
 		return err

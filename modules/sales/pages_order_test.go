@@ -237,17 +237,21 @@ func TestGoldenOrderPages(t *testing.T) {
 	e := Event{ID: goldenID, Slug: "jazz", Names: map[string]Text{"en": {Title: "Jazz <night>"}}, Locales: []string{"en"}, Zone: "Europe/Berlin", StartsAt: goldenStart, State: EventPublished}
 	head := eventHead{ID: e.ID, Title: e.Title(), State: "published", Tab: "orders", When: e.on(&e.StartsAt), Zone: e.Zone}
 	at, of := e.on(&goldenStart), id.ID{15: 9}
-	row := OrderRow{Order: Order{ID: of, Qty: 2, TotalMinor: 5200, Currency: "EUR", Buyer: []byte(`{"name": "Ana <b>", "email": "ana@example.org"}`), CreatedAt: goldenStart}, Void: 1, Attention: true,
+	row := OrderRow{Order: Order{ID: of, Qty: 2, TotalMinor: 5200, Currency: "EUR", Buyer: []byte(`{"name": "Ana <b>", "email": "ana@example.org"}`), CreatedAt: goldenStart}, Void: 1, Attention: true, Reversed: true,
 		Payment: Payment{Method: pay.Stripe, State: PaymentSettled}}
 	q := OrderQuery{Search: "a", Which: "paid", Before: id.ID{15: 8}}
 	list := ordersPage{Head: head, Asked: q.shown(goldenID, "orders", of, option{"", "All"}, option{"paid", "Paid"}), Orders: []orderLine{row.line(&e), {Ref: "00000008", Total: "0.00 EUR", At: at}}}
 	due := Payment{ID: id.ID{15: 5}, Event: goldenID, Method: pay.Transfer, State: PaymentPending, AmountMinor: 5200, Currency: "EUR", Session: "RF18", CreatedAt: goldenStart, Buyer: ana}
 	odd := Payment{ID: id.ID{15: 6}, Event: goldenID, Method: pay.Stripe, State: PaymentFlagged, Reason: "wrong: 0.17 EUR instead of 52.00 EUR", AmountMinor: 5200, PaidMinor: 17, Currency: "EUR", CreatedAt: goldenStart}
 	failed := Refund{ID: id.ID{15: 7}, Event: goldenID, Order: &of, Payment: &odd.ID, Tickets: []int{1, 3}, AmountMinor: 17, Currency: "EUR", Reason: "ill", Actor: "person:1", State: RefundFailed, Error: "the card is closed", CreatedAt: goldenStart}
-	loose := paymentsPage{Head: head, Asked: q.shown(goldenID, "payments", id.Nil), Payments: []paymentView{due.view(&e), odd.view(&e)}, Refunds: map[id.ID][]refundView{odd.ID: {failed.view(&e)}}, Done: doneWords["received"], Admin: true}
+	by := goldenStart
+	dispute := Reversal{ID: id.ID{15: 4}, Payment: odd.ID, Event: goldenID, Kind: pay.Dispute, State: pay.ReversalOpen, AmountMinor: 17, Currency: "EUR", Reason: "fraudulent", AnswerBy: &by}
+	there := Reversal{Event: goldenID, Kind: pay.Elsewhere, State: pay.ReversalLost, AmountMinor: 17, Currency: "EUR", SeenAt: &by}
+	taken := odd.viewWith(&e, []Reversal{dispute, there})
+	loose := paymentsPage{Head: head, Asked: q.shown(goldenID, "payments", id.Nil), Payments: []paymentView{due.view(&e), taken}, Refunds: map[id.ID][]refundView{odd.ID: {failed.view(&e)}}, Done: doneWords["received"], Admin: true}
 	one := orderPage{Head: head, ID: of, Ref: "00000009", Buyer: Buyer{Name: "Ana <b>", Email: "ana@example.org"}, Language: "de", At: at, Total: "52.00 EUR", Marks: row.marks(), Valid: 1,
 		Tickets:  []orderTicket{{Ticket: Ticket{N: 1, Seat: "C12"}, Title: "Floor", Price: "26.00 EUR", Name: "Ben", In: at, Admitted: true}, {Ticket: Ticket{N: 2, VoidedAt: &goldenStart}, Title: "Floor", Price: "26.00 EUR"}},
-		Payments: []paymentView{odd.view(&e)}, Refunds: []refundView{failed.view(&e)}, Invoices: []invoiceLink{{"R-2027-000001", "/invoices/1"}}, Link: "/o/x", Admin: true, Mails: true}
+		Payments: []paymentView{taken}, Refunds: []refundView{failed.view(&e)}, Invoices: []invoiceLink{{"R-2027-000001", "/invoices/1"}}, Link: "/o/x", Admin: true, Mails: true}
 	asks := one
 	asks.Ask = &refundAsk{Key: id.ID{15: 3}, Numbers: "1", Tickets: []int{1}, KeepFees: true, AmountMinor: 2600, Amount: "26.00 EUR", Way: refundWay(pay.Stripe)}
 	looks := one
@@ -268,12 +272,13 @@ func TestBrowserFindsOrderPagesAccessible(t *testing.T) {
 	n := told(h.begun(h.cart(e, two)))
 	n.amount = 17
 	h.heard(n)
-	_, order := h.paidOrder(e, two)
+	paid, order := h.paidOrder(e, two)
 	bank.refuses = true
 	if _, err := h.refund(order, Refunding{Tickets: []int{1}, Reason: "fell ill on the way", Actor: "ana"}); err != nil {
 		t.Fatal(err)
 	}
 	h.settleAll()
+	h.tells("charge.dispute.created", 1, disputed(paid, "needs_response"))
 	p := phone{webtest.Browse(t, newSite(t, nil, h.orderPages())), t}
 	for name, path := range map[string]string{"orders": "/orders", "payments": "/payments", "order": "/orders/" + order.String(), "order-asks": "/orders/" + order.String() + "?ticket=2"} {
 		p.Look("/events/" + e.ID.String() + path)

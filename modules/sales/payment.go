@@ -222,6 +222,9 @@ func (s *Service) Hear(ctx context.Context, mode pay.Mode, body []byte, signatur
 		if n.Outcome != nil {
 			return s.refundHeard(tx, mode, n.Refund, *n.Outcome)
 		}
+		if n.Reversal != nil {
+			return s.reversalHeard(tx, mode, n.Charge, *n.Reversal)
+		}
 		if n.State == nil {
 			return nil
 		}

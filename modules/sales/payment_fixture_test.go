@@ -173,10 +173,13 @@ func (n notice) sent() (body []byte, signature string) {
 	body = fmt.Appendf(nil, `{"id": %q, "object": "event", "type": "checkout.session.%s", "livemode": %t, "data": {"object": {"id": %q, "object": "checkout.session", "livemode": %t,
 		"client_reference_id": %q, "status": %q, "payment_status": %q, "amount_total": %d, "currency": %q, "payment_intent": "pi_%s"}}}`,
 		n.id, n.kind, n.live, n.session, n.live, n.payment, n.status, n.paid, n.amount, n.currency, n.payment)
-	at := time.Now().Add(-n.age).Unix()
-	m := hmac.New(sha256.New, []byte(n.secret))
-	fmt.Fprintf(m, "%d.%s", at, body)
-	return body, fmt.Sprintf("t=%d,v1=%s", at, hex.EncodeToString(m.Sum(nil)))
+	return body, stripeSigns(body, n.secret, time.Now().Add(-n.age))
+}
+
+func stripeSigns(body []byte, secret string, at time.Time) string {
+	m := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(m, "%d.%s", at.Unix(), body)
+	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(m.Sum(nil)))
 }
 
 func (h *house) hear(n notice) error {

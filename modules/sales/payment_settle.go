@@ -178,8 +178,12 @@ func (s *Service) repooled(ctx context.Context, event id.ID, lines []Line) ([]Li
 
 // giveBack sends all the money of a payment back that is for nothing, and tells the buyer.
 func (s *Service) giveBack(tx *db.Tx, p *Payment, reason, actor string) error {
+	state, err := refundStart(tx, p.ID)
+	if err != nil {
+		return err
+	}
 	r := Refund{ID: id.New(), Payment: &p.ID, Event: p.Event, Tickets: []int{}, AmountMinor: p.PaidMinor - p.RefundedMinor, Currency: p.Currency,
-		Reason: reason, Actor: actor, State: RefundWaiting, Attempt: 1}
+		Reason: reason, Actor: actor, State: state, Attempt: 1}
 	p.State, p.Reason, p.RefundedMinor, p.LookAt = PaymentRefunded, reason, p.PaidMinor, nil
 	if err := updatePayment(tx, *p); err != nil {
 		return err

@@ -135,8 +135,12 @@ func (s *Service) owe(tx *db.Tx, p *Payment, r *Refund, minor int64) error {
 		return fault.E("sales.RefundOrder", fault.Conflict, fmt.Sprintf("%s would go back, but only %s is left of what was paid",
 			money.Money{Minor: minor, Currency: p.Currency}, money.Money{Minor: p.PaidMinor - p.RefundedMinor, Currency: p.Currency}), nil)
 	case minor > 0:
+		state, err := refundStart(tx, p.ID)
+		if err != nil {
+			return err
+		}
 		p.RefundedMinor += minor
-		r.AmountMinor, r.State = minor, RefundWaiting
+		r.AmountMinor, r.State = minor, state
 	}
 	return updatePayment(tx, *p)
 }

@@ -17,7 +17,7 @@ import (
 
 // paymentRoutes take money and give it back.
 func (s *Service) paymentRoutes() []web.Route {
-	return []web.Route{
+	return append(s.refundRoutes(), []web.Route{
 		{Method: "POST", Path: "/v1/carts/:id/checkout", Right: web.Public, Handler: s.postCheckout,
 			Doc: web.Doc{Says: "Begins to pay a cart, or sells it when nothing is to be paid now.", Takes: checkingOut{}, Gives: checkedOut{}, Status: 201}},
 		{Method: "GET", Path: "/v1/shop/events/:slug/methods", Right: web.Public, Handler: s.getMethods,
@@ -36,25 +36,15 @@ func (s *Service) paymentRoutes() []web.Route {
 			Doc: web.Doc{Says: "Returns a payment that bought nothing.", Gives: Payment{}, Repeatable: true}},
 		{Method: "GET", Path: "/v1/catalogue/events/:event/revenue", Right: web.Manage, Handler: s.getRevenue,
 			Doc: web.Doc{Says: "Tells an event's revenue by category and tax.", Gives: Revenue{}}},
-		{Method: "POST", Path: "/v1/orders/:id/refunds", Right: web.Manage, Handler: s.postRefund,
-			Doc: web.Doc{Says: "Refunds tickets of an order.", Takes: refunding{}, Gives: Refund{}, Status: 201, Repeatable: true}},
-		{Method: "POST", Path: "/v1/catalogue/events/:event/refunds", Right: web.Manage, Handler: s.postRefundAll,
-			Doc: web.Doc{Says: "Begins to refund every order of a cancelled event.", Gives: Outstanding{}, Status: 202, Repeatable: true}},
 		{Method: "POST", Path: "/v1/orders/:id/confirmation", Right: web.Manage, Handler: s.postConfirmation,
 			Doc: web.Doc{Says: "Sends an order's tickets by e-mail again.", Status: 202}},
 		{Method: "PUT", Path: "/v1/orders/:id/address", Right: web.Manage, Handler: s.putAddress,
 			Doc: web.Doc{Says: "Corrects the address of an order's buyer, or of a ticket's holder, and sends the tickets there.", Takes: addressing{}, Status: 202}},
 		{Method: "GET", Path: "/v1/orders/:id/invoices", Right: web.Manage, Handler: s.getOrderInvoices,
 			Doc: web.Doc{Says: "Lists an order's invoices.", Gives: web.Page[Invoice]{}}},
-		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds,
-			Doc: web.Doc{Says: "Lists refunds, the newest first.", Gives: web.Page[Refund]{}, Query: []string{"event: of this event", "state: waiting, sent, done, failed or by_hand", "cursor", "limit"}}},
-		{Method: "POST", Path: "/v1/refunds/:id/retry", Right: web.Manage, Handler: s.postRefundRetry,
-			Doc: web.Doc{Says: "Tries a failed refund again.", Gives: Refund{}, Repeatable: true}},
-		{Method: "POST", Path: "/v1/refunds/:id/sent-by-hand", Right: web.Manage, Handler: s.postRefundByHand,
-			Doc: web.Doc{Says: "Records that a refund was paid by hand.", Gives: Refund{}, Repeatable: true}},
 		{Method: "GET", Path: "/v1/invoices", Right: web.Manage, Handler: s.getInvoices,
 			Doc: web.Doc{Says: "Lists invoices of a series by number.", Gives: web.Page[Invoice]{}, Query: []string{"series: R unless the seller has another; TEST for play money", "year: such as 2027; this year without it", "cursor", "limit"}}},
-	}
+	}...)
 }
 
 // maxNotice bounds a webhook in bytes; Stripe's are some kilobytes.

@@ -14,6 +14,26 @@ import (
 	"github.com/usherhq/usher/modules/kernel/web"
 )
 
+// refundRoutes tell what goes back, and what was taken back.
+func (s *Service) refundRoutes() []web.Route {
+	return []web.Route{
+		{Method: "POST", Path: "/v1/orders/:id/refunds", Right: web.Manage, Handler: s.postRefund,
+			Doc: web.Doc{Says: "Refunds tickets of an order.", Takes: refunding{}, Gives: Refund{}, Status: 201, Repeatable: true}},
+		{Method: "POST", Path: "/v1/catalogue/events/:event/refunds", Right: web.Manage, Handler: s.postRefundAll,
+			Doc: web.Doc{Says: "Begins to refund every order of a cancelled event.", Gives: Outstanding{}, Status: 202, Repeatable: true}},
+		{Method: "GET", Path: "/v1/refunds", Right: web.Manage, Handler: s.getRefunds,
+			Doc: web.Doc{Says: "Lists refunds, the newest first.", Gives: web.Page[Refund]{}, Query: []string{"event: of this event", "state: waiting, sent, done, failed or by_hand", "cursor", "limit"}}},
+		{Method: "POST", Path: "/v1/refunds/:id/retry", Right: web.Manage, Handler: s.postRefundRetry,
+			Doc: web.Doc{Says: "Tries a failed refund again.", Gives: Refund{}, Repeatable: true}},
+		{Method: "POST", Path: "/v1/refunds/:id/sent-by-hand", Right: web.Manage, Handler: s.postRefundByHand,
+			Doc: web.Doc{Says: "Records that a refund was paid by hand.", Gives: Refund{}, Repeatable: true}},
+		{Method: "GET", Path: "/v1/reversals", Right: web.Manage, Handler: s.getReversals,
+			Doc: web.Doc{Says: "Lists money that is disputed, or was refunded at the provider, the newest first.", Gives: web.Page[Reversal]{}, Query: []string{"event: of this event", "unseen: true lists those that nobody has looked at", "cursor", "limit"}}},
+		{Method: "POST", Path: "/v1/reversals/:id/seen", Right: web.Manage, Handler: s.postReversalSeen,
+			Doc: web.Doc{Says: "Notes that a person knows of a reversal.", Gives: Reversal{}, Repeatable: true}},
+	}
+}
+
 func (s *Service) getRevenue(c echo.Context) error {
 	event, err := eventOf(c)
 	if err != nil {
@@ -91,6 +111,38 @@ func (s *Service) postRefundRetry(c echo.Context) error {
 
 func (s *Service) postRefundByHand(c echo.Context) error {
 	return s.changing(c, func(tx *db.Tx, refund id.ID) (any, error) { return s.RefundedByHand(tx, refund) })
+}
+
+func (s *Service) getReversals(c echo.Context) error {
+	limit, err := web.Limit(c, 50, 200)
+	if err != nil {
+		return err
+	}
+	event, err := web.QueryID(c, "event")
+	if err != nil {
+		return err
+	}
+	unseen, err := web.Flag(c, "unseen")
+	if err != nil {
+		return err
+	}
+	before, err := web.QueryID(c, "cursor")
+	if err != nil {
+		return err
+	}
+	found, next, err := s.Reversals(c.Request().Context(), ReversalQuery{Event: event, Unseen: unseen, Before: before, Limit: limit})
+	if err != nil {
+		return err
+	}
+	page := web.Page[Reversal]{Items: found}
+	if next != id.Nil {
+		page.Next = next.String()
+	}
+	return web.Fresh(c, page)
+}
+
+func (s *Service) postReversalSeen(c echo.Context) error {
+	return s.changing(c, func(tx *db.Tx, reversal id.ID) (any, error) { return s.SeeReversal(tx, reversal) })
 }
 
 func (s *Service) getOrderInvoices(c echo.Context) error {

@@ -22,6 +22,7 @@ const (
 const orderRowsSQL = `SELECT o.id, o.qty, o.total_minor, o.currency, o.buyer, o.created_at,
 		(SELECT count(*) FROM sales.ticket t WHERE t.order_id = o.id AND t.voided_at IS NOT NULL),
 		EXISTS (SELECT FROM sales.refund r WHERE r.order_id = o.id AND ` + needsPerson + `),
+		EXISTS (SELECT FROM sales.reversal r WHERE r.payment = p.id AND ` + unseen + `),
 		coalesce(p.method, ''), coalesce(p.state, ''), coalesce(p.amount_minor, 0), coalesce(p.paid_minor, 0), coalesce(p.refunded_minor, 0)
 	FROM sales.orders o LEFT JOIN sales.payment p ON p.order_id = o.id
 	WHERE o.event = $1 AND ($4::uuid = $5 OR o.id < $4)
@@ -32,6 +33,7 @@ const orderRowsSQL = `SELECT o.id, o.qty, o.total_minor, o.currency, o.buyer, o.
 		WHEN 'due' THEN p.state = 'due'
 		WHEN 'refunded' THEN EXISTS (SELECT FROM sales.refund r WHERE r.order_id = o.id)
 		WHEN 'attention' THEN EXISTS (SELECT FROM sales.refund r WHERE r.order_id = o.id AND ` + needsPerson + `)
+		WHEN 'reversed' THEN EXISTS (SELECT FROM sales.reversal r WHERE r.payment = p.id)
 		ELSE p.id IS NULL END
 	ORDER BY o.id DESC LIMIT $6`
 
@@ -43,18 +45,22 @@ func (s *Service) orderRows(ctx context.Context, event id.ID, q OrderQuery) ([]O
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o OrderRow, err error) {
 		o.Event = event
-		return o, row.Scan(&o.ID, &o.Qty, &o.TotalMinor, &o.Currency, &o.Buyer, &o.CreatedAt, &o.Void, &o.Attention,
+		return o, row.Scan(&o.ID, &o.Qty, &o.TotalMinor, &o.Currency, &o.Buyer, &o.CreatedAt, &o.Void, &o.Attention, &o.Reversed,
 			&o.Payment.Method, &o.Payment.State, &o.Payment.AmountMinor, &o.Payment.PaidMinor, &o.Payment.RefundedMinor)
 	})
 	return found, db.Classify(op, err)
 }
 
-// moneyWaiting counts an event's orders, and its payments without one, that wait for a person.
-func (s *Service) moneyWaiting(ctx context.Context, event id.ID) (orders, payments int, err error) {
-	const op = "sales.moneyWaiting"
+// waitingMoney is what of an event's money waits for a person: orders with refunds to send,
+// orders of which money was taken back, and payments without an order.
+type waitingMoney struct{ send, reversed, loose int }
+
+func (s *Service) moneyWaiting(ctx context.Context, event id.ID) (w waitingMoney, err error) {
 	err = s.db.Pool().QueryRow(ctx, `SELECT (SELECT count(DISTINCT r.order_id) FROM sales.refund r WHERE r.event = $1 AND `+needsPerson+`),
-		(SELECT count(*) FROM sales.payment p WHERE p.event = $1 AND p.order_id IS NULL AND (p.state = 'flagged' OR `+refundNeedsPerson+`))`, event).Scan(&orders, &payments)
-	return orders, payments, db.Classify(op, err)
+		(SELECT count(DISTINCT p.order_id) FROM sales.reversal r JOIN sales.payment p ON p.id = r.payment WHERE p.event = $1 AND `+unseen+`),
+		(SELECT count(*) FROM sales.payment p WHERE p.event = $1 AND p.order_id IS NULL AND (p.state = 'flagged' OR `+refundNeedsPerson+`
+			OR EXISTS (SELECT FROM sales.reversal r WHERE r.payment = p.id AND `+unseen+`)))`, event).Scan(&w.send, &w.reversed, &w.loose)
+	return w, db.Classify("sales.moneyWaiting", err)
 }
 
 // loosePayments lists an event's payments that no order belongs to, the latest first.
@@ -64,7 +70,7 @@ func (s *Service) loosePayments(ctx context.Context, event id.ID, q OrderQuery) 
 			OR position($2 IN id::text) > 0 OR lower(coalesce(session, '')) = $2)
 		AND CASE $3 WHEN '' THEN true
 			WHEN 'awaited' THEN state IN ('created', 'pending', 'processing', 'paid')
-			WHEN 'attention' THEN state = 'flagged' OR `+refundNeedsPerson+`
+			WHEN 'attention' THEN state = 'flagged' OR `+refundNeedsPerson+` OR EXISTS (SELECT FROM sales.reversal r WHERE r.payment = p.id AND `+unseen+`)
 			WHEN 'returned' THEN state = 'refunded'
 			ELSE state IN ('failed', 'expired') END
 		ORDER BY id DESC LIMIT $6`, event, q.Search, q.Which, q.Before, id.Nil, q.Limit+1)

@@ -119,12 +119,44 @@ type Provider interface {
 
 // Notice is what a provider tells on its own.
 type Notice struct {
-	ID      string // the provider's, unique: a notice that comes again changes nothing
-	Payment id.ID  // with State
-	State   *State
-	Refund  id.ID // with Refunded
-	Outcome *Refunded
+	ID       string // the provider's, unique: a notice that comes again changes nothing
+	Payment  id.ID  // with State
+	State    *State
+	Refund   id.ID // with Refunded
+	Outcome  *Refunded
+	Charge   string // with Reversal: State.Charge of the payment
+	Reversal *Reversal
 }
+
+// Reversal is money that had come and is taken back without us.
+type Reversal struct {
+	Kind     ReversalKind
+	Ref      string // the provider's name of it
+	State    ReversalState
+	Amount   money.Money
+	Reason   string     // the provider's word
+	AnswerBy *time.Time // until when an open dispute can be answered
+	At       time.Time  // when the provider said so: notices come in any order
+}
+
+// ReversalKind is who takes money back.
+type ReversalKind string
+
+// The kinds of reversals.
+const (
+	Dispute   ReversalKind = "dispute" // the buyer, at his bank
+	Elsewhere ReversalKind = "refund"  // somebody, on the provider's own pages
+)
+
+// ReversalState is how far it is.
+type ReversalState string
+
+// The states of a reversal.
+const (
+	ReversalOpen ReversalState = "open" // undecided
+	ReversalWon  ReversalState = "won"  // the money stays
+	ReversalLost ReversalState = "lost" // it is gone
+)
 
 // Listener reads the notices of a provider. Errors: fault.Unauthenticated when the
 // provider did not sign it just now, fault.Invalid when it is of the other mode.

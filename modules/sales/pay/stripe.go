@@ -168,7 +168,7 @@ func refundedOf(r *stripe.Refund) Refunded {
 	case stripe.RefundStatusSucceeded:
 		out.Status = RefundDone
 	case stripe.RefundStatusFailed, stripe.RefundStatusCanceled:
-		out.Status, out.Reason = RefundFailed, strings.ReplaceAll(string(r.FailureReason), "_", " ")
+		out.Status, out.Reason = RefundFailed, spaced(string(r.FailureReason))
 	}
 	return out
 }

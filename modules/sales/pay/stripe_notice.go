@@ -2,6 +2,7 @@ package pay
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/stripe/stripe-go/v85"
@@ -36,7 +37,10 @@ func (s *stripePages) Notice(body []byte, signature string) (Notice, error) {
 	case stripe.EventTypeCheckoutSessionCompleted, stripe.EventTypeCheckoutSessionAsyncPaymentSucceeded,
 		stripe.EventTypeCheckoutSessionAsyncPaymentFailed, stripe.EventTypeCheckoutSessionExpired:
 		return s.sessionNotice(n, event)
-	case stripe.EventTypeRefundUpdated, stripe.EventTypeRefundFailed, stripe.EventTypeChargeRefundUpdated:
+	case stripe.EventTypeChargeDisputeCreated, stripe.EventTypeChargeDisputeUpdated, stripe.EventTypeChargeDisputeClosed,
+		stripe.EventTypeChargeDisputeFundsWithdrawn, stripe.EventTypeChargeDisputeFundsReinstated:
+		return disputeNotice(n, event)
+	case stripe.EventTypeRefundCreated, stripe.EventTypeRefundUpdated, stripe.EventTypeRefundFailed, stripe.EventTypeChargeRefundUpdated:
 		return refundNotice(n, event)
 	}
 	return n, nil
@@ -69,9 +73,71 @@ func refundNotice(n Notice, event stripe.Event) (Notice, error) {
 	}
 	refund, err := id.Parse(r.Metadata["refund"])
 	if err != nil {
-		return n, nil //nolint:nilerr // made in Stripe's dashboard
+		return elsewhere(n, event, &r)
 	}
 	outcome := refundedOf(&r)
 	n.Refund, n.Outcome = refund, &outcome
 	return n, nil
 }
+
+// elsewhere is a refund that somebody made in Stripe's dashboard.
+func elsewhere(n Notice, event stripe.Event, r *stripe.Refund) (Notice, error) {
+	if r.PaymentIntent == nil {
+		return n, nil
+	}
+	amount, err := fromStripe(r.Amount, string(r.Currency))
+	if err != nil {
+		return n, err
+	}
+	n.Charge = r.PaymentIntent.ID
+	n.Reversal = &Reversal{Kind: Elsewhere, Ref: r.ID, State: ReversalLost, Amount: amount, Reason: spaced(string(r.Reason)), At: time.Unix(event.Created, 0).UTC()}
+	if refundedOf(r).Status == RefundFailed {
+		n.Reversal.State = ReversalWon
+	}
+	return n, nil
+}
+
+// dispute is what is read of Stripe's; its own type would bring all that evidence can be.
+type dispute struct {
+	ID            string `json:"id"`
+	PaymentIntent string `json:"payment_intent"`
+	Amount        int64  `json:"amount"`
+	Currency      string `json:"currency"`
+	Reason        string `json:"reason"`
+	Status        string `json:"status"`
+	Evidence      struct {
+		DueBy int64 `json:"due_by"` // Unix seconds; 0: it cannot be answered
+	} `json:"evidence_details"`
+}
+
+// Source: https://docs.stripe.com/api/disputes/object.
+func disputeNotice(n Notice, event stripe.Event) (Notice, error) {
+	var d dispute
+	if err := json.Unmarshal(event.Data.Raw, &d); err != nil {
+		return n, fault.E("pay.Notice", fault.Invalid, "the dispute cannot be read", err)
+	}
+	if d.PaymentIntent == "" { // of no session
+		return n, nil
+	}
+	amount, err := fromStripe(d.Amount, d.Currency)
+	if err != nil {
+		return n, err
+	}
+	n.Charge = d.PaymentIntent
+	n.Reversal = &Reversal{Kind: Dispute, Ref: d.ID, State: ReversalOpen, Amount: amount, Reason: spaced(d.Reason), At: time.Unix(event.Created, 0).UTC()}
+	switch d.Status {
+	case "won", "warning_closed", "prevented":
+		n.Reversal.State = ReversalWon
+	case "lost":
+		n.Reversal.State = ReversalLost
+	case "needs_response", "warning_needs_response":
+		if d.Evidence.DueBy > 0 {
+			by := time.Unix(d.Evidence.DueBy, 0).UTC()
+			n.Reversal.AnswerBy = &by
+		}
+	}
+	return n, nil
+}
+
+// spaced is a word of Stripe's as people read it.
+func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
