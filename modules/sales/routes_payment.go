@@ -181,7 +181,7 @@ func (s *Service) postWebhook(c echo.Context) error {
 }
 
 func (s *Service) getPayments(c echo.Context) error {
-	limit, err := web.Limit(c, 50, 200)
+	event, before, limit, err := askedOfList(c)
 	if err != nil {
 		return err
 	}
@@ -189,22 +189,32 @@ func (s *Service) getPayments(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q := PaymentQuery{State: string(state), Limit: limit}
-	if q.Event, err = web.QueryID(c, "event"); err != nil {
-		return err
-	}
-	if q.Before, err = web.QueryID(c, "cursor"); err != nil {
-		return err
-	}
-	found, next, err := s.Payments(c.Request().Context(), q)
+	found, next, err := s.Payments(c.Request().Context(), PaymentQuery{Event: event, State: string(state), Before: before, Limit: limit})
 	if err != nil {
 		return err
 	}
-	page := web.Page[Payment]{Items: found}
-	if next != id.Nil {
-		page.Next = next.String()
+	return web.Fresh(c, web.Page[Payment]{Items: found, Next: cursorOf(next)})
+}
+
+// askedOfList is what each list of money is asked: of which event, after which one, and how
+// many. Errors: fault.Invalid.
+func askedOfList(c echo.Context) (event, before id.ID, limit int, err error) {
+	if limit, err = web.Limit(c, 50, 200); err != nil {
+		return event, before, limit, err
 	}
-	return web.Fresh(c, page)
+	if event, err = web.QueryID(c, "event"); err != nil {
+		return event, before, limit, err
+	}
+	before, err = web.QueryID(c, "cursor")
+	return event, before, limit, err
+}
+
+// cursorOf is where the next page begins; "": there is none.
+func cursorOf(next id.ID) string {
+	if next == id.Nil {
+		return ""
+	}
+	return next.String()
 }
 
 func pathID(c echo.Context) (id.ID, error) {

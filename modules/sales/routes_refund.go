@@ -78,11 +78,7 @@ func (s *Service) postRefundAll(c echo.Context) error {
 }
 
 func (s *Service) getRefunds(c echo.Context) error {
-	limit, err := web.Limit(c, 50, 200)
-	if err != nil {
-		return err
-	}
-	event, err := web.QueryID(c, "event")
+	event, before, limit, err := askedOfList(c)
 	if err != nil {
 		return err
 	}
@@ -90,19 +86,11 @@ func (s *Service) getRefunds(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	before, err := web.QueryID(c, "cursor")
-	if err != nil {
-		return err
-	}
 	found, next, err := s.Refunds(c.Request().Context(), RefundQuery{Event: event, State: state, Before: before, Limit: limit})
 	if err != nil {
 		return err
 	}
-	page := web.Page[Refund]{Items: found}
-	if next != id.Nil {
-		page.Next = next.String()
-	}
-	return web.Fresh(c, page)
+	return web.Fresh(c, web.Page[Refund]{Items: found, Next: cursorOf(next)})
 }
 
 func (s *Service) postRefundRetry(c echo.Context) error {
@@ -114,11 +102,7 @@ func (s *Service) postRefundByHand(c echo.Context) error {
 }
 
 func (s *Service) getReversals(c echo.Context) error {
-	limit, err := web.Limit(c, 50, 200)
-	if err != nil {
-		return err
-	}
-	event, err := web.QueryID(c, "event")
+	event, before, limit, err := askedOfList(c)
 	if err != nil {
 		return err
 	}
@@ -126,19 +110,11 @@ func (s *Service) getReversals(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	before, err := web.QueryID(c, "cursor")
-	if err != nil {
-		return err
-	}
 	found, next, err := s.Reversals(c.Request().Context(), ReversalQuery{Event: event, Unseen: unseen, Before: before, Limit: limit})
 	if err != nil {
 		return err
 	}
-	page := web.Page[Reversal]{Items: found}
-	if next != id.Nil {
-		page.Next = next.String()
-	}
-	return web.Fresh(c, page)
+	return web.Fresh(c, web.Page[Reversal]{Items: found, Next: cursorOf(next)})
 }
 
 func (s *Service) postReversalSeen(c echo.Context) error {
