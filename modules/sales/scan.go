@@ -199,13 +199,9 @@ func (s *Service) seen(scan Scan, device string, now time.Time) scanRow {
 
 // judge answers a scan that was not reported before, and counts it among the uses.
 func (r *scanRow) judge(door id.ID, standings map[ticketName]standing, uses map[ticketName][]Use) {
-	if r.ticket == nil {
-		r.answered = admission.Unknown
-		return
-	}
-	now, known := standings[*r.ticket]
+	now, known := r.standing(standings)
 	if !known {
-		r.answered = admission.Unknown
+		r.answered, r.LetIn = admission.Unknown, false // whoever went in, no ticket of ours was used
 		return
 	}
 	if r.byHand {
@@ -234,6 +230,14 @@ func (r *scanRow) judge(door id.ID, standings map[ticketName]standing, uses map[
 	if r.answered == admission.Admitted && after[0].Scan != r.ID {
 		r.answered = admission.AlreadyUsed
 	}
+}
+
+// standing is what is known of the scan's ticket.
+func (r *scanRow) standing(all map[ticketName]standing) (now standing, known bool) {
+	if r.ticket != nil {
+		now, known = all[*r.ticket]
+	}
+	return now, known
 }
 
 // settle puts the uses of one ticket in the order of admission.Settle.

@@ -370,3 +370,28 @@ func TestMoneyThatTwoDoorsTookIsShown(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
+
+// A program says that it let somebody in with what is no ticket of ours: that is logged, and the
+// door goes on, for all other scanners too.
+func TestWhatIsNoTicketLetsNobodyIn(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	at := h.db.Now().Add(-time.Minute)
+	gone := h.codes.Code(admission.Ticket{Event: o.Event, Order: id.New(), N: 1, Version: 1})
+	for _, code := range []string{"X", gone} {
+		h.says(h.report(o.Event, "north", Scan{ID: id.New(), Code: code, Offline: true, LetIn: true, ScannedAt: &at}), admission.Unknown)
+	}
+	open := func() {
+		t.Helper()
+		if snap, err := h.DoorSnapshot(t.Context(), o.Event, time.Time{}); err != nil || len(snap.Used) != 0 {
+			t.Errorf("%+v, %v", snap.Used, err)
+		}
+		if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 0 || c.Double != 0 {
+			t.Error(c, err)
+		}
+	}
+	open()
+	h.exec(`UPDATE sales.scan SET let_in = true WHERE order_id IS NULL`) // as they were logged once
+	h.report(o.Event, "south", Scan{ID: id.New(), Code: "Y"})
+	h.exec(`UPDATE sales.scan SET let_in = true WHERE order_id IS NULL`)
+	open()
+}

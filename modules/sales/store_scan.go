@@ -149,7 +149,7 @@ func (s *Service) dueOrders(ctx context.Context, event id.ID) ([]DueOrder, error
 func (s *Service) usedTickets(ctx context.Context, event id.ID, since time.Time) ([]UsedTicket, error) {
 	const op = "sales.DoorSnapshot"
 	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, device, scanned_at FROM sales.scan
-		WHERE event = $1 AND let_in AND received_at >= $2 ORDER BY received_at, id`, event, since)
+		WHERE event = $1 AND let_in AND order_id IS NOT NULL AND received_at >= $2 ORDER BY received_at, id`, event, since)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
@@ -163,9 +163,9 @@ func (s *Service) usedTickets(ctx context.Context, event id.ID, since time.Time)
 func (s *Service) DoorCounts(ctx context.Context, event id.ID) (c DoorCounts, err error) {
 	err = s.db.Pool().QueryRow(ctx, `SELECT
 		(SELECT count(*) FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.voided_at IS NULL),
-		(SELECT count(DISTINCT (order_id, n)) FROM sales.scan WHERE event = $1 AND let_in),
+		(SELECT count(DISTINCT (order_id, n)) FROM sales.scan WHERE event = $1 AND let_in AND order_id IS NOT NULL),
 		(SELECT count(*) FROM sales.scan WHERE event = $1 AND NOT let_in),
-		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in GROUP BY order_id, n HAVING count(*) > 1) d),
+		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in AND order_id IS NOT NULL GROUP BY order_id, n HAVING count(*) > 1) d),
 		(SELECT count(DISTINCT order_id) FROM sales.taking WHERE event = $1 AND NOT booked)`, event).
 		Scan(&c.Valid, &c.In, &c.Refused, &c.Double, &c.Overpaid)
 	return c, db.Classify("sales.DoorCounts", err)
