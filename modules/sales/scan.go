@@ -68,13 +68,27 @@ type scanRow struct {
 	answered admission.Verdict
 }
 
+// reported is a scan that was logged before.
+type reported struct {
+	ticket   *ticketName
+	answered admission.Verdict
+	letIn    bool
+}
+
+// isOf reports whether the scan is of that ticket. What was no ticket of ours may be one
+// by now: keys are added.
+func (r *scanRow) isOf(ticket *ticketName) bool {
+	return ticket == nil || r.ticket == nil || *ticket == *r.ticket
+}
+
 // maxScans bounds a report of scans.
 const maxScans = 500
 
 // CheckIn judges what a device saw at the door of an event and logs it, all or
 // nothing. A scan that was reported before gets the answer it had then. Of those that
 // were offline the device says whether it let somebody in: that cannot be undone, so it
-// is logged beside whatever else is known, and the uses tell of both.
+// is logged beside whatever else is known, and the uses tell of both; so it is when our
+// answer, that the ticket is no good, came too late to be heard.
 //
 // Errors: fault.Invalid, fault.NotFound for an event that does not exist.
 func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) ([]Scanned, error) {
@@ -100,12 +114,16 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 	var fresh []scanRow
 	for _, i := range byTime(rows) {
 		r := &rows[i]
-		if answered, told := earlier[r.ID]; told {
-			r.answered = answered
+		before, told := earlier[r.ID]
+		if told && !r.isOf(before.ticket) {
+			return nil, fault.BadField("sales.CheckIn", "id", r.ID.String()+" was reported for another ticket", "a new id for each scan")
+		}
+		if told && (before.letIn || !r.LetIn) {
+			r.answered = before.answered
 			continue
 		}
 		r.judge(event, standings, uses)
-		earlier[r.ID], fresh = r.answered, append(fresh, *r)
+		earlier[r.ID], fresh = reported{r.ticket, r.answered, r.LetIn}, append(fresh, *r)
 	}
 	out := make([]Scanned, len(rows))
 	for i, r := range rows {
