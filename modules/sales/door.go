@@ -147,9 +147,8 @@ func deviceOf(c web.Caller) string {
 	if name == "" {
 		name = "door list"
 	}
-	for len(name) > 60 {
-		runes := []rune(name)
-		name = string(runes[:len(runes)-1])
+	if runes := []rune(name); len(runes) > maxDevice {
+		name = string(runes[:maxDevice])
 	}
 	return name
 }

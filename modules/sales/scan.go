@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -81,8 +82,10 @@ func (r *scanRow) isOf(ticket *ticketName) bool {
 	return ticket == nil || r.ticket == nil || *ticket == *r.ticket
 }
 
-// maxScans bounds a report of scans.
-const maxScans = 500
+const (
+	maxScans  = 500 // in a report
+	maxDevice = 60  // characters of a scanner's name, as identity takes them
+)
 
 // CheckIn judges what a device saw at the door of an event and logs it, all or
 // nothing. A scan that was reported before gets the answer it had then. Of those that
@@ -176,8 +179,8 @@ func checkScans(device string, scans []Scan) error {
 	const op = "sales.CheckIn"
 	var f []fault.Field
 	bad := func(name, problem, fix string) { f = append(f, fault.Field{Name: name, Problem: problem, Fix: fix}) }
-	if device == "" || len(device) > 60 || strings.ContainsFunc(device, func(r rune) bool { return r < ' ' }) {
-		bad("device", "is missing or too long", "the scanner's name, at most 60 bytes")
+	if device == "" || utf8.RuneCountInString(device) > maxDevice || strings.ContainsFunc(device, func(r rune) bool { return r < ' ' }) {
+		bad("device", "is missing or too long", fmt.Sprintf("the scanner's name, at most %d characters", maxDevice))
 	}
 	if len(scans) == 0 || len(scans) > maxScans {
 		bad("scans", fmt.Sprintf("has %d", len(scans)), fmt.Sprintf("1 to %d", maxScans))
