@@ -2,6 +2,7 @@ package sales
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -107,6 +108,9 @@ func (s *Service) Guests(ctx context.Context, e *Event, q GuestQuery) (found []G
 		return nil, "", fault.BadField(op, "by", "is "+q.By, "name or order")
 	}
 	from, err := web.DecodeCursor[guestPlace](q.Cursor)
+	if err == nil && (from.N < 0 || from.N > math.MaxInt16 || strings.ContainsRune(from.Name, 0)) {
+		err = fault.BadField(op, "cursor", "is not one of ours", "pass on the value of next as it is, or leave it out to start again")
+	}
 	if err != nil {
 		return nil, "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
@@ -69,6 +70,11 @@ func TestDoorListIsSearchedSortedAndPaged(t *testing.T) {
 		found, next, err := h.Guests(t.Context(), &e, q)
 		if err != nil || next != "" || names(found) != strings.TrimSpace(want) {
 			t.Errorf("%+v: %s, %v; want %s", q, names(found), err, want)
+		}
+	}
+	for _, place := range []guestPlace{{N: 1 << 40}, {N: -1}, {Name: "a\x00"}} {
+		if _, _, err := h.Guests(t.Context(), &e, GuestQuery{Cursor: web.EncodeCursor(place), Limit: 1}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "cursor") {
+			t.Errorf("%+v: %v", place, err)
 		}
 	}
 	for _, by := range []string{"name", "order"} {
