@@ -114,7 +114,7 @@ func (s *Service) Guests(ctx context.Context, e *Event, q GuestQuery) (found []G
 	if err != nil {
 		return nil, "", err
 	}
-	q.Search = strings.ToLower(strings.TrimSpace(q.Search))
+	q.Search = strings.TrimSpace(q.Search)
 	found, last, err := s.guestsOf(ctx, e.ID, q, from)
 	if err != nil {
 		return nil, "", err

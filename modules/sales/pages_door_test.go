@@ -95,6 +95,28 @@ func TestDoorListIsSearchedSortedAndPaged(t *testing.T) {
 	}
 }
 
+// Nobody at a door types accents, and lists are sorted as people read them.
+func TestDoorListMindsNoAccents(t *testing.T) {
+	h := newHouse(t)
+	e := h.concert(Category{PriceMinor: 1250, Capacity: 100})
+	e, err := h.Event(t.Context(), e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Zoe", "Özdemir", "Ana Müller", "ändy", "Олег"} {
+		h.buyAs(e, name, 1)
+	}
+	for want, search := range map[string]string{"Ana Müller/1 ändy/1 Özdemir/1 Zoe/1 Олег/1": "", "Ana Müller/1": "MULLER", "Ana Müller/1 ": "mu\u0308ll", "Özdemir/1": "ozd", "Олег/1": "олЕГ"} {
+		found, _, err := h.Guests(t.Context(), &e, GuestQuery{Search: search, Limit: 10})
+		if err != nil || names(found) != strings.TrimSpace(want) {
+			t.Errorf("%s: %s, %v; want %s", search, names(found), err, want)
+		}
+	}
+	if found, _, err := h.Guests(t.Context(), &e, GuestQuery{Search: "\u0301", Limit: 10}); err != nil || len(found) != 5 {
+		t.Errorf("%s, %v", names(found), err)
+	}
+}
+
 func TestDoorLetsInByHandWithoutJavaScript(t *testing.T) {
 	h, _, o := boughtTickets(t, 2)
 	site := newSite(t, nil, h.doorPages())
