@@ -313,6 +313,20 @@ func TestBrowserKeepsWhatWaitsWhenThePhoneIsEnrolledAgain(t *testing.T) {
 	h.auditMoney()
 }
 
+// The camera of a phone opens the code in a new window; the one that is open for the door before is
+// the new door's then, and does not mix what it knows of both.
+func TestBrowserHasOneDoorInAllItsWindows(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	other := h.concert(Category{PriceMinor: 100, Capacity: 5})
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", "")
+	g.event.Store(&other.ID)
+	p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("kept").insertAdjacentHTML("afterend", '<a id="code-seen" target="_blank" href="/scan#elsewhere">as the camera does</a>'); void 0`)))
+	p.click("code-seen")
+	p.Until(`document.getElementById("device").textContent === "elsewhere" && document.getElementById("net").textContent === "Online" && document.getElementById("valid").textContent === "0"`)
+	p.Quiet()
+}
+
 // The scanner speaks the language that was chosen, without a network too, and says what the server
 // refuses in words for who stands at a door.
 func TestBrowserScannerSpeaksTheChosenLanguage(t *testing.T) {

@@ -62,7 +62,7 @@ export class Link {
   barred = false; // nothing is checked until the server knows the key again
   waiting = new Map(); // scans that the server has not got
   takings = []; // money that was taken here, of which the server does not know
-  elsewhere = { scans: 0, takings: [] }; // what waits of another event's door, until the device is there again
+  elsewhere = 0; // scans and takings that wait of another event's door, until the device is there again
   recent = []; // the last ones, newest first
 
   constructor(door, tell) {
@@ -75,7 +75,7 @@ export class Link {
     const about = await store.get("snapshot");
     this.takenAt = about?.taken_at;
     this.ahead = about?.ahead ?? 0;
-    const [takings, away] = parted(await store.get("takings") ?? [], (taking) => taking.event === this.door.event);
+    const [takings, foreign] = parted(await store.get("takings") ?? [], (taking) => taking.event === this.door.event);
     this.takings = takings;
     this.due = this.owed(about);
     this.cancelled = about?.cancelled;
@@ -83,7 +83,7 @@ export class Link {
     [this.changed, this.used] = [await store.map("changed"), await store.map("used")];
     this.counts = await store.get("counts") ?? this.counts;
     const [rows, others] = parted((await store.scans()).sort((a, b) => b.at.localeCompare(a.at)), (row) => (row.event ?? this.door.event) === this.door.event);
-    this.elsewhere = { scans: others.length, takings: away };
+    this.elsewhere = others.length + foreign.length;
     for (const row of rows) if (!row.told) this.waiting.set(row.id, row);
     await store.drop(rows.filter((row) => row.told && Date.now() - Date.parse(row.at) > dayLong).map((row) => row.id));
     this.recent = rows.slice(0, 20);
@@ -97,7 +97,7 @@ export class Link {
   }
 
   // left reports whether something waits that only this device knows.
-  get left() { return this.waiting.size + this.takings.length + this.elsewhere.scans + this.elsewhere.takings.length > 0; }
+  get left() { return this.waiting.size + this.takings.length + this.elsewhere > 0; }
 
   // ready reports whether scans can be judged without a network.
   get ready() { return this.ring?.size > 0; }
@@ -161,17 +161,14 @@ export class Link {
       if (!away(error)) throw error;
       this.setOnline(false);
     }
-    await this.keepTakings([...this.takings, { ...taking, taken_at: this.now().toISOString() }]);
+    const taken = { ...taking, taken_at: this.now().toISOString() };
+    await store.takings((all) => [...all, taken]);
+    this.takings = [...this.takings, taken];
     this.due.delete(order);
     this.tell();
   }
 
   book(taking, once) { return ask("/v1/scans/received", { key: this.door.key, once, body: taking }); }
-
-  async keepTakings(takings) {
-    await store.put("takings", [...this.elsewhere.takings, ...takings]);
-    this.takings = takings;
-  }
 
   async remember(scan) {
     await store.keep(scan);
@@ -219,7 +216,8 @@ export class Link {
     } catch (error) {
       if (away(error) || barred(error)) throw error;
     }
-    await this.keepTakings(this.takings.filter((other) => other !== taking));
+    await store.takings((all) => all.filter(({ order, taken_at }) => order !== taking.order || taken_at !== taking.taken_at));
+    this.takings = this.takings.filter((other) => other !== taking);
   }
 
   async refresh() {

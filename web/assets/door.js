@@ -23,6 +23,11 @@ const words = {
 
 const count = new Intl.NumberFormat(lang);
 
+// The windows of one device share what it keeps. A camera opens the code of the page Scanners in a new
+// one: those that are open for the door before must not go on writing what they know of it.
+const others = new BroadcastChannel("usher-door");
+others.onmessage = () => location.reload();
+
 let door, link, clock, camera, back;
 let shown = { code: "", at: 0, stays: false };
 let hide;
@@ -43,6 +48,7 @@ async function enrol(code) {
     const key = await ask("/v1/scanners/enrol", { body: { code } });
     const about = await ask(`/v1/scans/door?event=${encodeURIComponent(key.event)}`, { key: key.secret });
     await store.enter({ key: key.secret, device: key.name, ...about }, before);
+    others.postMessage("entered");
     await begin();
   } catch (error) {
     $("refused").textContent = error instanceof Refused ? error.message : say("There is no network. Enrolling needs it.");
@@ -81,7 +87,7 @@ function draw() {
   $("net").dataset.state = online ? "on" : "off";
   $("kept").textContent = [waiting.size && (waiting.size === 1 ? say("1 scan waits to be reported") : say("%v scans wait to be reported", count.format(waiting.size))),
     takings.length && (takings.length === 1 ? say("1 payment waits to be reported") : say("%v payments wait to be reported", count.format(takings.length))),
-    elsewhere.scans + elsewhere.takings.length > 0 && say("What another event’s door has not reported waits here: enrol this device there again")].filter(Boolean).join(" · ");
+    elsewhere > 0 && say("What another event’s door has not reported waits here: enrol this device there again")].filter(Boolean).join(" · ");
   $("trouble").textContent = trouble;
   $("trouble").hidden = !trouble;
   $("doubles").hidden = link.doubles.length === 0;
@@ -271,6 +277,7 @@ $("light").addEventListener("click", () => {
 $("leave").addEventListener("click", async () => {
   if (link.left) { $("trouble").textContent = say("Scans or payments still wait to be reported: leave when they are."); $("trouble").hidden = false; return; }
   await store.forget();
+  others.postMessage("left");
   location.reload();
 });
 
