@@ -144,7 +144,7 @@ func TestDoorListTakesWhatIsDueWithoutJavaScript(t *testing.T) {
 	shows(t, visit(site, there+"/print", nil), 200, "€52.00 to pay")
 	shows(t, visit(site, there+"/"+o.ID.String()+"/1", url.Values{}), 200, "✓ Ticket 1", "let in.", "<strong>€52.00 to pay.</strong>")
 	take := there + "/" + o.ID.String() + "/received"
-	shows(t, visit(site, take, url.Values{"amount_minor": {"2600"}}), 422, "✕ "+orderRef(o.ID), "is not what the order costs")
+	shows(t, visit(site, take, url.Values{"amount_minor": {"2600"}}), 422, "✕ "+orderRef(o.ID), "another amount is due by now; take 52.00 EUR; give back")
 	h.becomes(p, PaymentDue, "")
 	rec := visit(site, take, url.Values{"amount_minor": {"5200"}, "q": {"ana"}})
 	shows(t, rec, 200, "✓ €52.00 received for "+orderRef(o.ID), `value="ana"`)
