@@ -125,6 +125,7 @@ func TestDoorLetsInByHandWithoutJavaScript(t *testing.T) {
 	admit := there + "/" + o.ID.String() + "/1"
 	shows(t, visit(site, admit, url.Values{"q": {"ana"}}), 200, "✓ Ticket 1 of "+orderRef(o.ID)+": let in.", `value="ana"`)
 	shows(t, visit(site, admit, url.Values{}), 200, "✕ Ticket 1", "was used already, at ", "by ana.")
+	shows(t, visit(site, admit, url.Values{"cursor": {web.EncodeCursor(guestPlace{Name: "ana", Order: o.ID, N: 1})}}), 200, `name="cursor"`, "ticket 2")
 	shows(t, visit(site, there+"/"+o.ID.String()+"/x", url.Values{}), 404)
 	shows(t, visit(site, there+"/"+id.New().String()+"/1", url.Values{}), 200, "is not known here")
 	shows(t, visit(site, there+"/print", nil), 200, "✓", "☐", "Ana")

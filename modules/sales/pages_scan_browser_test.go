@@ -260,6 +260,23 @@ func (p phone) keep(name string) {
 	}
 }
 
+// An answer comes too late: the phone let in somebody whom the server had refused. Both see it.
+func TestBrowserReportsWhomItLetInBeforeTheAnswerCame(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	ticket := h.ticket(o.ID, 1)
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", "")
+	g.slow.Store(true)
+	h.says(h.report(o.Event, "south", Scan{ID: id.New(), Code: h.Code(&ticket)}), admission.Admitted)
+	p.admits(h.Code(&ticket))
+	g.slow.Store(false)
+	p.Until(`document.getElementById("net").textContent === "Online" && document.getElementById("kept").textContent === "" && !document.getElementById("doubles").hidden`)
+	all, err := h.Doubles(t.Context(), o.Event)
+	if err != nil || len(all) != 1 || len(all[0].Uses) != 2 || all[0].Uses[1].Device != "north" || !all[0].Uses[1].Offline {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 // A phone is enrolled again because its key was revoked, or for another event: what only it knows
 // stays, and is reported as soon as it has a key of that event.
 func TestBrowserKeepsWhatWaitsWhenThePhoneIsEnrolledAgain(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -40,6 +41,7 @@ func (d doorkeeper) Allow(c echo.Context, r web.Right) error {
 type gate struct {
 	URL   string
 	cut   atomic.Bool
+	slow  atomic.Bool           // answers take longer than a scanner waits
 	event atomic.Pointer[id.ID] // for which scanners are enrolled
 	keys  sync.Map              // which scanner is for which event, until it is revoked
 }
@@ -85,6 +87,9 @@ func (h *house) gate(event id.ID) *gate {
 			panic(http.ErrAbortHandler)
 		}
 		site.ServeHTTP(w, r)
+		if g.slow.Load() {
+			time.Sleep(4 * time.Second)
+		}
 	}))
 	h.t.Cleanup(server.Close)
 	g.URL = server.URL
