@@ -328,8 +328,9 @@ func TestMoneyThatTwoDoorsTookIsShown(t *testing.T) {
 	}{
 		{"east", 5100, nil, fault.Invalid}, // nobody says that it was taken
 		{"south", 5200, &late, ""},
-		{"south", 5200, &late, fault.Conflict}, // its answer was lost
-		{"south", 5200, nil, fault.Conflict},   // pressed again
+		{"south", 5200, &late, fault.Conflict},   // its answer was lost
+		{"south", 5200, nil, fault.Conflict},     // pressed again
+		{"south 2", 5200, &late, fault.Conflict}, // its answer was lost, and the phone was enrolled again
 		{"north", 5200, &early, fault.Conflict},
 		{"north", 5200, &early, fault.Conflict},
 	} {
