@@ -114,7 +114,23 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 	if err != nil {
 		return nil, err
 	}
-	var fresh []scanRow
+	fresh, err := judgeFresh(rows, earlier, func(r *scanRow) { r.judge(event, standings, uses) })
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Scanned, len(rows))
+	for i, r := range rows {
+		out[i] = r.answer(standings, uses)
+	}
+	if err := insertScans(tx, event, fresh); err != nil {
+		return nil, err
+	}
+	return out, announceAdmitted(tx, event, fresh)
+}
+
+// judgeFresh judges the scans in their order, and gives those that are to be logged. All others
+// were reported before. Errors: fault.Invalid when one was another ticket's.
+func judgeFresh(rows []scanRow, earlier map[id.ID]reported, judge func(*scanRow)) (fresh []scanRow, err error) {
 	for _, i := range byTime(rows) {
 		r := &rows[i]
 		before, told := earlier[r.ID]
@@ -125,17 +141,10 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 			r.answered = before.answered
 			continue
 		}
-		r.judge(event, standings, uses)
+		judge(r)
 		earlier[r.ID], fresh = reported{r.ticket, r.answered, r.LetIn}, append(fresh, *r)
 	}
-	out := make([]Scanned, len(rows))
-	for i, r := range rows {
-		out[i] = r.answer(standings, uses)
-	}
-	if err := insertScans(tx, event, fresh); err != nil {
-		return nil, err
-	}
-	return out, announceAdmitted(tx, event, fresh)
+	return fresh, nil
 }
 
 // answer tells what became of a scan, and what is to be paid by whom it finds at the door.
