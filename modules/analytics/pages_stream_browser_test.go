@@ -19,6 +19,20 @@ func TestBrowserFindsStreamPagesAccessible(t *testing.T) {
 	b.Quiet()
 }
 
+// The statement of who holds readers back may be one long word.
+func TestBrowserShowsWhoHoldsReadersBack(t *testing.T) {
+	r := newStreamRig(t)
+	tx, err := r.db.Pool().Begin(t.Context())
+	r.must(err)
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	_, err = tx.Exec(t.Context(), `CREATE TEMP TABLE a_table_whose_name_is_as_long_as_postgresql_takes_names_to_be (n int)`)
+	r.must(err)
+	r.happen(sale("vip", minute(0)))
+	b := webtest.Browse(t, newQuerySite(t, r.Service))
+	b.Look("/stream/listeners", `document.querySelector(".alert dd code") !== null`)
+	b.Quiet()
+}
+
 // What comes in shows in the page without anybody loading it again.
 func TestBrowserSeesEventsComeIn(t *testing.T) {
 	r := newStreamRig(t)

@@ -59,24 +59,24 @@ func (d *Doors) nameOf(ctx context.Context, event string) string {
 	return e.Title
 }
 
-// check refuses what is neither the id nor the short name of an event: a scanner of it
-// would check nobody in. Nothing at all is left to who checks the draft.
-// Errors: fault.Invalid.
-func (d *Doors) check(ctx context.Context, event string) error {
-	if event = strings.TrimSpace(event); event == "" || d.shop == nil {
-		return nil
+// eventOf is the id of the event that somebody names by its id or short name, because a
+// short name may change while a scanner is at work. A scanner of anything else would check
+// nobody in. Nothing at all is left to who checks the draft. Errors: fault.Invalid.
+func (d *Doors) eventOf(ctx context.Context, named string) (string, error) {
+	if named = strings.TrimSpace(named); named == "" || d.shop == nil {
+		return named, nil
 	}
-	if d.nameOf(ctx, event) != "" { // of any state, so that a draft's doors can be prepared
-		return nil
+	if event, err := id.Parse(named); err == nil && d.nameOf(ctx, named) != "" { // of any state, so that a draft's doors can be prepared
+		return event.String(), nil
 	}
 	list, err := d.events(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, e := range list {
-		if e.ID == event || e.Slug == event {
-			return nil
+		if e.ID == named || e.Slug == named {
+			return e.ID, nil
 		}
 	}
-	return fault.BadField("identity.StartEnrolment", "event", "is neither the id nor the short name of an event", "choose an event that is sold here")
+	return "", fault.BadField("identity.StartEnrolment", "event", "is neither the id nor the short name of an event", "choose an event that is sold here")
 }

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/listing"
+	"github.com/usherhq/usher/modules/kernel/web"
 )
 
 // festival is a shop that sells one event.
@@ -40,6 +42,16 @@ func TestAScannerIsForAnEventThatIsSoldHere(t *testing.T) {
 	shows(t, rec, 200, "for <bdi>River &lt;Festival&gt;</bdi>")
 	if _, err := h.enrol(between(t, rec.Body.String(), `tabindex="0">`, "</pre>")); err != nil {
 		t.Fatal(err)
+	}
+	for _, named := range []string{"river", strings.ToUpper(sold.ID.String())} { // whatever it was called: short names change
+		rec := g.visit("/scanners", url.Values{"name": {"Gate\tB "}, "event": {named}})
+		k, err := h.enrol(between(t, rec.Body.String(), `tabindex="0">`, "</pre>"))
+		if err != nil || k.Event != sold.ID.String() || k.Name != "Gate B" {
+			t.Fatalf("%s: %+v, %v", named, k, err)
+		}
+		if err := h.db.InTx(t.Context(), func(tx *db.Tx) error { return h.RevokeKey(tx, k.ID, web.Scan) }); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if page := g.visit("/scanners", nil).Body.String(); !strings.Contains(page, `<td data-label="Event"><bdi>River &lt;Festival&gt;</bdi></td>`) {
 		t.Error(page)

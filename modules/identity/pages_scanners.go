@@ -76,12 +76,13 @@ func (d *Doors) pageScannerInvited(c echo.Context) error {
 	s := d.s
 	p := scannersPage{Form: ScannerDraft{Name: c.FormValue("name"), Event: c.FormValue("event")}}
 	site, err := s.origin(c)
+	draft := p.Form
+	if err == nil {
+		draft.Event, err = d.eventOf(c.Request().Context(), draft.Event)
+	}
 	var e Enrolment
 	if err == nil {
-		err = d.check(c.Request().Context(), p.Form.Event)
-	}
-	if err == nil {
-		err = s.within(c, func(tx *db.Tx) (err error) { e, err = s.StartEnrolment(tx, p.Form); return err })
+		err = s.within(c, func(tx *db.Tx) (err error) { e, err = s.StartEnrolment(tx, draft); return err })
 	}
 	if err != nil {
 		if p.Wrong, err = wrongOf(err); err != nil {

@@ -136,7 +136,7 @@ func (d *Doors) postScanner(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.check(c.Request().Context(), draft.Event); err != nil {
+	if draft.Event, err = d.eventOf(c.Request().Context(), draft.Event); err != nil {
 		return err
 	}
 	var e Enrolment

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
@@ -19,7 +20,7 @@ const (
 // ScannerDraft says which door's device is to be enrolled.
 type ScannerDraft struct {
 	Name  string `json:"name" validate:"required,max=60"`
-	Event string `json:"event" validate:"required,max=64"`
+	Event string `json:"event" validate:"required,max=80"`
 }
 
 // Enrolment is a one-time code by which a device becomes a scanner. Code is told once.
@@ -33,7 +34,7 @@ type Enrolment struct {
 // StartEnrolment makes the code for one scanner of one event. It works once, for 15
 // minutes. Errors: fault.Invalid.
 func (s *Service) StartEnrolment(tx *db.Tx, d ScannerDraft) (Enrolment, error) {
-	d.Name, d.Event = strings.TrimSpace(d.Name), strings.TrimSpace(d.Event)
+	d.Name, d.Event = strings.Join(strings.FieldsFunc(d.Name, breaks), " "), strings.TrimSpace(d.Event)
 	if err := web.Check("identity.StartEnrolment", d, "json"); err != nil {
 		return Enrolment{}, err
 	}
@@ -43,6 +44,9 @@ func (s *Service) StartEnrolment(tx *db.Tx, d ScannerDraft) (Enrolment, error) {
 	}
 	return e, s.audit(tx, Entry{Actor: actorOf(tx.Ctx()), Action: "scanner.invited", Object: "event:" + e.Event, Detail: map[string]any{"name": e.Name}})
 }
+
+// breaks are what a name has a single space for: what cannot be seen stands in no log of scans.
+func breaks(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // EnrolScanner spends a code and gives the device a key that may scan for that one
 // event and nothing else. Of two that come at once, one wins.

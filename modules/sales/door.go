@@ -2,6 +2,7 @@ package sales
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -107,10 +108,13 @@ func (s *Service) Guests(ctx context.Context, e *Event, q GuestQuery) (found []G
 		return nil, "", fault.BadField(op, "by", "is "+q.By, "name or order")
 	}
 	from, err := web.DecodeCursor[guestPlace](q.Cursor)
+	if err == nil && (from.N < 0 || from.N > math.MaxInt16 || strings.ContainsRune(from.Name, 0)) {
+		err = fault.BadField(op, "cursor", "is not one of ours", "pass on the value of next as it is, or leave it out to start again")
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	q.Search = strings.ToLower(strings.TrimSpace(q.Search))
+	q.Search = strings.TrimSpace(q.Search)
 	found, last, err := s.guestsOf(ctx, e.ID, q, from)
 	if err != nil {
 		return nil, "", err
@@ -147,9 +151,8 @@ func deviceOf(c web.Caller) string {
 	if name == "" {
 		name = "door list"
 	}
-	for len(name) > 60 {
-		runes := []rune(name)
-		name = string(runes[:len(runes)-1])
+	if runes := []rune(name); len(runes) > maxDevice {
+		name = string(runes[:maxDevice])
 	}
 	return name
 }

@@ -39,6 +39,7 @@ type doorPage struct {
 	Search  string
 	Which   string
 	By      string
+	Cursor  string      // of this page: who lets somebody in stays on it
 	Next    string      // address of the next page; "": none
 	Print   string      // address of the list to print
 	Done    *doneByHand // what became of who was let in by hand just now
@@ -99,8 +100,9 @@ func (s *Service) showDoor(c echo.Context, status int, done *doneByHand) error {
 
 // doorList is a page of the list as the address asks for it.
 func (s *Service) doorList(c echo.Context, e *Event, limit int) (doorPage, error) {
-	p := doorPage{Head: s.head(e, "door"), Search: c.FormValue("q"), Which: c.FormValue("which"), By: c.FormValue("by"), First: c.FormValue("cursor") == ""}
-	found, next, err := s.Guests(c.Request().Context(), e, GuestQuery{Search: p.Search, Which: p.Which, By: p.By, Cursor: c.FormValue("cursor"), Limit: limit})
+	p := doorPage{Head: s.head(e, "door"), Search: c.FormValue("q"), Which: c.FormValue("which"), By: c.FormValue("by"), Cursor: c.FormValue("cursor")}
+	p.First = p.Cursor == ""
+	found, next, err := s.Guests(c.Request().Context(), e, GuestQuery{Search: p.Search, Which: p.Which, By: p.By, Cursor: p.Cursor, Limit: limit})
 	if err != nil {
 		return p, err
 	}

@@ -8,10 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/kernel/webtest"
 	"github.com/usherhq/usher/modules/sales/admission"
 )
@@ -256,4 +258,144 @@ func (p phone) keep(name string) {
 	if folder := os.Getenv("PICTURES"); folder != "" {
 		p.Picture(filepath.Join(folder, name+".png"))
 	}
+}
+
+// An answer comes too late: the phone let in somebody whom the server had refused. Both see it.
+func TestBrowserReportsWhomItLetInBeforeTheAnswerCame(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	ticket := h.ticket(o.ID, 1)
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", "")
+	g.slow.Store(true)
+	h.says(h.report(o.Event, "south", Scan{ID: id.New(), Code: h.Code(&ticket)}), admission.Admitted)
+	p.admits(h.Code(&ticket))
+	g.slow.Store(false)
+	p.Until(`document.getElementById("net").textContent === "Online" && document.getElementById("kept").textContent === "" && !document.getElementById("doubles").hidden`)
+	all, err := h.Doubles(t.Context(), o.Event)
+	if err != nil || len(all) != 1 || len(all[0].Uses) != 2 || all[0].Uses[1].Device != "north" || !all[0].Uses[1].Offline {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// A phone is enrolled again because its key was revoked, or for another event: what only it knows
+// stays, and is reported as soon as it has a key of that event.
+func TestBrowserKeepsWhatWaitsWhenThePhoneIsEnrolledAgain(t *testing.T) {
+	h := newHouse(t)
+	h.takesMoney()
+	e, two := stand(h, 10)
+	first, paid := h.dueOrder(e, two)
+	second, _ := h.dueOrder(e, two)
+	other := h.concert(Category{PriceMinor: 100, Capacity: 5})
+	g := h.gate(e.ID)
+	p := g.scanner(t, "north", "")
+	line := func(cut bool) {
+		t.Helper()
+		p.offline(cut)
+		g.cut.Store(cut)
+	}
+	scan := func(o Order) {
+		t.Helper()
+		ticket := h.ticket(o.ID, 1)
+		p.gives(h.Code(&ticket))
+		p.Until(`!document.getElementById("verdict").hidden`)
+	}
+	line(true)
+	scan(first)
+	p.click("received")
+	p.Until(`document.getElementById("due").textContent === "€52.00 received"`)
+	p.verdict()
+	g.keys.Delete("north")
+	line(false)
+	p.Until(`document.getElementById("trouble").textContent.startsWith("This scanner’s key is not good any more.")`)
+	p.keep("door-revoked")
+	p.enrols("north-2")
+	p.Until(`document.getElementById("kept").textContent === "" && document.getElementById("in").textContent === "1"`)
+	h.becomes(paid, PaymentSettled, "")
+
+	line(true)
+	scan(second)
+	p.verdict()
+	g.keys.Delete("north-2")
+	line(false)
+	g.event.Store(&other.ID)
+	p.enrols("elsewhere")
+	p.Until(`document.getElementById("kept").textContent.startsWith("What another event’s door has not reported waits here") && document.getElementById("valid").textContent === "0"`)
+	p.keep("door-elsewhere")
+	p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("leave").click(); void 0`)))
+	p.Until(`document.getElementById("trouble").textContent.includes("still wait to be reported")`)
+	g.event.Store(&e.ID)
+	p.enrols("north-3")
+	p.Until(`document.getElementById("kept").textContent === "" && document.getElementById("in").textContent === "2"`)
+	p.Quiet("ERR_", "net::", "401 (Unauthorized)")
+	h.auditMoney()
+}
+
+// The camera of a phone opens the code in a new window; the one that is open for the door before is
+// the new door's then, and does not mix what it knows of both.
+func TestBrowserHasOneDoorInAllItsWindows(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	other := h.concert(Category{PriceMinor: 100, Capacity: 5})
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", "")
+	g.event.Store(&other.ID)
+	p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("kept").insertAdjacentHTML("afterend", '<a id="code-seen" target="_blank" href="/scan#elsewhere">as the camera does</a>'); void 0`)))
+	p.click("code-seen")
+	p.Until(`document.getElementById("device").textContent === "elsewhere" && document.getElementById("net").textContent === "Online" && document.getElementById("valid").textContent === "0"`)
+	p.Quiet()
+}
+
+// The scanner speaks the language that was chosen, without a network too, and says what the server
+// refuses in words for who stands at a door.
+func TestBrowserScannerSpeaksTheChosenLanguage(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	g := h.gate(o.Event)
+	p := phone{webtest.NewBrowser(t, g.URL), t}
+	p.Dress(390, "light")
+	speaks := func(lang string) {
+		t.Helper()
+		if _, err := chromedp.Call(p.Ctx, network.SetCookie, network.SetCookieParams{Name: web.LanguageCookie, Value: lang, URL: g.URL}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	speaks("de")
+	p.Open("/scan#used")
+	p.Until(`document.getElementById("refused").textContent === "Dieser Code gilt nicht oder nicht mehr. Lassen Sie auf der Seite Scanner einen neuen machen."`)
+	p.enrols("north")
+	g.keys.Delete("north")
+	p.gives("ana")
+	p.Until(`document.getElementById("found-note").textContent.startsWith("Der Schlüssel dieses Scanners gilt nicht mehr.")`)
+	p.keep("door-de")
+	g.cut.Store(true)
+	p.Open("/scan/")
+	p.Until(`document.documentElement.lang === "de" && document.getElementById("net").textContent.startsWith("Offline")`)
+	g.cut.Store(false)
+	speaks("en")
+	p.Open("/scan/") // from what is kept, which is renewed meanwhile
+	p.Until(`caches.match("/scan/").then((kept) => kept.text()).then((text) => { globalThis.keptLang = text.match(/lang="(\w+)"/)[1]; }), globalThis.keptLang === "en"`)
+	p.Open("/scan/")
+	p.Until(`document.documentElement.lang === "en"`)
+}
+
+// A hand scanner types a code and Enter. What is shown stays until it is touched, and the field is
+// ready for the next ticket.
+func TestBrowserHandScannerTouchesNothingAway(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	p := h.gate(o.Event).scanner(t, "north", "")
+	types := func(n int) {
+		t.Helper()
+		ticket := h.ticket(o.ID, n)
+		p.Do(chromedp.KeyEvent(h.Code(&ticket) + "\r"))
+	}
+	p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("hand").focus(); void 0`)))
+	types(1)
+	p.Until(`document.getElementById("word").textContent === "Go in" && document.getElementById("verdict").hidden`)
+	types(1)
+	p.Until(`document.getElementById("word").textContent === "Stop" && document.activeElement.id === "next"`)
+	types(2)
+	p.Until(`!document.getElementById("verdict").hidden && document.getElementById("word").textContent === "Stop"`)
+	p.click("next")
+	p.Until(`document.getElementById("verdict").hidden && document.activeElement.id === "hand" && document.getElementById("hand").value === ""`)
+	types(2)
+	p.Until(`document.getElementById("word").textContent === "Go in"`)
+	p.Quiet()
 }

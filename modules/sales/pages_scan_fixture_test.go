@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -37,12 +39,28 @@ func (d doorkeeper) Allow(c echo.Context, r web.Right) error {
 
 // gate is a site that scanners reach, until the line is cut.
 type gate struct {
-	URL string
-	cut atomic.Bool
+	URL   string
+	cut   atomic.Bool
+	slow  atomic.Bool           // answers take longer than a scanner waits
+	event atomic.Pointer[id.ID] // for which scanners are enrolled
+	keys  sync.Map              // which scanner is for which event, until it is revoked
 }
 
-// enrolling stands in for identity: the code is the device's name.
-func enrolling(event id.ID) web.Route {
+// Allow is what identity does for the keys that the gate gave.
+func (g *gate) Allow(c echo.Context, r web.Right) error {
+	name := strings.TrimPrefix(c.Request().Header.Get("Authorization"), "Bearer key-of-")
+	event, ok := g.keys.Load(name)
+	if r == web.Public {
+		return nil
+	}
+	if !ok {
+		return fault.E("test", fault.Unauthenticated, "this key is not known here", nil)
+	}
+	return doorkeeper{event.(id.ID)}.Allow(c, r)
+}
+
+// enrolling stands in for identity: the code is the device's name; "used" is none.
+func (g *gate) enrolling() web.Route {
 	return web.Route{Method: "POST", Path: "/v1/scanners/enrol", Right: web.Public, Handler: func(c echo.Context) error {
 		in, err := web.Bind[struct {
 			Code string `json:"code"`
@@ -50,19 +68,28 @@ func enrolling(event id.ID) web.Route {
 		if err != nil {
 			return err
 		}
+		if in.Code == "used" {
+			return fault.E("test", fault.Forbidden, "this code does not work, or no longer", nil)
+		}
+		event := *g.event.Load()
+		g.keys.Store(in.Code, event)
 		return c.JSON(http.StatusCreated, map[string]string{"name": in.Code, "event": event.String(), "secret": "key-of-" + in.Code})
 	}}
 }
 
 func (h *house) gate(event id.ID) *gate {
 	h.t.Helper()
-	site := webtest.NewSite(h.t, doorkeeper{event}, h.scanPages(), append(h.scanRoutes(), enrolling(event)))
 	g := &gate{}
+	g.event.Store(&event)
+	site := webtest.NewSite(h.t, g, h.scanPages(), append(h.scanRoutes(), g.enrolling()))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.cut.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		site.ServeHTTP(w, r)
+		if g.slow.Load() {
+			time.Sleep(4 * time.Second)
+		}
 	}))
 	h.t.Cleanup(server.Close)
 	g.URL = server.URL
@@ -84,10 +111,16 @@ func (g *gate) scanner(t *testing.T, name, picture string) phone {
 	}
 	p := phone{webtest.NewBrowser(t, g.URL, flags...), t}
 	p.Dress(390, "light")
-	p.Open("/scan#" + name) // as the QR code of the page Scanners says
-	p.Until(`document.documentElement.dataset.kept === "yes" && document.getElementById("net").textContent === "Online"`)
-	p.Until(`location.hash === ""`)
+	p.enrols(name)
 	return p
+}
+
+// enrols scans the QR code of the page Scanners.
+func (p phone) enrols(name string) {
+	p.t.Helper()
+	p.Open("/scan#" + name)
+	p.Until(`document.documentElement.dataset.kept === "yes" && document.getElementById("net").textContent === "Online"`)
+	p.Until(`location.hash === "" && document.getElementById("device").textContent === "` + name + `"`)
 }
 
 // film writes a video of a QR code that stands still, as Chromium's fake camera plays it.

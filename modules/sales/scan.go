@@ -1,12 +1,11 @@
 package sales
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/usherhq/usher/modules/facts"
 	"github.com/usherhq/usher/modules/kernel/db"
@@ -68,13 +67,29 @@ type scanRow struct {
 	answered admission.Verdict
 }
 
-// maxScans bounds a report of scans.
-const maxScans = 500
+// reported is a scan that was logged before.
+type reported struct {
+	ticket   *ticketName
+	answered admission.Verdict
+	letIn    bool
+}
+
+// isOf reports whether the scan is of that ticket. What was no ticket of ours may be one
+// by now: keys are added.
+func (r *scanRow) isOf(ticket *ticketName) bool {
+	return ticket == nil || r.ticket == nil || *ticket == *r.ticket
+}
+
+const (
+	maxScans  = 500 // in a report
+	maxDevice = 60  // characters of a scanner's name, as identity takes them
+)
 
 // CheckIn judges what a device saw at the door of an event and logs it, all or
 // nothing. A scan that was reported before gets the answer it had then. Of those that
 // were offline the device says whether it let somebody in: that cannot be undone, so it
-// is logged beside whatever else is known, and the uses tell of both.
+// is logged beside whatever else is known, and the uses tell of both; so it is when our
+// answer, that the ticket is no good, came too late to be heard.
 //
 // Errors: fault.Invalid, fault.NotFound for an event that does not exist.
 func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) ([]Scanned, error) {
@@ -97,15 +112,9 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 	if err != nil {
 		return nil, err
 	}
-	var fresh []scanRow
-	for _, i := range byTime(rows) {
-		r := &rows[i]
-		if answered, told := earlier[r.ID]; told {
-			r.answered = answered
-			continue
-		}
-		r.judge(event, standings, uses)
-		earlier[r.ID], fresh = r.answered, append(fresh, *r)
+	fresh, err := judgeFresh(rows, earlier, func(r *scanRow) { r.judge(event, standings, uses) })
+	if err != nil {
+		return nil, err
 	}
 	out := make([]Scanned, len(rows))
 	for i, r := range rows {
@@ -115,6 +124,25 @@ func (s *Service) CheckIn(tx *db.Tx, event id.ID, device string, scans []Scan) (
 		return nil, err
 	}
 	return out, announceAdmitted(tx, event, fresh)
+}
+
+// judgeFresh judges the scans in their order, and gives those that are to be logged. All others
+// were reported before. Errors: fault.Invalid when one was another ticket's.
+func judgeFresh(rows []scanRow, earlier map[id.ID]reported, judge func(*scanRow)) (fresh []scanRow, err error) {
+	for _, i := range byTime(rows) {
+		r := &rows[i]
+		before, told := earlier[r.ID]
+		if told && !r.isOf(before.ticket) {
+			return nil, fault.BadField("sales.CheckIn", "id", r.ID.String()+" was reported for another ticket", "a new id for each scan")
+		}
+		if told && (before.letIn || !r.LetIn) {
+			r.answered = before.answered
+			continue
+		}
+		judge(r)
+		earlier[r.ID], fresh = reported{r.ticket, r.answered, r.LetIn}, append(fresh, *r)
+	}
+	return fresh, nil
 }
 
 // answer tells what became of a scan, and what is to be paid by whom it finds at the door.
@@ -158,8 +186,8 @@ func checkScans(device string, scans []Scan) error {
 	const op = "sales.CheckIn"
 	var f []fault.Field
 	bad := func(name, problem, fix string) { f = append(f, fault.Field{Name: name, Problem: problem, Fix: fix}) }
-	if device == "" || len(device) > 60 || strings.ContainsFunc(device, func(r rune) bool { return r < ' ' }) {
-		bad("device", "is missing or too long", "the scanner's name, at most 60 bytes")
+	if device == "" || utf8.RuneCountInString(device) > maxDevice || strings.ContainsFunc(device, func(r rune) bool { return r < ' ' }) {
+		bad("device", "is missing or too long", fmt.Sprintf("the scanner's name, at most %d characters", maxDevice))
 	}
 	if len(scans) == 0 || len(scans) > maxScans {
 		bad("scans", fmt.Sprintf("has %d", len(scans)), fmt.Sprintf("1 to %d", maxScans))
@@ -199,13 +227,9 @@ func (s *Service) seen(scan Scan, device string, now time.Time) scanRow {
 
 // judge answers a scan that was not reported before, and counts it among the uses.
 func (r *scanRow) judge(door id.ID, standings map[ticketName]standing, uses map[ticketName][]Use) {
-	if r.ticket == nil {
-		r.answered = admission.Unknown
-		return
-	}
-	now, known := standings[*r.ticket]
+	now, known := r.standing(standings)
 	if !known {
-		r.answered = admission.Unknown
+		r.answered, r.LetIn = admission.Unknown, false // whoever went in, no ticket of ours was used
 		return
 	}
 	if r.byHand {
@@ -236,40 +260,10 @@ func (r *scanRow) judge(door id.ID, standings map[ticketName]standing, uses map[
 	}
 }
 
-// settle puts the uses of one ticket in the order of admission.Settle.
-func settle(uses []Use) []Use {
-	by := make(map[id.ID]Use, len(uses))
-	scans := make([]admission.Scan, len(uses))
-	for i, u := range uses {
-		by[u.Scan], scans[i] = u, admission.Scan{ID: u.Scan, Device: u.Device, At: u.At}
+// standing is what is known of the scan's ticket.
+func (r *scanRow) standing(all map[ticketName]standing) (now standing, known bool) {
+	if r.ticket != nil {
+		now, known = all[*r.ticket]
 	}
-	out := make([]Use, len(uses))
-	for i, scan := range admission.Settle(scans) {
-		out[i] = by[scan.ID]
-	}
-	return out
-}
-
-// Double is a ticket with which somebody went in more than once: only devices that
-// were offline can do that. The first use counts.
-type Double struct {
-	Order id.ID `json:"order"`
-	N     int   `json:"n"`
-	Uses  []Use `json:"uses"`
-}
-
-// Doubles lists the tickets of an event that were used more than once, settled.
-func (s *Service) Doubles(ctx context.Context, event id.ID) ([]Double, error) {
-	found, err := s.doublesOf(ctx, event)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Double, 0, len(found))
-	for name, uses := range found {
-		out = append(out, Double{name.order, name.n, settle(uses)})
-	}
-	slices.SortFunc(out, func(a, b Double) int {
-		return cmp.Or(a.Uses[0].At.Compare(b.Uses[0].At), compareIDs(a.Order, b.Order), a.N-b.N)
-	})
-	return out, nil
+	return now, known
 }

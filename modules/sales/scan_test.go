@@ -328,8 +328,9 @@ func TestMoneyThatTwoDoorsTookIsShown(t *testing.T) {
 	}{
 		{"east", 5100, nil, fault.Invalid}, // nobody says that it was taken
 		{"south", 5200, &late, ""},
-		{"south", 5200, &late, fault.Conflict}, // its answer was lost
-		{"south", 5200, nil, fault.Conflict},   // pressed again
+		{"south", 5200, &late, fault.Conflict},   // its answer was lost
+		{"south", 5200, nil, fault.Conflict},     // pressed again
+		{"south 2", 5200, &late, fault.Conflict}, // its answer was lost, and the phone was enrolled again
 		{"north", 5200, &early, fault.Conflict},
 		{"north", 5200, &early, fault.Conflict},
 	} {
@@ -369,4 +370,101 @@ func TestMoneyThatTwoDoorsTookIsShown(t *testing.T) {
 	if found, err = h.Overpaid(t.Context(), e.ID); err != nil || len(found) != 2 || len(found[0].Takings) != 3 || len(found[1].Takings) != 1 || found[1].Takings[0].Booked {
 		t.Errorf("%+v, %v", found, err)
 	}
+}
+
+// A program says that it let somebody in with what is no ticket of ours: that is logged, and the
+// door goes on, for all other scanners too.
+func TestWhatIsNoTicketLetsNobodyIn(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	at := h.db.Now().Add(-time.Minute)
+	gone := h.codes.Code(admission.Ticket{Event: o.Event, Order: id.New(), N: 1, Version: 1})
+	for _, code := range []string{"X", gone} {
+		h.says(h.report(o.Event, "north", Scan{ID: id.New(), Code: code, Offline: true, LetIn: true, ScannedAt: &at}), admission.Unknown)
+	}
+	open := func() {
+		t.Helper()
+		if snap, err := h.DoorSnapshot(t.Context(), o.Event, time.Time{}); err != nil || len(snap.Used) != 0 {
+			t.Errorf("%+v, %v", snap.Used, err)
+		}
+		if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 0 || c.Double != 0 {
+			t.Error(c, err)
+		}
+	}
+	open()
+	h.exec(`UPDATE sales.scan SET let_in = true WHERE order_id IS NULL`) // as they were logged once
+	h.report(o.Event, "south", Scan{ID: id.New(), Code: "Y"})
+	h.exec(`UPDATE sales.scan SET let_in = true WHERE order_id IS NULL`)
+	open()
+}
+
+// The network was slow: we had said no, but the phone had waited long enough, judged by what it
+// knew and let somebody in. It reports the same scan: both uses are seen.
+func TestAnswerThatCameTooLateHidesNobody(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	ticket := h.ticket(o.ID, 1)
+	h.says(h.report(o.Event, "north", Scan{ID: id.New(), Code: h.Code(&ticket)}), admission.Admitted)
+	at := h.db.Now()
+	asked := Scan{ID: id.New(), Code: h.Code(&ticket)}
+	h.says(h.report(o.Event, "south", asked), admission.AlreadyUsed)
+	told := asked
+	told.Offline, told.LetIn, told.ScannedAt = true, true, &at
+	for range 2 {
+		h.says(h.report(o.Event, "south", told, told), admission.AlreadyUsed, admission.AlreadyUsed)
+	}
+	h.says(h.report(o.Event, "south", asked), admission.AlreadyUsed)
+	all, err := h.Doubles(t.Context(), o.Event)
+	if err != nil || len(all) != 1 || len(all[0].Uses) != 2 || all[0].Uses[1].Device != "south" || !all[0].Uses[1].Offline {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c != (DoorCounts{Valid: 2, In: 1, Double: 1}) {
+		t.Error(c, err)
+	}
+	if n := h.number(`SELECT sum((data->>'count')::int) FROM stream.log WHERE type = 'sales.tickets_admitted'`); n != 1 {
+		t.Errorf("%d people were announced", n)
+	}
+	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 2`, o.ID)
+	second := h.ticket(o.ID, 2)
+	void := Scan{ID: id.New(), Code: h.Code(&second)}
+	h.says(h.report(o.Event, "south", void), admission.Void)
+	void.Offline, void.LetIn, void.ScannedAt = true, true, &at
+	got := h.report(o.Event, "south", void)
+	h.says(got, admission.Void)
+	if len(got[0].Uses) != 1 {
+		t.Errorf("nobody went in with a ticket that was refunded: %+v", got)
+	}
+}
+
+// A name of 60 letters is as long as identity takes it for a scanner, in any script.
+func TestScannersNameMayBeOfAnyScript(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	h.says(h.report(o.Event, strings.Repeat("Ж", 60), Scan{ID: id.New(), Order: &o.ID, N: 1}), admission.Admitted)
+	for _, name := range []string{"", strings.Repeat("Ж", 61), "a\tb"} {
+		err := h.db.InTx(t.Context(), func(tx *db.Tx) error {
+			_, err := h.CheckIn(tx, o.Event, name, []Scan{{ID: id.New(), Code: "X"}})
+			return err
+		})
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if got := deviceOf(web.Caller{Label: strings.Repeat("Ж", 61)}); got != strings.Repeat("Ж", 60) {
+		t.Errorf("%q", got)
+	}
+}
+
+// A program that gives each scan the same id is told, and not that everybody may go in.
+func TestScanIDIsGoodForOneTicket(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	one := Scan{ID: id.New(), Order: &o.ID, N: 1}
+	two := Scan{ID: one.ID, Order: &o.ID, N: 2}
+	refused := func(scans ...Scan) {
+		t.Helper()
+		err := h.db.InTx(t.Context(), func(tx *db.Tx) error { _, err := h.CheckIn(tx, o.Event, "north", scans); return err })
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "another ticket") {
+			t.Errorf("%v", err)
+		}
+	}
+	refused(one, two)
+	h.says(h.report(o.Event, "north", one), admission.Admitted)
+	refused(two)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
-	"github.com/usherhq/usher/modules/sales/admission"
 )
 
 // namesOf are the tickets that scans are about, as two columns.
@@ -43,31 +42,33 @@ func lockStandings(tx *db.Tx, seen []scanRow) (map[ticketName]standing, error) {
 	return out, db.Classify(op, err)
 }
 
-// scansReported are the answers to those of the scans that were reported before.
+// scansReported are those of the scans that were reported before, by their ids.
 // Errors: fault.Invalid when one was another event's.
-func scansReported(tx *db.Tx, event id.ID, scans []Scan) (map[id.ID]admission.Verdict, error) {
+func scansReported(tx *db.Tx, event id.ID, scans []Scan) (map[id.ID]reported, error) {
 	const op = "sales.CheckIn"
 	names := make([]id.ID, len(scans))
 	for i, scan := range scans {
 		names[i] = scan.ID
 	}
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT id, event, answered FROM sales.scan WHERE id = ANY($1)`, names)
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT id, event, order_id, coalesce(n, 0), answered, let_in FROM sales.scan WHERE id = ANY($1)`, names)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
-	out := map[id.ID]admission.Verdict{}
+	out := map[id.ID]reported{}
 	var scan, door id.ID
-	var answered string
-	_, err = pgx.ForEachRow(rows, []any{&scan, &door, &answered}, func() error {
+	var order *id.ID
+	var n int
+	var r reported
+	_, err = pgx.ForEachRow(rows, []any{&scan, &door, &order, &n, &r.answered, &r.letIn}, func() error {
 		if door != event {
 			return fault.BadField(op, "id", scan.String()+" was reported for another event", "a new id for each scan")
 		}
-		out[scan] = admission.Verdict(answered)
+		if r.ticket = nil; order != nil {
+			r.ticket = &ticketName{*order, n}
+		}
+		out[scan] = r
 		return nil
 	})
-	if fault.Is(err, fault.Invalid) {
-		return nil, err
-	}
 	return out, db.Classify(op, err)
 }
 
@@ -94,6 +95,8 @@ func readUses(op string, rows pgx.Rows, err error) (map[ticketName][]Use, error)
 	return out, db.Classify(op, err)
 }
 
+// insertScans logs scans. One that was logged as turned away stays so, unless its device
+// had let somebody in before our answer came.
 func insertScans(tx *db.Tx, event id.ID, fresh []scanRow) error {
 	b := &pgx.Batch{}
 	for _, r := range fresh {
@@ -103,7 +106,10 @@ func insertScans(tx *db.Tx, event id.ID, fresh []scanRow) error {
 			order, n, version = &r.ticket.order, &r.ticket.n, &r.version
 		}
 		b.Queue(`INSERT INTO sales.scan (id, event, order_id, n, version, device, scanned_at, received_at, offline, by_hand, let_in, answered)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, r.ID, event, order, n, version, r.device, r.at, tx.Now(), r.Offline, r.byHand, r.LetIn, string(r.answered))
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+			ON CONFLICT (id) DO UPDATE SET order_id = excluded.order_id, n = excluded.n, version = excluded.version, scanned_at = excluded.scanned_at,
+			received_at = excluded.received_at, offline = excluded.offline, let_in = excluded.let_in, answered = excluded.answered
+			WHERE scan.event = excluded.event AND NOT scan.let_in AND excluded.let_in`, r.ID, event, order, n, version, r.device, r.at, tx.Now(), r.Offline, r.byHand, r.LetIn, string(r.answered))
 	}
 	return db.Classify("sales.CheckIn", tx.Conn().SendBatch(tx.Ctx(), b).Close())
 }
@@ -149,7 +155,7 @@ func (s *Service) dueOrders(ctx context.Context, event id.ID) ([]DueOrder, error
 func (s *Service) usedTickets(ctx context.Context, event id.ID, since time.Time) ([]UsedTicket, error) {
 	const op = "sales.DoorSnapshot"
 	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, device, scanned_at FROM sales.scan
-		WHERE event = $1 AND let_in AND received_at >= $2 ORDER BY received_at, id`, event, since)
+		WHERE event = $1 AND let_in AND order_id IS NOT NULL AND received_at >= $2 ORDER BY received_at, id`, event, since)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
@@ -163,9 +169,9 @@ func (s *Service) usedTickets(ctx context.Context, event id.ID, since time.Time)
 func (s *Service) DoorCounts(ctx context.Context, event id.ID) (c DoorCounts, err error) {
 	err = s.db.Pool().QueryRow(ctx, `SELECT
 		(SELECT count(*) FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.voided_at IS NULL),
-		(SELECT count(DISTINCT (order_id, n)) FROM sales.scan WHERE event = $1 AND let_in),
+		(SELECT count(DISTINCT (order_id, n)) FROM sales.scan WHERE event = $1 AND let_in AND order_id IS NOT NULL),
 		(SELECT count(*) FROM sales.scan WHERE event = $1 AND NOT let_in),
-		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in GROUP BY order_id, n HAVING count(*) > 1) d),
+		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in AND order_id IS NOT NULL GROUP BY order_id, n HAVING count(*) > 1) d),
 		(SELECT count(DISTINCT order_id) FROM sales.taking WHERE event = $1 AND NOT booked)`, event).
 		Scan(&c.Valid, &c.In, &c.Refused, &c.Double, &c.Overpaid)
 	return c, db.Classify("sales.DoorCounts", err)

@@ -10,14 +10,14 @@ import (
 )
 
 // insertTaking notes who took money, and when. A report that comes again changes nothing,
-// nor does one that is not booked by who booked the order's.
+// nor does one that is not booked by who booked the order's, also under another name.
 func insertTaking(tx *db.Tx, t taking, device string, booked bool) error {
 	at := tx.Now()
 	if t.TakenAt != nil && t.TakenAt.Before(at) { // nobody took it tomorrow
 		at = *t.TakenAt
 	}
 	_, err := tx.Conn().Exec(tx.Ctx(), `INSERT INTO sales.taking (order_id, event, device, taken_at, amount_minor, booked, received_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7 WHERE $6 OR NOT EXISTS (SELECT FROM sales.taking WHERE order_id = $1 AND device = $3 AND booked)
+		SELECT $1, $2, $3, $4, $5, $6, $7 WHERE $6 OR NOT EXISTS (SELECT FROM sales.taking WHERE order_id = $1 AND (device = $3 OR taken_at = $4) AND booked)
 		ON CONFLICT DO NOTHING`, t.Order, t.Event, device, at, t.AmountMinor, booked, tx.Now())
 	return db.Classify("sales.ReceiveAtDoor", err)
 }

@@ -40,6 +40,9 @@ func (s *Service) ReceiveAtDoor(tx *db.Tx, t taking) (Payment, error) {
 		return p, fault.E(op, fault.Conflict, "the money was received already", errReceived).
 			WithFix("let them in, and take nothing; money that was taken twice stands under Paid twice")
 	}
+	if p.State == PaymentDue && t.AmountMinor != p.AmountMinor {
+		return p, fault.BadField(op, "amount_minor", "another amount is due by now", "take "+p.amount().String()+"; give back what was taken besides")
+	}
 	if p, err = s.receive(tx, p, t.AmountMinor); err != nil {
 		return p, err
 	}

@@ -8,10 +8,26 @@ const patience = 2500; // milliseconds until a scan is judged without the server
 const dayLong = 24 * 3600_000;
 const batch = 200;
 
-// Refused is an answer of the server that says no, in its own words.
+// The server's own words are English, and for programs: who stands at a door is told what to do.
+const nothingDue = say("Nothing is due at this door for this order. Take no money.");
+const refusals = {
+  "/v1/scanners/enrol": {
+    403: say("This code does not work, or no longer. Have a new one made on the page Scanners."),
+    409: say("There is a scanner of this name already. Revoke it on the page Scanners, or choose another name."),
+  },
+  "/v1/scans/received": { 400: say("Another amount is due by now. Scan the ticket again."), 404: nothingDue, 409: nothingDue },
+};
+const anywhere = {
+  401: say("This scanner’s key is not good any more. Enrol it again on the page Scanners."),
+  403: say("This scanner is for another event. Enrol it again on the page Scanners."),
+  404: say("There is no such event any more."),
+  429: say("Too much is asked at once. Try it again in a minute."),
+};
+
+// Refused is an answer of the server that says no.
 export class Refused extends Error {
-  constructor(status, problem) {
-    super([problem.detail ?? problem.title ?? say("The server answered %v.", status), problem.fix].filter(Boolean).join(" "));
+  constructor(path, status, problem) {
+    super(refusals[path]?.[status] ?? anywhere[status] ?? [say("The server answered %v.", status), problem.detail].filter(Boolean).join(" "));
     this.status = status;
   }
 }
@@ -25,20 +41,28 @@ export async function ask(path, { key, body, once, wait = 15_000 } = {}) {
   const answer = await fetch(path, { method: body ? "POST" : "GET", headers, credentials: "omit", cache: "no-store",
     body: body && JSON.stringify(body), signal: AbortSignal.timeout(wait) });
   if (answer.ok) return answer.json();
-  throw new Refused(answer.status, await answer.json().catch(() => ({})));
+  throw new Refused(path.split("?")[0], answer.status, await answer.json().catch(() => ({})));
 }
+
+// barred reports whether it is an answer to a key that may not scan here, or no longer.
+const barred = (error) => error.status === 401 || error.status === 403;
 
 // away reports whether it is the network or a server in trouble, and not an answer.
 const away = (error) => !(error instanceof Refused) || error.status >= 500 || error.status === 429 || error.status === 408;
+
+// parted are those that are so, and the others.
+const parted = (all, so) => [all.filter(so), all.filter((one) => !so(one))];
 
 // Link is one scanner at the door of one event. tell is called when something has changed.
 export class Link {
   online = navigator.onLine;
   counts = { valid: 0, in: 0 };
   doubles = [];
-  trouble = ""; // what the server holds against this scanner
+  trouble = ""; // what the server holds against this scanner, or does not take from it
+  barred = false; // nothing is checked until the server knows the key again
   waiting = new Map(); // scans that the server has not got
   takings = []; // money that was taken here, of which the server does not know
+  elsewhere = 0; // scans and takings that wait of another event's door, until the device is there again
   recent = []; // the last ones, newest first
 
   constructor(door, tell) {
@@ -51,13 +75,15 @@ export class Link {
     const about = await store.get("snapshot");
     this.takenAt = about?.taken_at;
     this.ahead = about?.ahead ?? 0;
-    this.takings = await store.get("takings") ?? [];
+    const [takings, foreign] = parted(await store.get("takings") ?? [], (taking) => taking.event === this.door.event);
+    this.takings = takings;
     this.due = this.owed(about);
     this.cancelled = about?.cancelled;
     this.ring = await keyring(about?.keys ?? []);
     [this.changed, this.used] = [await store.map("changed"), await store.map("used")];
     this.counts = await store.get("counts") ?? this.counts;
-    const rows = (await store.scans()).sort((a, b) => b.at.localeCompare(a.at));
+    const [rows, others] = parted((await store.scans()).sort((a, b) => b.at.localeCompare(a.at)), (row) => (row.event ?? this.door.event) === this.door.event);
+    this.elsewhere = others.length + foreign.length;
     for (const row of rows) if (!row.told) this.waiting.set(row.id, row);
     await store.drop(rows.filter((row) => row.told && Date.now() - Date.parse(row.at) > dayLong).map((row) => row.id));
     this.recent = rows.slice(0, 20);
@@ -70,6 +96,9 @@ export class Link {
     return due;
   }
 
+  // left reports whether something waits that only this device knows.
+  get left() { return this.waiting.size + this.takings.length + this.elsewhere > 0; }
+
   // ready reports whether scans can be judged without a network.
   get ready() { return this.ring?.size > 0; }
 
@@ -78,7 +107,7 @@ export class Link {
   // check judges what was scanned: {code}, or {order, n} of one found in the list.
   async check(what) {
     const scan = { id: crypto.randomUUID(), at: this.now().toISOString(), ...what };
-    if (this.online && !this.trouble) {
+    if (this.online && !this.barred) {
       try {
         return await this.checkOnline(scan, what);
       } catch (error) {
@@ -86,7 +115,7 @@ export class Link {
         this.setOnline(false);
       }
     }
-    if (this.trouble) throw new Error(this.trouble);
+    if (this.barred) throw new Error(this.trouble);
     return this.checkHere(scan);
   }
 
@@ -132,17 +161,14 @@ export class Link {
       if (!away(error)) throw error;
       this.setOnline(false);
     }
-    await this.keepTakings([...this.takings, { ...taking, taken_at: this.now().toISOString() }]);
+    const taken = { ...taking, taken_at: this.now().toISOString() };
+    await store.takings((all) => [...all, taken]);
+    this.takings = [...this.takings, taken];
     this.due.delete(order);
     this.tell();
   }
 
   book(taking, once) { return ask("/v1/scans/received", { key: this.door.key, once, body: taking }); }
-
-  async keepTakings(takings) {
-    await store.put("takings", takings);
-    this.takings = takings;
-  }
 
   async remember(scan) {
     await store.keep(scan);
@@ -158,10 +184,10 @@ export class Link {
     if (this.meeting) return;
     this.meeting = true;
     try {
-      await this.report();
-      await this.refresh();
+      const refused = await this.report().then(() => undefined, (error) => { if (away(error) || barred(error)) throw error; return error; });
+      await this.refresh(); // all the same: news of the door do not wait for that
       this.setOnline(true);
-      this.trouble = "";
+      [this.trouble, this.barred] = [refused?.message ?? "", false];
     } catch (error) {
       if (away(error)) this.setOnline(false); else this.refusedBy(error);
     } finally {
@@ -188,24 +214,33 @@ export class Link {
     try {
       await this.book(taking, `${taking.order}/${taking.taken_at}`);
     } catch (error) {
-      if (away(error) || error.status === 401 || error.status === 403) throw error;
+      if (away(error) || barred(error)) throw error;
     }
-    await this.keepTakings(this.takings.filter((other) => other !== taking));
+    await store.takings((all) => all.filter(({ order, taken_at }) => order !== taking.order || taken_at !== taking.taken_at));
+    this.takings = this.takings.filter((other) => other !== taking);
   }
 
   async refresh() {
-    const query = `?event=${this.door.event}`, began = Date.now();
+    const query = `?event=${this.door.event}`;
     const since = this.takenAt ? `&since=${encodeURIComponent(this.takenAt)}` : "";
+    const began = Date.now();
     const snap = await ask(`/v1/scans/snapshot${query}${since}`, { key: this.door.key, wait: 60_000 });
-    const ahead = since ? this.ahead : Math.round((began + Date.now()) / 2 - Date.parse(snap.taken_at));
+    const ahead = this.aheadBy(began, Date.now(), Date.parse(snap.taken_at), !since);
     const changed = (snap.changed ?? []).map(({ o, n, v, x }) => [nameOf(o, n), { v, x }]);
-    const used = (snap.used ?? []).map(({ o, n, d, t }) => [nameOf(o, n), { d, t }]).filter(([name, { t }]) => !(this.used.get(name)?.t <= t));
+    const used = (snap.used ?? []).map(({ o, n, d, t }) => [nameOf(o, n), { d, t }]).filter(([name, { t }]) => !(Date.parse(this.used.get(name)?.t) <= Date.parse(t)));
     await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead, due: snap.due, currency: snap.currency, cancelled: snap.cancelled }, changed, used);
     [this.changed, this.due, this.cancelled, this.takenAt, this.ahead, this.ring] = [new Map(changed), this.owed(snap), snap.cancelled, snap.taken_at, ahead, await keyring(snap.keys)];
     for (const [name, use] of used) this.used.set(name, use);
     this.counts = await ask(`/v1/scans/counts${query}`, { key: this.door.key });
     await store.put("counts", this.counts);
     this.doubles = this.counts.double ? (await ask(`/v1/scans/doubles${query}`, { key: this.door.key })).items : [];
+  }
+
+  // aheadBy is how far this clock is ahead of the server's, which answered at a moment between two of
+  // ours. What we took it for stays while that can be; a clock that was set since is measured anew.
+  aheadBy(began, ended, at, first) {
+    const now = Math.round((began + ended) / 2 - at);
+    return first || Math.abs(now - this.ahead) > (ended - began) / 2 + 1 ? now : this.ahead;
   }
 
   // guests searches the list of the door; only the server has it.
@@ -216,6 +251,7 @@ export class Link {
   setOnline(yes) { this.online = yes; }
 
   refusedBy(error) {
-    if (error.status === 401 || error.status === 403) this.trouble = say("%v What was scanned is kept here.", error.message);
+    this.barred = barred(error);
+    this.trouble = this.barred ? say("%v What was scanned is kept here.", error.message) : error.message;
   }
 }

@@ -48,4 +48,23 @@ export async function map(store) {
   return new Map(keys.result.map((key, i) => [key, values[i]]));
 }
 
+// takings changes the list of what was taken, as it is on the disk: another window may have added to it.
+export const takings = (change) => within(["facts"], (facts) => {
+  facts.get("takings").onsuccess = ({ target }) => facts.put(change(target.result ?? []), "takings");
+});
+
+// enter makes the device a scanner of a door. What it knows of another event's goes; what is still to
+// be reported stays, for there is no other place where it is written down.
+export const enter = (door, before) => within(["facts", "changed", "used", "scans"], (facts, changed, used, all) => {
+  facts.put(door, "door");
+  if (!before || before.event === door.event) return;
+  for (const key of ["snapshot", "counts"]) facts.delete(key);
+  for (const store of [changed, used]) store.clear();
+  all.openCursor().onsuccess = ({ target: { result: at } }) => {
+    if (!at) return;
+    if (at.value.told) at.delete(); else at.update({ event: before.event, ...at.value });
+    at.continue();
+  };
+});
+
 export const forget = () => within(["facts", "changed", "used", "scans"], (...all) => { for (const store of all) store.clear(); });

@@ -4,7 +4,7 @@ const shelf = "usher-door";
 const page = "/scan/";
 
 async function renew() {
-  const answer = await fetch(page, { cache: "no-store", credentials: "omit" });
+  const answer = await fetch(page, { cache: "no-store" }); // with the cookie that says which language was chosen
   if (!answer.ok) throw new Error(`${page}: ${answer.status}`);
   const text = await answer.clone().text();
   const parts = [...new Set(Array.from(text.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g), (m) => m[1]))];

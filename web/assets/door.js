@@ -9,6 +9,7 @@ import { lang, say } from "./say.js";
 const $ = (id) => document.getElementById(id);
 const rest = 10_000; // milliseconds between two meetings with the server
 const quickly = 1500; // how long a good verdict stays
+const scanned = 500; // between a hand scanner's last letter and its Enter
 const again = 4000; // the same code in sight is not asked again for so long
 
 const words = {
@@ -20,7 +21,14 @@ const words = {
   unknown: [say("Stop"), say("Not a ticket of ours")],
 };
 
-let door, link, clock;
+const count = new Intl.NumberFormat(lang);
+
+// The windows of one device share what it keeps. A camera opens the code of the page Scanners in a new
+// one: those that are open for the door before must not go on writing what they know of it.
+const others = new BroadcastChannel("usher-door");
+others.onmessage = () => location.reload();
+
+let door, link, clock, camera, back;
 let shown = { code: "", at: 0, stays: false };
 let hide;
 
@@ -35,16 +43,25 @@ function money({ minor, currency }) {
 async function enrol(code) {
   $("refused").hidden = true;
   try {
+    const before = await store.get("door");
+    if (before) await settle(before);
     const key = await ask("/v1/scanners/enrol", { body: { code } });
     const about = await ask(`/v1/scans/door?event=${encodeURIComponent(key.event)}`, { key: key.secret });
-    await store.forget();
-    await store.put("door", { key: key.secret, device: key.name, ...about });
+    await store.enter({ key: key.secret, device: key.name, ...about }, before);
+    others.postMessage("entered");
     await begin();
   } catch (error) {
     $("refused").textContent = error instanceof Refused ? error.message : say("There is no network. Enrolling needs it.");
     $("refused").hidden = false;
     if (!link) $("enrol").hidden = false;
   }
+}
+
+// settle reports what waits of the door before, while its key is good.
+async function settle(before) {
+  const old = new Link(before, () => {});
+  await old.load();
+  if (old.left) await old.meet();
 }
 
 async function begin() {
@@ -63,13 +80,14 @@ async function begin() {
 }
 
 function draw() {
-  const { counts, waiting, takings, inHere, online, trouble } = link;
-  $("in").textContent = counts.in + inHere;
-  $("valid").textContent = counts.valid;
+  const { counts, waiting, takings, elsewhere, inHere, online, trouble } = link;
+  $("in").textContent = count.format(counts.in + inHere);
+  $("valid").textContent = count.format(counts.valid);
   $("net").textContent = online ? say("Online") : link.ready ? say("Offline: checking here") : say("Offline");
   $("net").dataset.state = online ? "on" : "off";
-  $("kept").textContent = [waiting.size && (waiting.size === 1 ? say("1 scan waits to be reported") : say("%v scans wait to be reported", waiting.size)),
-    takings.length && (takings.length === 1 ? say("1 payment waits to be reported") : say("%v payments wait to be reported", takings.length))].filter(Boolean).join(" · ");
+  $("kept").textContent = [waiting.size && (waiting.size === 1 ? say("1 scan waits to be reported") : say("%v scans wait to be reported", count.format(waiting.size))),
+    takings.length && (takings.length === 1 ? say("1 payment waits to be reported") : say("%v payments wait to be reported", count.format(takings.length))),
+    elsewhere > 0 && say("What another event’s door has not reported waits here: enrol this device there again")].filter(Boolean).join(" · ");
   $("trouble").textContent = trouble;
   $("trouble").hidden = !trouble;
   $("doubles").hidden = link.doubles.length === 0;
@@ -98,6 +116,7 @@ const line = (text) => element("span", text);
 // are touched, so that nobody slips by while the next one is scanned.
 function show(good, word, why, detail, due) {
   clearTimeout(hide);
+  if ($("verdict").hidden) back = document.activeElement;
   const box = $("verdict"), goes = good && !due;
   box.dataset.verdict = good ? "good" : "bad";
   box.toggleAttribute("data-due", Boolean(due));
@@ -115,7 +134,9 @@ function show(good, word, why, detail, due) {
 }
 
 function close() {
+  const inside = $("verdict").contains(document.activeElement);
   $("verdict").hidden = true;
+  if (inside) back?.focus(); // where a hand scanner types the next one
   shown.stays = false;
   shown.at = Date.now();
 }
@@ -203,6 +224,15 @@ async function search(text) {
 
 $("enrol-form").addEventListener("submit", (event) => { event.preventDefault(); enrol($("code").value.trim()); });
 $("next").addEventListener("click", close);
+
+// A hand scanner types, and ends with Enter: the next ticket does not touch away what is shown.
+let typed = 0;
+$("verdict").addEventListener("keydown", ({ key }) => { if (key.length === 1 && key !== " ") typed = Date.now(); });
+$("verdict").addEventListener("click", (event) => {
+  if (event.detail > 0 || Date.now() - typed > scanned) return; // touched, or a key that somebody pressed
+  event.stopPropagation();
+  alarm("bad");
+}, true);
 $("received").addEventListener("click", take);
 $("hand-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -216,30 +246,44 @@ $("hand-form").addEventListener("submit", (event) => {
 
 $("camera").addEventListener("click", async () => {
   wake();
+  $("camera-note").textContent = "";
   try {
-    const track = await watch($("view"), seen);
-    $("camera").hidden = true;
-    $("view").hidden = false;
-    navigator.wakeLock?.request("screen").catch(() => {});
-    if (track.getCapabilities?.().torch) {
-      let lit = false;
-      $("light").hidden = false;
-      $("light").addEventListener("click", () => { lit = !lit; track.applyConstraints({ advanced: [{ torch: lit }] }); $("light").setAttribute("aria-pressed", lit); });
-    }
+    camera = await watch($("view"), seen);
+    looking(true);
+    camera.addEventListener("ended", () => looking(false)); // somebody called, or took the camera
   } catch (error) {
     $("camera-note").textContent = error.name === "NotAllowedError" ? say("The camera was not allowed. Allow it in the browser’s settings of this page.") : say("There is no camera. Type or paste the code below.");
   }
 });
 
+// looking shows what the camera sees, or how to start it.
+function looking(yes) {
+  $("camera").hidden = yes;
+  $("view").hidden = !yes;
+  $("light").hidden = !yes || !camera.getCapabilities?.().torch;
+  $("light").setAttribute("aria-pressed", false);
+  stayAwake();
+}
+
+// stayAwake keeps the screen on while the camera looks. The browser forgets it when the page is hidden.
+function stayAwake() { if (!$("view").hidden) navigator.wakeLock?.request("screen").catch(() => {}); }
+
+$("light").addEventListener("click", () => {
+  const lit = $("light").getAttribute("aria-pressed") !== "true";
+  camera.applyConstraints({ advanced: [{ torch: lit }] });
+  $("light").setAttribute("aria-pressed", lit);
+});
+
 $("leave").addEventListener("click", async () => {
-  if (link.waiting.size || link.takings.length) { $("trouble").textContent = say("Scans or payments still wait to be reported: leave when they are."); $("trouble").hidden = false; return; }
+  if (link.left) { $("trouble").textContent = say("Scans or payments still wait to be reported: leave when they are."); $("trouble").hidden = false; return; }
   await store.forget();
+  others.postMessage("left");
   location.reload();
 });
 
 addEventListener("online", () => link?.meet());
 addEventListener("offline", () => { link?.setOnline(false); if (link) draw(); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) link?.meet(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) { link?.meet(); stayAwake(); } });
 
 const code = location.hash.slice(1);
 if (code) history.replaceState(null, "", location.pathname); // the code stays in no history

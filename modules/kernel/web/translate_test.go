@@ -57,17 +57,17 @@ func FuzzTranslate(f *testing.F) {
 func TestRendererSpeaks(t *testing.T) {
 	files := fstest.MapFS{
 		"templates/layout.html":  {Data: []byte(`<html lang="{{.Lang}}">{{block "main" .Page}}{{end}}`)},
-		"templates/hub/now.html": {Data: []byte(`{{define "main"}}<p>Sold {{.N}}</p>{{say .What}} {{say .State}}{{end}}`)},
-		"words/de/hub.json":      {Data: []byte(`{"Sold {{.N}}": "{{.N}} verkauft", "open": "offen", "%s is %s": "%[2]s ist %[1]s"}`)},
+		"templates/hub/now.html": {Data: []byte(`{{define "main"}}<p>Sold {{.N}}</p>of {{say .All}} {{say .What}} {{say .State}}{{end}}`)},
+		"words/de/hub.json":      {Data: []byte(`{"Sold {{.N}}": "{{.N}} verkauft", ",": ".", "open": "offen", "%s is %s": "%[2]s ist %[1]s"}`)},
 	}
 	r, err := NewRenderer(files, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := map[string]any{"N": 3, "What": T("%s is %s", "Gate", T("open")), "State": "open"}
+	page := map[string]any{"N": 3, "All": 12345, "What": T("%s is %s", "Gate", T("open")), "State": "open"}
 	for lang, want := range map[string]string{
-		"en": `<html lang="en"><p>Sold 3</p>Gate is open open`,
-		"de": `<html lang="de"><p>3 verkauft</p>offen ist Gate offen`,
+		"en": `<html lang="en"><p>Sold 3</p>of 12,345 Gate is open open`,
+		"de": `<html lang="de"><p>3 verkauft</p>of 12.345 offen ist Gate offen`,
 	} {
 		var out strings.Builder
 		drawn, err := r.sets[lang]["hub/now"]()

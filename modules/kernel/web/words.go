@@ -102,10 +102,13 @@ func (w *tongue) of(english string) string {
 	return english
 }
 
-// say is what templates call: for a saying, or a word that one of ours stands for.
+// say is what templates call: for a saying, a count, or a word that one of ours stands for.
 func (w *tongue) say(v any) string {
-	if v, ok := v.(saying); ok {
+	switch v := v.(type) {
+	case saying:
 		return v.in(w)
+	case int:
+		return Number(v).in(w)
 	}
 	return w.of(fmt.Sprint(v))
 }
