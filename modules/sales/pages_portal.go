@@ -113,7 +113,7 @@ type frame struct {
 	Seller    string
 	Imprint   []string
 	Tongues   []tongueLink
-	Cart      string // of the visitor, "": none is open
+	Carts     []link // of the visitor, which are open
 	Person    string // what the signed-in person is called
 	SignIn    string
 	Notices   string // where a browser says what it wants to hear
@@ -150,9 +150,7 @@ func (s *Service) frame(c echo.Context, t *words.Tongue, title string) frame {
 		link.URL, link.Full = req.URL.Path+"?"+q.Encode(), f.Canonical+"?lang="+other.Lang
 		f.Tongues = append(f.Tongues, link)
 	}
-	if ref, ok := s.openCart(recalled(c, cartCookie)); ok && s.db.Now().Before(ref.Until) {
-		f.Cart = "/shop/cart/" + s.CartToken(ref)
-	}
+	f.Carts = s.cartLinks(req.Context(), t, s.carts(c))
 	return f
 }
 

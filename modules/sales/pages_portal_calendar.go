@@ -38,7 +38,7 @@ const nightEnds = 6 * time.Hour
 
 // shopCalendar shows a month, each event on its days at the venue.
 func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
-	now := s.db.Now()
+	now := s.here()
 	this := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	month, err := time.Parse("2006-01", c.QueryParam("month"))
 	if err != nil || month.Before(this.AddDate(0, -monthsBack, 0)) || month.After(this.AddDate(0, monthsAhead, 0)) {
@@ -60,6 +60,10 @@ func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
 	p.fill(events, t, month, now)
 	return c.Render(http.StatusOK, "portal/calendar", p)
 }
+
+// here is now on the seller's clock: what day it is where he is at home. Venues have clocks of
+// their own, but a calendar has one today.
+func (s *Service) here() time.Time { return moment{s.db.Now(), s.cfg.Seller.Zone}.local() }
 
 // fill lays the month out in weeks that begin on Monday.
 func (p *calendarPage) fill(events []Event, t *words.Tongue, month, now time.Time) {

@@ -175,7 +175,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	if p.Room, err = s.mustWait(c, v.e.ID); err != nil {
 		return err
 	}
-	form := waitingForm{Qty: 1, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
+	form := waitingForm{Qty: 1, Email: s.contactOf(c.Request().Context()).Email, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
 	for _, r := range p.Rows {
 		if p.Sellable = p.Sellable || r.Open; r.Unpaid {
 			p.Unpaid = v.t.Say(s.whyUnpaid(&v.e.Event))

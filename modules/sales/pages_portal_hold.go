@@ -53,8 +53,7 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 		}
 		var cart Cart
 		if cart, _, err = s.Hold(ctx, p); err == nil {
-			s.replaceCart(c, cart)
-			return s.toCart(c, cartRef{cart.ID, v.e.ID, cart.ExpiresAt})
+			return s.toCart(c, cartRef{cart.ID, v.e.ID, cart.ExpiresAt}, s.replaceCarts(c, cart)...)
 		}
 	}
 	return s.notHeld(c, v, err)
@@ -103,28 +102,40 @@ func (s *Service) heldBefore(c echo.Context, p *Purchase) (done bool, err error)
 	return true, s.toCart(c, cartRef{cart, p.Event, until})
 }
 
-func (s *Service) toCart(c echo.Context, ref cartRef) error {
-	token := s.CartToken(ref)
-	s.remember(c, cartCookie, token, "/", ref.Until.Sub(s.db.Now()))
-	return c.Redirect(http.StatusSeeOther, "/shop/cart/"+token)
+// toCart leads into a cart, and has the browser forget those that it replaced.
+func (s *Service) toCart(c echo.Context, ref cartRef, gone ...id.ID) error {
+	s.addCart(c, ref, gone)
+	return c.Redirect(http.StatusSeeOther, "/shop/cart/"+s.CartToken(ref))
 }
 
-// replaceCart gives back what the visitor held of the same event before: nobody fills
-// two carts by going back and forth. It is a courtesy; the hold would end by itself.
-func (s *Service) replaceCart(c echo.Context, fresh Cart) {
-	old, ok := s.openCart(recalled(c, cartCookie))
-	if !ok || old.Event != fresh.Event || old.Cart == fresh.ID {
-		return
-	}
+// replaceCarts gives back what the visitor held of the same event before, and says which carts
+// that were: nobody fills two by going back and forth. It is a courtesy; the hold would end by
+// itself. One that is being paid stays, and so does a waiting list's offer: the next of the line
+// would get it.
+func (s *Service) replaceCarts(c echo.Context, fresh Cart) (gone []id.ID) {
 	ctx := c.Request().Context()
-	if lines, _, err := s.heldLines(ctx, old.Cart); err == nil && len(lines) > 0 {
+	for _, old := range s.carts(c) {
+		if old.Event != fresh.Event || old.Cart == fresh.ID {
+			continue
+		}
+		lines, _, err := s.heldLines(ctx, old.Cart)
+		if err != nil {
+			continue
+		}
 		if paid, err := s.paymentUnderWay(ctx, old.Cart, true); err != nil || paid != nil {
-			return
+			continue
 		}
-		if err := s.Release(ctx, old.Cart, lines); err != nil {
-			s.log.Debug("a replaced cart ends by itself", "error", err)
+		if offered, err := s.isOffer(ctx, old.Cart); err != nil || offered {
+			continue
 		}
+		if len(lines) > 0 {
+			if err := s.Release(ctx, old.Cart, lines); err != nil {
+				s.log.DebugContext(ctx, "a replaced cart ends by itself", "error", err)
+			}
+		}
+		gone = append(gone, old.Cart)
 	}
+	return gone
 }
 
 // refuse shows the event's page again with what was chosen, or the plan of seats when
