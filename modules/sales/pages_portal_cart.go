@@ -185,7 +185,9 @@ func (s *Service) shopReleased(c echo.Context, t *words.Tongue) error {
 	if err != nil || done {
 		return err
 	}
-	if err := s.GiveBack(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
+	if err := s.GiveBack(c.Request().Context(), h.Cart, h.Lines); fault.Is(err, fault.Conflict) {
+		return c.Redirect(http.StatusSeeOther, "/shop/cart/"+c.Param("token")) // bought, paid or over meanwhile: its page says so
+	} else if err != nil {
 		return err
 	}
 	s.forgetCart(c, h.Cart)

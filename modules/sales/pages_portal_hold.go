@@ -61,15 +61,18 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 
 // notHeld shows what there is now, when err is one that the visitor can resolve.
 func (s *Service) notHeld(c echo.Context, v visitor, err error) error {
-	notice := v.refused(err)
-	if notice == nil {
+	if v.refused(err) == nil {
 		return err
 	}
+	refused, ctx, typed := err, c.Request().Context(), c.Request().Form["code"]
 	s.shelves.forget(v.e.ID)
-	if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {
+	if v.e, err = s.snapshot(ctx, v.e.ID); err != nil {
 		return err
 	}
-	return s.refuse(c, v, http.StatusConflict, notice)
+	if v.codes, v.wrong, err = s.codesBrought(ctx, v, typed); err != nil {
+		return err
+	}
+	return s.refuse(c, v, http.StatusConflict, v.refused(refused))
 }
 
 // formKey makes of a form's key one for what it asks: a visitor who goes back and
@@ -226,10 +229,36 @@ func (v *visitor) refused(err error) *said {
 		return nil
 	}
 	out := said{Kind: "bad", Title: t.Say(key), Text: t.Say(key + ".fix")}
-	if code := v.overused(); key == "said.code" && code != nil {
-		out.Text = t.Say("said.code.max", code.Code, code.MaxPerOrder)
+	over := v.overused()
+	switch code, left := v.usedUp(); {
+	case key == "said.uses":
+		out.Text = t.Say("said.uses.left", left, code.Code)
+	case key == "said.code" && fault.Is(err, fault.Conflict):
+		out.Text = v.wrong
+	case key == "said.code" && over != nil:
+		out.Text = t.Say("said.code.max", over.Code, over.MaxPerOrder)
 	}
 	return &out
+}
+
+// usedUp is a code that is not good for as many tickets as would take it, and for how many it
+// is; nil: there is none.
+func (v *visitor) usedUp() (*Code, int) {
+	p := pricing{e: v.e, now: v.now, codes: v.codes, useful: make([]bool, len(v.codes))}
+	uses := make([]int, len(v.codes))
+	for category, n := range v.chosen {
+		if k := v.e.Category(category); k != nil {
+			for _, code := range p.take(k) {
+				uses[code] += n
+			}
+		}
+	}
+	for i := range v.codes {
+		if left := max(v.codes[i].stock()-v.codes[i].Used-v.codes[i].Held, 0); uses[i] > left {
+			return &v.codes[i], left
+		}
+	}
+	return nil, 0
 }
 
 // overused is a code that is good for fewer tickets an order than were chosen; nil: there is none.
@@ -260,6 +289,12 @@ func (v *visitor) conflict() string {
 		if k := v.e.Category(category); k != nil && !k.open(v.now) {
 			return "said.closed"
 		}
+	}
+	if code, _ := v.usedUp(); code != nil {
+		return "said.uses"
+	}
+	if v.wrong != "" { // somebody has used it up meanwhile
+		return "said.code"
 	}
 	if v.seated {
 		return "said.seats"

@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -46,14 +47,18 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 	if s.tellPayment(&v, t, &p, &e); e.State == EventCancelled && p.open() {
 		v.cancelled(t)
 	}
+	otherwise, err := s.paidOtherwise(ctx, &v, t, &p)
+	if err != nil {
+		return err
+	}
 	v.Title = v.Heading + " · " + v.E.Title
 	if p.Order != nil {
 		if v.Invoices, err = s.invoiceLinks(ctx, t, *p.Order); err != nil {
 			return err
 		}
 	}
-	switch waits := p.open() && e.State != EventCancelled && p.Method != pay.Transfer || p.State == PaymentPaid; {
-	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "" && e.State != EventCancelled:
+	switch waits := !otherwise && p.open() && e.State != EventCancelled && p.Method != pay.Transfer || p.State == PaymentPaid; {
+	case c.QueryParam("go") != "" && !otherwise && p.State == PaymentPending && p.Redirect != "" && e.State != EventCancelled:
 		v.Heading, v.Text = t.Say("pay.going"), t.Say("pay.going.text")
 		c.Response().Header().Set("Refresh", "0;url="+p.Redirect)
 	case waits:
@@ -65,7 +70,31 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 // cancelled asks nobody for money for an event that does not take place.
 func (v *paymentPage) cancelled(t *words.Tongue) {
 	v.Heading, v.Text = t.Say("status.cancelled"), t.Say("pay.off")
-	v.Link, v.Other, v.Account = nil, nil, nil
+	v.Link, v.Other, v.Account, v.Back = nil, nil, nil, ""
+}
+
+// paidOtherwise asks nobody for money for a cart that another payment, or none, has made an
+// order, or is about to: whoever looks at a page that he has left would buy it twice.
+func (s *Service) paidOtherwise(ctx context.Context, v *paymentPage, t *words.Tongue, p *Payment) (bool, error) {
+	if p.Order != nil || !p.waits() && p.State != PaymentFailed && p.State != PaymentExpired {
+		return false, nil
+	}
+	order, err := s.orderOfCart(ctx, p.Cart)
+	if err != nil {
+		return false, err
+	}
+	other, err := s.paymentUnderWay(ctx, p.Cart, false)
+	if err != nil || order == nil && other == nil {
+		return false, err
+	}
+	v.Other, v.Account, v.Back = nil, nil, ""
+	if order != nil {
+		v.Good, v.Heading, v.Text = true, t.Say("pay.otherwise"), t.Say("pay.otherwise.text")
+		v.Link = &link{"/o/" + s.OrderToken(*order), t.Say("pay.tickets")}
+		return true, nil
+	}
+	v.Heading, v.Text, v.Link = t.Say("pay.beside"), t.Say("pay.beside.text"), &link{"/pay/" + s.PaymentToken(*other), t.Say("cart.begun")}
+	return true, nil
 }
 
 // shopPaymentReleased gives back what is kept for a payment that has only begun. Of any other
@@ -94,6 +123,8 @@ func (p *Payment) words() string {
 	switch {
 	case p.State == PaymentCreated || p.State == PaymentProcessing:
 		return "pay.pending"
+	case p.State == PaymentExpired && p.Order != nil: // it was due at the door
+		return "pay.void"
 	case p.State == PaymentExpired && p.Reason == reasonReplaced:
 		return "pay.replaced"
 	case p.State == PaymentExpired && p.Reason == reasonGivenBack:
@@ -137,8 +168,17 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 		}
 	case PaymentFailed:
 		v.Link = again
+	case PaymentSettled:
+		if p.RefundedMinor > 0 && p.RefundedMinor == p.PaidMinor {
+			v.Good, v.Heading, v.Text = false, t.Say("pay.void"), t.Say("pay.refunded.text")
+		}
 	case PaymentExpired:
-		if v.Link = again; p.Reason != reasonReplaced {
+		switch {
+		case p.Order != nil: // its page says what became of the tickets
+			v.Good = false
+		case p.Reason == reasonReplaced:
+			v.Link = again
+		default:
 			v.Link = &link{v.E.URL, t.Say("over.choose")}
 		}
 	case PaymentRefunded:
