@@ -85,7 +85,42 @@ func TestLargeOrderIsShownPageByPage(t *testing.T) {
 	if strings.Contains(rec.Body.String(), "Ticket 21 von") {
 		t.Error("the first page shows all")
 	}
-	shows(t, visit(site, there+"?from=21", nil), 200, "Ticket 21 von 21")
+	shows(t, visit(site, there+"?from=21", nil), 200, "Ticket 21 von 21", there+"?from=1")
+}
+
+// Who hands one of his tickets on, or fails to, still sees the others.
+func TestTheOtherTicketsAreStillThere(t *testing.T) {
+	h, site, o := boughtTickets(t, 3)
+	h.mails()
+	there := "/o/" + h.OrderToken(o.ID)
+	form := url.Values{"version": {"1"}, "name": {"Ben"}, "email": {"ben"}}
+	shows(t, visit(site, there+"/tickets/3/transfer", form), 422, "Ticket 1 von 3", "Ticket 3 von 3")
+	form.Set("email", "ben@example.org")
+	handed := visit(site, there+"/tickets/3/transfer", form)
+	shows(t, visit(site, handed.Header().Get("Location"), nil), 200, "Ticket 1 von 3", "Ticket 3 von 3", "Ticket 3: Es wurde weitergegeben")
+	if said := visit(site, there+"?handed=2", nil).Body.String(); strings.Contains(said, "Es wurde weitergegeben") {
+		t.Error("the page says that a ticket was handed on which is the buyer's")
+	}
+	h.exec(`UPDATE sales.event SET starts_at = $2, ends_at = NULL WHERE id = $1`, o.Event, h.db.Now().Add(-25*time.Hour))
+	if strings.Contains(visit(site, there, nil).Body.String(), "/transfer") {
+		t.Error("a ticket of yesterday seems to be one to hand on")
+	}
+}
+
+// A calendar entry speaks as the page it stands on, whose language its reader chose.
+func TestCalendarEntrySpeaksAsItsPage(t *testing.T) {
+	h, site, o := boughtTickets(t, 1) // by somebody who speaks German
+	h.exec(`UPDATE sales.event SET doors_at = starts_at WHERE id = $1`, o.Event)
+	bens, err := h.handTo(o, 1, 1, "Ben")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGuest(t, site)
+	order, ticket := "/o/"+h.OrderToken(o.ID), "/t/"+h.HolderToken(&bens)
+	shows(t, g.ask(order+"/event.ics", nil), 200, "Einlass: ")
+	shows(t, g.ask(ticket+"/event.ics", nil), 200, "Doors: ")
+	g.ask(order+"?lang=en", nil)
+	shows(t, g.ask(order+"/event.ics", nil), 200, "Doors: ")
 }
 
 func TestOrderIsFoundByItsLinkOrItsBuyerAlone(t *testing.T) {
