@@ -116,6 +116,29 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	b.Quiet()
 }
 
+// Who waits for the sale to begin, or for tickets to come back, is told when they can be bought.
+func TestBrowserTellsWhenThereAreTickets(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	b := openShop(t, h)
+	for _, wait := range map[string][2]string{
+		"the sale begins":   {`UPDATE sales.event SET sale_from = now() + interval '1 hour' WHERE id = $1`, `UPDATE sales.event SET sale_from = NULL WHERE id = $1`},
+		"it goes on":        {`UPDATE sales.event SET state = 'paused' WHERE id = $1`, `UPDATE sales.event SET state = 'published' WHERE id = $1`},
+		"tickets come back": {`UPDATE sales.stock SET held = capacity - sold WHERE event = $1 AND capacity = 500`, `UPDATE sales.stock SET held = 0 WHERE event = $1 AND capacity = 500`},
+	} {
+		h.exec(wait[0], e.ID)
+		h.shelves.forget(e.ID)
+		b.Open("/shop/events/" + e.Slug + "?lang=en&code=early")
+		b.Until(`document.getElementById("anew").hidden && !document.getElementById("qty-` + e.Categories[0].ID.String() + `")`)
+		h.exec(wait[1], e.ID)
+		h.shelves.forget(e.ID)
+		b.Until(`!document.getElementById("anew").hidden && document.getElementById("said").textContent.includes("There are tickets now")`)
+		b.Do(chromedp.Click("#anew a"))
+		b.Until(`!!document.getElementById("qty-` + e.Categories[0].ID.String() + `") && document.body.innerText.includes("EARLY")`)
+	}
+	b.Quiet()
+}
+
 // What a price is compared with for the visitor's code moves with it: it must be true as well.
 func TestWhatACodeSavesIsKeptTrue(t *testing.T) {
 	h := newHouse(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/labstack/echo/v4"
@@ -165,4 +166,30 @@ func TestACodeThatIsShortIsSaidSo(t *testing.T) {
 	other.goes(other.ask(cart+"/checkout", atDoor))
 	form.Set("key", id.New().String())
 	shows(t, newGuest(t, g.site).ask(page+"/cart", form), http.StatusConflict, "This code has been used up")
+}
+
+// A line of the promoter's own text stays a line, and a seat has its name once.
+func TestBrowserReadsLinesAndSeats(t *testing.T) {
+	h := newHouse(t)
+	e := night(h, func(e *Event) {
+		e.Names["en"] = Text{Title: "Jazz Night", Description: "20:00 Trio\n21:00 Quartet\n\n\nBring friends."}
+	})
+	b := openShop(t, h)
+	b.Dress(1280, "light")
+	b.Open("/shop/events/" + e.Slug + "?lang=en")
+	b.Until(`[...document.querySelectorAll(".event-about > p")].map(p => p.innerText).join("|") === "20:00 Trio\n21:00 Quartet|Bring friends."`)
+	b.Open("/shop/events/" + e.Slug + "/seats/" + e.Categories[1].ID.String() + "?lang=en")
+	names, err := chromedp.Call(b.Ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range names.Nodes {
+		if node.Role != nil && string(node.Role.Value) == `"checkbox"` {
+			if got := string(node.Name.Value); got != `"Seat A1"` {
+				t.Errorf("the first seat is called %s", got)
+			}
+			return
+		}
+	}
+	t.Error("there is no seat")
 }

@@ -29,6 +29,7 @@ type eventShopPage struct {
 	Rows        []priceRow
 	HoldMinutes int
 	Live        string // where prices come from while they are looked at
+	Anew        string // this page, for when something can be bought that could not
 	Waiting     *waitingForm
 }
 
@@ -187,7 +188,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	if len(form.Categories) > 0 {
 		p.Waiting = &form
 	}
-	if v.e.status(v.now) == "on_sale" || v.e.status(v.now) == "sold_out" {
+	if p.Anew = withQuery(p.E.URL, url.Values{"code": p.Codes}); v.e.mayOpen(v.now) {
 		p.Live = p.E.URL + "/live?" + url.Values{"code": p.Codes, "lang": {v.t.Lang}}.Encode()
 	}
 	for _, do := range more {

@@ -35,8 +35,10 @@ func (e *Event) shown(t *words.Tongue, now time.Time) shownEvent {
 	v := shownEvent{URL: "/shop/events/" + e.Slug, Title: cmp.Or(text.Title, e.Slug), Summary: text.Summary, Venue: e.Venue, Series: e.Series,
 		When: t.Moment(at), ISO: e.StartsAt.UTC().Format(time.RFC3339), Week: t.ShortWeekday(at.Weekday()), Day: strconv.Itoa(at.Day()), Month: t.ShortMonth(at),
 		Zone: e.Zone, Status: e.status(now), Sandbox: e.Sandbox, Tone: toneOf(cmp.Or(e.Series, e.Slug))}
-	if text.Description != "" {
-		v.Paragraphs = strings.Split(text.Description, "\n\n")
+	for paragraph := range strings.SplitSeq(text.Description, "\n\n") {
+		if paragraph = strings.Trim(paragraph, "\n"); paragraph != "" {
+			v.Paragraphs = append(v.Paragraphs, paragraph)
+		}
 	}
 	if e.DoorsAt != nil {
 		v.Doors = t.Clock(e.on(e.DoorsAt).local())

@@ -36,7 +36,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	f := frame{Tongue: t, Title: v.Title, Seller: "Usher e. V.", SignIn: "/sign-in?return=%2Fshop"}
 	codes := []Code{{ID: id.ID{15: 9}, Code: "EARLY", Permille: 500, Categories: []id.ID{{15: 1}}}}
 	rows := e.rows(t, nil, map[id.ID]int{{15: 1}: 2}, now)
-	page := eventShopPage{frame: f, E: v, Key: "k", Rows: rows, HoldMinutes: 10, Sellable: true, Live: "/live", Waiting: &waitingForm{Why: t.Say("wait.why"), Categories: rows[2:3], Qty: 1}}
+	page := eventShopPage{frame: f, E: v, Key: "k", Rows: rows, HoldMinutes: 10, Sellable: true, Live: "/live", Anew: "/shop/events/jazz-night", Waiting: &waitingForm{Why: t.Say("wait.why"), Categories: rows[2:3], Qty: 1}}
 	coded, refused, closed, rising := page, page, page, page
 	first := &e.Categories[0]
 	e.rises = rises{first.ID: {PriceMinor: first.PriceMinor, Chance: .62, Until: now.AddDate(0, 0, 3), GoodUntil: now.Add(time.Hour)}}

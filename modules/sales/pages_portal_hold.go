@@ -162,6 +162,9 @@ func (v *visitor) wanted(c echo.Context) (wanted []Wanted, unfit *said) {
 			}
 		}
 	}
+	if len(wanted) == 0 && v.e.onSale(v.now) != nil { // it ended while he chose: there was nothing to choose any more
+		return nil, &said{Kind: "bad", Title: t.Say("said.closed"), Text: t.Say("said.closed.fix")}
+	}
 	if len(wanted) == 0 {
 		return nil, &said{Kind: "warn", Title: t.Say("said.nothing"), Text: t.Say("said.nothing.fix")}
 	}

@@ -287,7 +287,7 @@ func TestSeatsAreChosenByRow(t *testing.T) {
 	there := "/shop/events/" + e.Slug
 	plan := there + "/seats/" + e.Categories[1].ID.String()
 	page := g.ask(plan, nil)
-	shows(t, page, 200, "Row D", "Seat D8</span>8")
+	shows(t, page, 200, "Row D", `Seat D8</span><span aria-hidden="true">8</span>`)
 	seats, err := h.Seats(t.Context(), e.Categories[1].ID)
 	if err != nil {
 		t.Fatal(err)
