@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/usherhq/usher/modules/kernel/webtest"
@@ -34,7 +33,7 @@ func buy(t *testing.T, b *webtest.Browser, e Event, scripts bool) {
 	b.Do(chromedp.Click(`a[href="/shop/events/` + e.Slug + `"]`))
 	b.Until(`location.pathname === "/shop/events/` + e.Slug + `" && document.readyState === "complete"`)
 	accessible("event")
-	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"), chromedp.Click("#buy button"))
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"), chromedp.Click("#buy .buy-bar button"))
 	b.Until(`location.pathname.startsWith("/shop/cart/") && document.readyState === "complete"`)
 	accessible("cart")
 	b.Do(chromedp.SendKeys("#name", "Ana"), chromedp.SendKeys("#email", "ana@example.org"), chromedp.Click(`input[value="door"]`), chromedp.Click("#checkout button"))
@@ -48,9 +47,7 @@ func TestBrowserBuysFromListToCode(t *testing.T) {
 	e := night(h)
 	b := openShop(t, h)
 	for _, off := range []bool{false, true} {
-		if _, err := chromedp.Call(b.Ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off}); err != nil {
-			t.Fatal(err)
-		}
+		b.Scripts(!off)
 		buy(t, b, e, !off)
 		b.Quiet()
 	}
@@ -111,7 +108,7 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	if got := b.Text(`document.querySelector("#qty-` + category + `").value`); got != "2" {
 		t.Errorf("what was chosen became %q", got)
 	}
-	b.Do(chromedp.Click("#buy button"))
+	b.Do(chromedp.Click("#buy .buy-bar button"))
 	b.Until(`location.pathname.startsWith("/shop/cart/") && document.body.textContent.includes("€113.00")`)
 	b.Quiet()
 }
@@ -188,7 +185,7 @@ func TestBrowserCountsTheHoldDown(t *testing.T) {
 	b := openShop(t, h)
 	h.cfg.Hold = 4e9
 	b.Open("/shop/events/" + e.Slug + "?lang=en")
-	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy button"))
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy .buy-bar button"))
 	b.Until(`/^0:0[1-3]$/.test(document.querySelector("[data-left]")?.textContent)`)
 	b.Until(`document.querySelector("h1").textContent === "Your time is over"`)
 	b.Quiet("410")

@@ -147,27 +147,6 @@ func TestBrowserCountsAnOfferDown(t *testing.T) {
 	b.Quiet()
 }
 
-// What keeps somebody from a cart may be his code, and not that tickets are short.
-func TestACodeThatIsShortIsSaidSo(t *testing.T) {
-	h := newHouse(t)
-	h.takesMoney()
-	e := night(h)
-	code := h.code(Code{Code: "half", Permille: 500, MaxUses: 3})
-	g, page := newGuest(t, shopSite(h)), "/shop/events/"+e.Slug
-	form := g.form(g.ask(page+"?code=half", nil).Body.String(), url.Values{"qty_" + e.Categories[0].ID.String(): {"2"}, "code": {"half"}})
-	other := newGuest(t, g.site)
-	_, cart := other.goes(g.ask(page+"/cart", form))
-	form.Set("key", id.New().String())
-	for left, says := range []string{"HALF is used up for now", "HALF is good for 1 more ticket."} {
-		h.exec(`UPDATE sales.stock SET capacity = 2 + $2 WHERE id = $1`, code.ID, left)
-		shows(t, newGuest(t, g.site).ask(page+"/cart", form), http.StatusConflict, "The code is not good for so many tickets", says, `<option selected>2</option>`)
-	}
-	h.exec(`UPDATE sales.stock SET capacity = 2 WHERE id = $1`, code.ID)
-	other.goes(other.ask(cart+"/checkout", atDoor))
-	form.Set("key", id.New().String())
-	shows(t, newGuest(t, g.site).ask(page+"/cart", form), http.StatusConflict, "This code has been used up")
-}
-
 // A line of the promoter's own text stays a line, and a seat has its name once.
 func TestBrowserReadsLinesAndSeats(t *testing.T) {
 	h := newHouse(t)

@@ -24,6 +24,7 @@ type eventShopPage struct {
 	Sellable    bool   // something can be bought now
 	Unpaid      string // something could be, if there were a way to pay: why there is none
 	Key         string
+	Asks        bool // for codes: what they are good for is on sale
 	Codes       []string
 	CodeWrong   string
 	Rows        []priceRow
@@ -79,8 +80,13 @@ func (s *Service) visited(c echo.Context, t *words.Tongue) (v visitor, err error
 	if category, err := id.Parse(values.Get("seated")); err == nil {
 		v.seated, v.chosen[category] = true, len(values["seat"])
 	}
-	v.codes, v.wrong, err = s.codesBrought(ctx, v, values["code"])
+	v.codes, v.wrong, err = s.codesBrought(ctx, v, codesTyped(values))
 	return v, err
+}
+
+// codesTyped are the codes of a form or an address, of which the last may have been left empty.
+func codesTyped(values url.Values) []string {
+	return slices.DeleteFunc(slices.Clone(values["code"]), func(code string) bool { return CodeText(code) == "" })
 }
 
 // codesBrought keeps the codes that are good, and says what is wrong with the last that is not.
@@ -122,10 +128,12 @@ func (s *Service) codeFault(ctx context.Context, v visitor, text string) (string
 }
 
 // texts are the codes as they are typed.
-func (v *visitor) texts() []string {
-	out := make([]string, len(v.codes))
-	for i := range v.codes {
-		out[i] = v.codes[i].Code
+func (v *visitor) texts() []string { return textsOf(v.codes) }
+
+func textsOf(codes []Code) []string {
+	out := make([]string, len(codes))
+	for i := range codes {
+		out[i] = codes[i].Code
 	}
 	return out
 }
@@ -176,6 +184,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	if p.Room, err = s.mustWait(c, v.e.ID); err != nil {
 		return err
 	}
+	p.Asks = v.e.onSale(v.now) == nil
 	form := waitingForm{Qty: 1, Email: s.contactOf(c.Request().Context()).Email, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
 	for _, r := range p.Rows {
 		if p.Sellable = p.Sellable || r.Open; r.Unpaid {

@@ -3,6 +3,7 @@ package sales
 import (
 	"cmp"
 	"hash/fnv"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -132,6 +133,9 @@ func (e *shelfEvent) rows(t *words.Tongue, codes []Code, chosen map[id.ID]int, n
 		e.tell(&r, t, c, now)
 		if r.Open {
 			r.Choices = c.choices(chosen[c.ID])
+		}
+		if r.Plan != "" { // what a code opens has no plan without it
+			r.Plan = withQuery(r.Plan, url.Values{"code": textsOf(codes)})
 		}
 		out = append(out, r)
 	}

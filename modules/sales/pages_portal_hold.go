@@ -44,6 +44,9 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 	if done, err := s.heldBefore(c, &p); err != nil || done {
 		return err
 	}
+	if v.wrong != "" { // nobody pays more because of a slip
+		return s.refuse(c, v, http.StatusConflict, &said{Kind: "bad", Title: t.Say("said.code"), Text: v.wrong + " " + t.Say("said.code.none")})
+	}
 	if moved := v.moved(c, wanted); moved != nil {
 		return s.refuse(c, v, http.StatusConflict, moved)
 	}
@@ -64,7 +67,7 @@ func (s *Service) notHeld(c echo.Context, v visitor, err error) error {
 	if v.refused(err) == nil {
 		return err
 	}
-	refused, ctx, typed := err, c.Request().Context(), c.Request().Form["code"]
+	refused, ctx, typed := err, c.Request().Context(), codesTyped(c.Request().Form)
 	s.shelves.forget(v.e.ID)
 	if v.e, err = s.snapshot(ctx, v.e.ID); err != nil {
 		return err
@@ -339,7 +342,8 @@ func chosenIn(c echo.Context) url.Values {
 	for name, said := range values {
 		switch {
 		case name == "code":
-			out[name] = said[:min(len(said), maxCodes)]
+			codes := codesTyped(values)
+			out[name] = codes[:min(len(codes), maxCodes)]
 		case strings.HasPrefix(name, "qty_") && said[0] != "" && said[0] != "0":
 			out.Set(name, said[0])
 		}

@@ -66,7 +66,7 @@ func TestBrowserWaitsAndGoesInByItself(t *testing.T) {
 	h.crowded(e, 60)
 	b := openShop(t, h)
 	b.Open("/shop/events/" + e.Slug + "?lang=en")
-	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy button"))
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy .buy-bar button"))
 	b.Until(`document.querySelector("h1").textContent === "You have a place"`)
 	b.Accessible("waiting room")
 	b.Until(`location.search.endsWith("&said=in") && document.querySelector("#qty-` + e.Categories[0].ID.String() + `").value === "1" && document.body.textContent.includes("It is your turn")`)
