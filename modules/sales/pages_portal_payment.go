@@ -160,7 +160,7 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 		}
 		if p.Method == pay.Transfer {
 			v.Heading, v.Text = t.Say("pay.transfer.title", v.Due), t.Say("pay.transfer.text")
-			v.Account, v.Ref, v.Until = strings.Split(s.cfg.Payment.Transfer.Account, "\n"), p.Session, t.Moment(e.on(p.Until).local())
+			v.Account, v.Ref, v.Until = inLines(s.cfg.Payment.Transfer.Account), p.Session, t.Moment(e.on(p.Until).local())
 		}
 	case PaymentCreated:
 		if kept {

@@ -126,6 +126,11 @@ func TestWidgetStandsOnSitesThatMayShowIt(t *testing.T) {
 	if policy := rec.Header().Get("Content-Security-Policy"); !strings.HasSuffix(policy, "frame-ancestors https://elsewhere.example") {
 		t.Error(policy)
 	}
+	gone := visit(shopSite(h), "/shop/widget/gone?lang=en", nil) // taken back, or called otherwise
+	shows(t, gone, 404, "There is nothing here", `href="/shop" target="_blank"`)
+	if policy := gone.Header().Get("Content-Security-Policy"); !strings.HasSuffix(policy, "frame-ancestors https://elsewhere.example") || strings.Contains(gone.Body.String(), `class="mast"`) {
+		t.Error("the frame of an event that is no more is a broken picture: " + policy)
+	}
 	if policy := visit(shopSite(h), "/shop/events/"+e.Slug, nil).Header().Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") {
 		t.Error("a page that is no widget may be framed: " + policy)
 	}

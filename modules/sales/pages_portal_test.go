@@ -149,11 +149,13 @@ func TestCartThatIsKeptForAPaymentLeadsToIt(t *testing.T) {
 func TestTransferSaysWhatToSend(t *testing.T) {
 	h := newHouse(t)
 	h.takesMoney()
+	h.cfg.Seller.Name, h.cfg.Seller.Address = "Night GmbH", "Gasse 1\n1010 Wien\n" // as YAML's | has it
+	h.cfg.Payment.Transfer.Account += "\n"
 	e := night(h)
 	g := newGuest(t, shopSite(h))
 	_, there := g.holds(e, 0, 1)
 	page, _ := g.goes(g.ask(there+"/checkout", url.Values{"name": {"Ana"}, "email": {"ana@example.org"}, "method": {"transfer"}}))
-	shows(t, page, 200, "Please send €51.50", "DE02 1203 0000 0000 2020 51", "<code>")
+	shows(t, page, 200, "Please send €51.50", "DE02 1203 0000 0000 2020 51</dd>", "<code>", "<bdi>1010 Wien</bdi></p>")
 }
 
 func TestPriceSeenIsNeverExceeded(t *testing.T) {
