@@ -45,8 +45,8 @@ func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
 		month = this
 	}
 	from, until := month.Add(-24*time.Hour), month.AddDate(0, 1, 0).Add(24*time.Hour) // venues' clocks differ
-	events, _, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &from, Until: &until, Limit: listed})
-	if err != nil {
+	var events []Event
+	if _, err = s.look(c.Request().Context(), EventQuery{Going: &from, Until: &until}, mostPages, func(e *Event) { events = append(events, *e) }); err != nil {
 		return err
 	}
 	p := calendarPage{frame: s.frame(c, t, t.Month(month)), Name: t.Month(month)}

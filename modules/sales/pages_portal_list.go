@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,19 +29,53 @@ type listPage struct {
 	Next          string
 }
 
-// listed is how many events a page of the list looks at.
-const listed = 200
+// listed is how many events a page of the list looks at. A search, or a month of the calendar,
+// looks at as many mostPages times.
+const (
+	listed    = 200
+	mostPages = 10
+)
+
+// look hands on the events of a query that everybody may see, so many pages of them; next is
+// where to go on.
+func (s *Service) look(ctx context.Context, q EventQuery, pages int, each func(e *Event)) (next string, err error) {
+	q.States, q.Open, q.Limit = shownStates, true, listed
+	for range pages {
+		var events []Event
+		if events, q.Cursor, err = s.Events(ctx, q); err != nil {
+			return "", err
+		}
+		for i := range events {
+			each(&events[i])
+		}
+		if q.Cursor == "" {
+			break
+		}
+	}
+	return q.Cursor, nil
+}
 
 // shopList lists coming events by month, those that fit what the visitor asks for.
 func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 	now := s.db.Now()
-	events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &now, Cursor: c.QueryParam("cursor"), Limit: listed})
-	if err != nil {
-		return err
-	}
 	p := listPage{frame: s.frame(c, t, t.Say("list.title")), Query: strings.TrimSpace(c.QueryParam("q")), Series: c.QueryParam("series")}
 	p.Place, p.About = "list", t.Say("list.about")
 	p.Filtered = p.Query != "" || p.Series != ""
+	pages := 1
+	if p.Filtered { // what is looked for may be far ahead
+		pages = mostPages
+	}
+	next, err := s.look(c.Request().Context(), EventQuery{Going: &now, Cursor: c.QueryParam("cursor")}, pages, func(e *Event) {
+		if e.Series != "" && !slices.Contains(p.SeriesNames, e.Series) {
+			p.SeriesNames = append(p.SeriesNames, e.Series)
+		}
+		if e.fits(t, p.Query, p.Series) {
+			p.add(e, t, now)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	if next != "" {
 		q := url.Values{"cursor": {next}}
 		for name, asked := range map[string]string{"q": p.Query, "series": p.Series} {
@@ -49,15 +84,6 @@ func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 			}
 		}
 		p.Next = "/shop?" + q.Encode()
-	}
-	for i := range events {
-		e := &events[i]
-		if e.Series != "" && !slices.Contains(p.SeriesNames, e.Series) {
-			p.SeriesNames = append(p.SeriesNames, e.Series)
-		}
-		if e.fits(t, p.Query, p.Series) {
-			p.add(e, t, now)
-		}
 	}
 	slices.Sort(p.SeriesNames)
 	return c.Render(http.StatusOK, "portal/list", p)

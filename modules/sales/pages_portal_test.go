@@ -445,3 +445,17 @@ func TestAListingLeadsIntoThePortal(t *testing.T) {
 		}
 	}
 }
+
+// A house with a slot an hour has hundreds of events a month: the last of them are found too.
+func TestWhatIsFarAheadIsFound(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	h.exec(`INSERT INTO sales.event (id, slug, state, series, venue, names, locales, zone, currency, secret, sandbox, waiting_first, starts_at, version, created_at)
+		SELECT gen_random_uuid(), 'slot-' || n, 'published', '', '', '{"en": {"title": "Slot"}}', locales, zone, currency, false, false, false, starts_at - n * interval '1 minute', 1, created_at
+		FROM sales.event, generate_series(1, $2) n WHERE id = $1`, e.ID, listed)
+	g := newGuest(t, shopSite(h))
+	shows(t, g.ask("/shop?q=jazz", nil), 200, "1 event found", "Jazz Night")
+	shows(t, g.ask("/shop?series=Blue+Hours", nil), 200, "1 event found", "Jazz Night")
+	shows(t, g.ask("/shop/calendar?month="+e.StartsAt.Format("2006-01"), nil), 200, "Jazz Night")
+	shows(t, g.ask("/shop", nil), 200, "Later events")
+}
