@@ -42,7 +42,10 @@ func (e *Event) shown(t *words.Tongue, now time.Time) shownEvent {
 		}
 	}
 	if e.DoorsAt != nil {
-		v.Doors = t.Clock(e.on(e.DoorsAt).local())
+		doors := e.on(e.DoorsAt).local()
+		if v.Doors = t.Clock(doors); !dateOf(doors).Equal(dateOf(at)) { // the camp of a festival, on the day before
+			v.Doors = t.Moment(doors)
+		}
 	}
 	if e.EndsAt != nil {
 		v.Ends = t.Moment(e.on(e.EndsAt).local())

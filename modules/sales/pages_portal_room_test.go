@@ -100,6 +100,12 @@ func TestMyTicketsAreMine(t *testing.T) {
 		return visit(e, "/shop/mine", nil)
 	}
 	shows(t, as(ana), 200, "Jazz Night", "3 tickets", "/o/"+o.ID.String())
+	for n, says := range []string{"2 tickets", "1 ticket<", "Taken back"} { // what is left of them
+		if _, err := h.refund(o.ID, Refunding{Tickets: []int{n + 1}}); err != nil {
+			t.Fatal(err)
+		}
+		shows(t, as(ana), 200, "Jazz Night", says)
+	}
 	shows(t, as(ben), 200, "No tickets yet")
 	shows(t, visit(site, "/shop/mine", nil), 200, "Sign in to see", "/sign-in?return=%2Fshop%2Fmine")
 }

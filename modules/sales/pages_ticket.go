@@ -265,6 +265,7 @@ func (s *Service) handedOn(c echo.Context, t *Ticket) func(p *ticketPage) {
 	return func(p *ticketPage) {
 		if p.Handed = t.N; !s.Mails() {
 			p.Link = s.origin(c) + "/t/" + s.HolderToken(t) // whole: it is sent on as it stands there
+			p.Tongues = nil                                 // another language would be another page, without it
 		}
 	}
 }
@@ -382,7 +383,10 @@ func (e *Event) entry(w ticketWords, now time.Time, url string) ical.Entry {
 		out.End = *e.EndsAt
 	}
 	if e.DoorsAt != nil {
-		out.Description = w.Doors + ": " + e.on(e.DoorsAt).local().Format("15:04")
+		doors := e.on(e.DoorsAt).local()
+		if out.Description = w.Doors + ": " + doors.Format("15:04"); !dateOf(doors).Equal(dateOf(out.Start)) {
+			out.Description = w.Doors + ": " + w.form(&w, doors)
+		}
 	}
 	return out
 }

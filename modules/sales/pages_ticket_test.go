@@ -194,6 +194,9 @@ func TestBuyerHasNoSayInATicketHeHandedOn(t *testing.T) {
 		if link := holderLink.FindString(handed.Body.String()); (link == "") != mails {
 			t.Errorf("letters are sent: %t, the answer's link: %q", mails, link)
 		}
+		if strings.Contains(handed.Body.String(), "lang=en") {
+			t.Error("the page that alone shows the link leads to itself in another language, without it")
+		}
 		if mails {
 			shows(t, visit(site, handed.Header().Get("Location"), nil), 200, "Der bisherige Code gilt nicht mehr", "per E-Mail")
 		}
@@ -269,6 +272,22 @@ func TestCalendarEntryIsOnTheVenuesClock(t *testing.T) {
 	shows(t, rec, 200, "DTSTART;TZID=Europe/Berlin:20270601T200000\r\n", `LOCATION:Hall\, Köln`)
 	if got := rec.Header().Get("Content-Type"); got != "text/calendar; charset=utf-8" {
 		t.Error(got)
+	}
+}
+
+// Doors that open on another day say on which.
+func TestDoorsOfTheDayBeforeSaySo(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	site := newSite(t, nil, h.buyerPages())
+	e, err := h.Event(t.Context(), o.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for doors, says := range map[string]string{"2027-06-01 16:00Z": "18:00", "2027-05-31 16:00Z": "Monday, 31 May 2027, 18:00"} {
+		h.exec(`UPDATE sales.event SET starts_at = '2027-06-01 18:00Z', doors_at = $2 WHERE id = $1`, o.Event, doors)
+		h.shelves.forget(e.ID)
+		shows(t, visit(site, "/shop/events/"+e.Slug+"?lang=en", nil), 200, "<dt>Doors</dt><dd>"+says+"</dd>")
+		shows(t, visit(site, "/o/"+h.OrderToken(o.ID)+"/event.ics?lang=en", nil), 200, "DESCRIPTION:Doors: "+strings.ReplaceAll(says, ",", `\,`)+"\r\n")
 	}
 }
 
