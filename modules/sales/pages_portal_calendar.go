@@ -46,7 +46,11 @@ func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
 	}
 	from, until := month.Add(-24*time.Hour), month.AddDate(0, 1, 0).Add(24*time.Hour) // venues' clocks differ
 	var events []Event
-	if _, err = s.look(c.Request().Context(), EventQuery{Going: &from, Until: &until}, mostPages, func(e *Event) { events = append(events, *e) }); err != nil {
+	_, err = s.look(c.Request().Context(), EventQuery{Going: &from, Until: &until}, func(page []Event) bool {
+		events = append(events, page...)
+		return true
+	})
+	if err != nil {
 		return err
 	}
 	p := calendarPage{frame: s.frame(c, t, t.Month(month)), Name: t.Month(month)}

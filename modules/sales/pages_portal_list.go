@@ -30,25 +30,22 @@ type listPage struct {
 }
 
 // listed is how many events a page of the list looks at. A search, or a month of the calendar,
-// looks at as many mostPages times.
+// looks at as many up to mostPages times.
 const (
 	listed    = 200
 	mostPages = 10
 )
 
-// look hands on the events of a query that everybody may see, so many pages of them; next is
-// where to go on.
-func (s *Service) look(ctx context.Context, q EventQuery, pages int, each func(e *Event)) (next string, err error) {
+// look hands on the events of a query that everybody may see, page by page, as long as more are
+// wanted; next is where to go on.
+func (s *Service) look(ctx context.Context, q EventQuery, take func(page []Event) (more bool)) (next string, err error) {
 	q.States, q.Open, q.Limit = shownStates, true, listed
-	for range pages {
-		var events []Event
-		if events, q.Cursor, err = s.Events(ctx, q); err != nil {
+	for range mostPages {
+		var page []Event
+		if page, q.Cursor, err = s.Events(ctx, q); err != nil {
 			return "", err
 		}
-		for i := range events {
-			each(&events[i])
-		}
-		if q.Cursor == "" {
+		if more := take(page); !more || q.Cursor == "" {
 			break
 		}
 	}
@@ -61,17 +58,9 @@ func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 	p := listPage{frame: s.frame(c, t, t.Say("list.title")), Query: strings.TrimSpace(c.QueryParam("q")), Series: c.QueryParam("series")}
 	p.Place, p.About = "list", t.Say("list.about")
 	p.Filtered = p.Query != "" || p.Series != ""
-	pages := 1
-	if p.Filtered { // what is looked for may be far ahead
-		pages = mostPages
-	}
-	next, err := s.look(c.Request().Context(), EventQuery{Going: &now, Cursor: c.QueryParam("cursor")}, pages, func(e *Event) {
-		if e.Series != "" && !slices.Contains(p.SeriesNames, e.Series) {
-			p.SeriesNames = append(p.SeriesNames, e.Series)
-		}
-		if e.fits(t, p.Query, p.Series) {
-			p.add(e, t, now)
-		}
+	next, err := s.look(c.Request().Context(), EventQuery{Going: &now, Cursor: c.QueryParam("cursor")}, func(page []Event) bool {
+		p.take(page, t, now)
+		return p.Filtered && p.Count < listed // what is looked for may be far ahead
 	})
 	if err != nil {
 		return err
@@ -87,6 +76,19 @@ func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 	}
 	slices.Sort(p.SeriesNames)
 	return c.Render(http.StatusOK, "portal/list", p)
+}
+
+// take adds those events that fit, and the series of all.
+func (p *listPage) take(events []Event, t *words.Tongue, now time.Time) {
+	for i := range events {
+		e := &events[i]
+		if e.Series != "" && !slices.Contains(p.SeriesNames, e.Series) {
+			p.SeriesNames = append(p.SeriesNames, e.Series)
+		}
+		if e.fits(t, p.Query, p.Series) {
+			p.add(e, t, now)
+		}
+	}
 }
 
 func (p *listPage) add(e *Event, t *words.Tongue, now time.Time) {

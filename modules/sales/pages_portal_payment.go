@@ -144,30 +144,11 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 	if p.Order != nil {
 		v.Good, v.Link = true, &link{"/o/" + s.OrderToken(*p.Order), t.Say("pay.tickets")}
 	}
-	ref := s.refOf(p)
-	again := &link{"/shop/cart/" + s.CartToken(ref), t.Say("pay.other")}
-	kept := s.db.Now().Before(ref.Until) // else the cart is there for this payment alone
-	if p.State == PaymentPending || p.State == PaymentCreated {
-		v.Back = "/pay/" + s.PaymentToken(p.ID) + "/release"
-	}
 	switch p.State {
-	case PaymentPending:
-		if p.Redirect != "" {
-			v.Link = &link{p.Redirect, t.Say("pay.go")}
-		}
-		if kept {
-			v.Other = again
-		}
-		if p.Method == pay.Transfer {
-			v.Heading, v.Text = t.Say("pay.transfer.title", v.Due), t.Say("pay.transfer.text")
-			v.Account, v.Ref, v.Until = inLines(s.cfg.Payment.Transfer.Account), p.Session, t.Moment(e.on(p.Until).local())
-		}
-	case PaymentCreated:
-		if kept {
-			v.Link = again
-		}
+	case PaymentPending, PaymentCreated:
+		s.tellWaiting(v, t, p, e)
 	case PaymentFailed:
-		v.Link = again
+		v.Link = s.wayBack(t, p)
 	case PaymentSettled:
 		if p.RefundedMinor > 0 && p.RefundedMinor == p.PaidMinor {
 			v.Good, v.Heading, v.Text = false, t.Say("pay.void"), t.Say("pay.refunded.text")
@@ -177,12 +158,39 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 		case p.Order != nil: // its page says what became of the tickets
 			v.Good = false
 		case p.Reason == reasonReplaced:
-			v.Link = again
+			v.Link = s.wayBack(t, p)
 		default:
 			v.Link = &link{v.E.URL, t.Say("over.choose")}
 		}
 	case PaymentRefunded:
 		v.Text = p.whyReturned(t.Lang) + " " + v.Text
+	}
+}
+
+// wayBack leads to the cart, to pay in another way.
+func (s *Service) wayBack(t *words.Tongue, p *Payment) *link {
+	return &link{"/shop/cart/" + s.CartToken(s.refOf(p)), t.Say("pay.other")}
+}
+
+// tellWaiting says how to pay what nobody has paid yet.
+func (s *Service) tellWaiting(v *paymentPage, t *words.Tongue, p *Payment, e *Event) {
+	v.Back = "/pay/" + s.PaymentToken(p.ID) + "/release"
+	kept := s.db.Now().Before(s.refOf(p).Until) // else the cart is there for this payment alone
+	switch {
+	case p.State == PaymentCreated && kept:
+		v.Link = s.wayBack(t, p)
+	case p.State == PaymentPending && kept:
+		v.Other = s.wayBack(t, p)
+	}
+	if p.State != PaymentPending {
+		return
+	}
+	if p.Redirect != "" {
+		v.Link = &link{p.Redirect, t.Say("pay.go")}
+	}
+	if p.Method == pay.Transfer {
+		v.Heading, v.Text = t.Say("pay.transfer.title", v.Due), t.Say("pay.transfer.text")
+		v.Account, v.Ref, v.Until = inLines(s.cfg.Payment.Transfer.Account), p.Session, t.Moment(e.on(p.Until).local())
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/usherhq/usher/modules/sales/pay"
 )
 
-var outOfReach = fault.E("bank", fault.Transient, "out of reach", nil)
+var errOutOfReach = fault.E("bank", fault.Transient, "out of reach", nil)
 
 // A payment whose provider could not be reached can be begun later, though it was looked
 // at meanwhile: nobody is sent to a page that there is not.
@@ -21,7 +21,7 @@ func TestAPaymentThatWasNeverBegunIsBegunLater(t *testing.T) {
 	bank := h.takesMoney()
 	e, two := stand(h, 2)
 	q := h.cart(e, two)
-	bank.fails = outOfReach
+	bank.fails = errOutOfReach
 	if _, err := h.checkout(q, pay.Stripe); !fault.Is(err, fault.Transient) {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestAPaymentThatIsTooOldToBeBegunIsReplaced(t *testing.T) {
 	bank := h.takesMoney()
 	e, two := stand(h, 2)
 	q := h.cart(e, two)
-	bank.fails = outOfReach
+	bank.fails = errOutOfReach
 	if _, err := h.checkout(q, pay.Stripe); !fault.Is(err, fault.Transient) {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestAProviderThatIsAwayIsAskedOnce(t *testing.T) {
 		h.begun(h.cart(e, two))
 	}
 	h.exec(`UPDATE sales.payment SET look_at = now() - interval '1 minute'`)
-	bank.fails = outOfReach
+	bank.fails = errOutOfReach
 	if err := h.Reconcile(t.Context()); err != nil || bank.looks != 1 {
 		t.Errorf("it was asked %d times, %v", bank.looks, err)
 	}
