@@ -185,7 +185,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 		return err
 	}
 	p.Asks = v.e.onSale(v.now) == nil
-	form := waitingForm{Qty: 1, Email: s.contactOf(c.Request().Context()).Email, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
+	form := waitingForm{Qty: 1, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
 	for _, r := range p.Rows {
 		if p.Sellable = p.Sellable || r.Open; r.Unpaid {
 			p.Unpaid = v.t.Say(s.whyUnpaid(&v.e.Event))
@@ -195,6 +195,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 		}
 	}
 	if len(form.Categories) > 0 {
+		form.Email = s.contactOf(c.Request().Context()).Email
 		p.Waiting = &form
 	}
 	if p.Anew = withQuery(p.E.URL, url.Values{"code": p.Codes}); v.e.mayOpen(v.now) {
