@@ -79,7 +79,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (u *Usher, err error
 		return u, err
 	}
 
-	cfg.Sales.Origin, cfg.Sales.Mail, cfg.Sales.Audit = cfg.HTTP.Origin(), mail.New(cfg.Mail), u.people
+	cfg.Sales.Origin, cfg.Sales.Mail, cfg.Sales.Audit, cfg.Sales.People = cfg.HTTP.Origin(), mail.New(cfg.Mail), u.people, u.people
 	tickets := sales.New(cfg.Sales, d, key, notifications, log)
 	u.onClose(tickets.Close)
 	for _, l := range tickets.Listeners() {

@@ -44,6 +44,13 @@ func (s *Service) Person(ctx context.Context, person string) (Person, error) {
 	return p, err
 }
 
+// Contact is how a person is named and written to, as the provider tells it: to fill a form
+// with, never to recognise anybody by. Errors: fault.NotFound.
+func (s *Service) Contact(ctx context.Context, person string) (name, email string, err error) {
+	p, err := s.Person(ctx, person)
+	return p.Name, p.Email, err
+}
+
 // lockPerson reads a person and keeps others from changing them until tx ends.
 func lockPerson(tx *db.Tx, person string) (Person, error) {
 	key, err := id.Parse(person)

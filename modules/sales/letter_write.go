@@ -212,7 +212,7 @@ func (s *Service) writeBank(ctx context.Context, w *written, l *letter, e *Event
 	t := w.begin(e, b.Locale, letterBank, b.Name)
 	words := wordsFor(b.Locale)
 	w.say(t.pay, words.amount(p.AmountMinor, p.Currency), t.until, words.form(&words, e.on(p.Until).local())+".")
-	w.say(s.cfg.Payment.Transfer.Account)
+	w.say(strings.TrimSpace(s.cfg.Payment.Transfer.Account))
 	w.say(t.reference, pay.Reference(p.ID))
 	w.link(t.toPayment, s.cfg.Origin+"/pay/"+s.PaymentToken(p.ID))
 	return b.Email, nil

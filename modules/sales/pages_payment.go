@@ -132,7 +132,7 @@ func (i *Invoice) page() invoicePage {
 	d := &i.Document
 	t := words.In(d.Buyer.Locale)
 	v := invoicePage{Tongue: t, Name: i.Name(), Credit: i.Kind == kindCredit, Sandbox: i.Mode == pay.Sandbox, Of: d.Of, Date: d.Date, Title: d.Title, When: t.Moment(moment{d.Starts, d.Zone}.local()),
-		Seller: append([]string{d.Seller.Name}, strings.Split(d.Seller.Address, "\n")...), TaxID: d.Seller.TaxID, Bill: d.Bill.view(t)}
+		Seller: append([]string{d.Seller.Name}, inLines(d.Seller.Address)...), TaxID: d.Seller.TaxID, Bill: d.Bill.view(t)}
 	if day, err := time.Parse(time.DateOnly, d.Date); err == nil {
 		v.Date = t.Day(day)
 	}

@@ -113,7 +113,7 @@ type frame struct {
 	Seller    string
 	Imprint   []string
 	Tongues   []tongueLink
-	Cart      string // of the visitor, "": none is open
+	Carts     []link // of the visitor, which are open
 	Person    string // what the signed-in person is called
 	SignIn    string
 	Notices   string // where a browser says what it wants to hear
@@ -138,7 +138,7 @@ func (s *Service) frame(c echo.Context, t *words.Tongue, title string) frame {
 	req := c.Request()
 	f := frame{Tongue: t, Title: title, Canonical: s.origin(c) + req.URL.Path, Seller: s.cfg.Seller.Name, SignIn: "/sign-in?return=" + url.QueryEscape(req.URL.Path), Notices: "/shop/notices"}
 	if f.Seller != "" {
-		f.Imprint = append([]string{f.Seller}, strings.Split(s.cfg.Seller.Address, "\n")...)
+		f.Imprint = append([]string{f.Seller}, inLines(s.cfg.Seller.Address)...)
 	}
 	if who := web.CallerOf(req.Context()); who.Person != "" {
 		f.Person = who.Label
@@ -150,11 +150,12 @@ func (s *Service) frame(c echo.Context, t *words.Tongue, title string) frame {
 		link.URL, link.Full = req.URL.Path+"?"+q.Encode(), f.Canonical+"?lang="+other.Lang
 		f.Tongues = append(f.Tongues, link)
 	}
-	if ref, ok := s.openCart(recalled(c, cartCookie)); ok && s.db.Now().Before(ref.Until) {
-		f.Cart = "/shop/cart/" + s.CartToken(ref)
-	}
+	f.Carts = s.cartLinks(req.Context(), t, s.carts(c))
 	return f
 }
+
+// inLines are the lines of a text of config.yaml, which may end with a line break.
+func inLines(text string) []string { return strings.Split(strings.TrimSpace(text), "\n") }
 
 // link is a button that leads somewhere.
 type link struct{ URL, Name string }

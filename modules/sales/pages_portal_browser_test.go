@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/usherhq/usher/modules/kernel/webtest"
@@ -34,7 +33,7 @@ func buy(t *testing.T, b *webtest.Browser, e Event, scripts bool) {
 	b.Do(chromedp.Click(`a[href="/shop/events/` + e.Slug + `"]`))
 	b.Until(`location.pathname === "/shop/events/` + e.Slug + `" && document.readyState === "complete"`)
 	accessible("event")
-	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"), chromedp.Click("#buy button"))
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "2"), chromedp.Click("#buy .buy-bar button"))
 	b.Until(`location.pathname.startsWith("/shop/cart/") && document.readyState === "complete"`)
 	accessible("cart")
 	b.Do(chromedp.SendKeys("#name", "Ana"), chromedp.SendKeys("#email", "ana@example.org"), chromedp.Click(`input[value="door"]`), chromedp.Click("#checkout button"))
@@ -48,9 +47,7 @@ func TestBrowserBuysFromListToCode(t *testing.T) {
 	e := night(h)
 	b := openShop(t, h)
 	for _, off := range []bool{false, true} {
-		if _, err := chromedp.Call(b.Ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off}); err != nil {
-			t.Fatal(err)
-		}
+		b.Scripts(!off)
 		buy(t, b, e, !off)
 		b.Quiet()
 	}
@@ -111,8 +108,31 @@ func TestPricesAreKeptTrueWhileTheyAreLookedAt(t *testing.T) {
 	if got := b.Text(`document.querySelector("#qty-` + category + `").value`); got != "2" {
 		t.Errorf("what was chosen became %q", got)
 	}
-	b.Do(chromedp.Click("#buy button"))
+	b.Do(chromedp.Click("#buy .buy-bar button"))
 	b.Until(`location.pathname.startsWith("/shop/cart/") && document.body.textContent.includes("€113.00")`)
+	b.Quiet()
+}
+
+// Who waits for the sale to begin, or for tickets to come back, is told when they can be bought.
+func TestBrowserTellsWhenThereAreTickets(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	b := openShop(t, h)
+	for _, wait := range map[string][2]string{
+		"the sale begins":   {`UPDATE sales.event SET sale_from = now() + interval '1 hour' WHERE id = $1`, `UPDATE sales.event SET sale_from = NULL WHERE id = $1`},
+		"it goes on":        {`UPDATE sales.event SET state = 'paused' WHERE id = $1`, `UPDATE sales.event SET state = 'published' WHERE id = $1`},
+		"tickets come back": {`UPDATE sales.stock SET held = capacity - sold WHERE event = $1 AND capacity = 500`, `UPDATE sales.stock SET held = 0 WHERE event = $1 AND capacity = 500`},
+	} {
+		h.exec(wait[0], e.ID)
+		h.shelves.forget(e.ID)
+		b.Open("/shop/events/" + e.Slug + "?lang=en&code=early")
+		b.Until(`document.getElementById("anew").hidden && !document.getElementById("qty-` + e.Categories[0].ID.String() + `")`)
+		h.exec(wait[1], e.ID)
+		h.shelves.forget(e.ID)
+		b.Until(`!document.getElementById("anew").hidden && document.getElementById("said").textContent.includes("There are tickets now")`)
+		b.Do(chromedp.Click("#anew a"))
+		b.Until(`!!document.getElementById("qty-` + e.Categories[0].ID.String() + `") && document.body.innerText.includes("EARLY")`)
+	}
 	b.Quiet()
 }
 
@@ -165,7 +185,7 @@ func TestBrowserCountsTheHoldDown(t *testing.T) {
 	b := openShop(t, h)
 	h.cfg.Hold = 4e9
 	b.Open("/shop/events/" + e.Slug + "?lang=en")
-	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy button"))
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy .buy-bar button"))
 	b.Until(`/^0:0[1-3]$/.test(document.querySelector("[data-left]")?.textContent)`)
 	b.Until(`document.querySelector("h1").textContent === "Your time is over"`)
 	b.Quiet("410")

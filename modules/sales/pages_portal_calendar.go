@@ -38,14 +38,18 @@ const nightEnds = 6 * time.Hour
 
 // shopCalendar shows a month, each event on its days at the venue.
 func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
-	now := s.db.Now()
+	now := s.here()
 	this := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	month, err := time.Parse("2006-01", c.QueryParam("month"))
 	if err != nil || month.Before(this.AddDate(0, -monthsBack, 0)) || month.After(this.AddDate(0, monthsAhead, 0)) {
 		month = this
 	}
 	from, until := month.Add(-24*time.Hour), month.AddDate(0, 1, 0).Add(24*time.Hour) // venues' clocks differ
-	events, _, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &from, Until: &until, Limit: listed})
+	var events []Event
+	_, err = s.look(c.Request().Context(), EventQuery{Going: &from, Until: &until}, func(page []Event) bool {
+		events = append(events, page...)
+		return true
+	})
 	if err != nil {
 		return err
 	}
@@ -60,6 +64,10 @@ func (s *Service) shopCalendar(c echo.Context, t *words.Tongue) error {
 	p.fill(events, t, month, now)
 	return c.Render(http.StatusOK, "portal/calendar", p)
 }
+
+// here is now on the seller's clock: what day it is where he is at home. Venues have clocks of
+// their own, but a calendar has one today.
+func (s *Service) here() time.Time { return moment{s.db.Now(), s.cfg.Seller.Zone}.local() }
 
 // fill lays the month out in weeks that begin on Monday.
 func (p *calendarPage) fill(events []Event, t *words.Tongue, month, now time.Time) {

@@ -2,6 +2,7 @@ package sales
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/kernel/web"
 	"github.com/usherhq/usher/modules/sales/words"
 )
 
@@ -29,6 +31,7 @@ type cartPage struct {
 	Taxes   []string
 	Total   string
 	Free    bool
+	Offer   bool // of a waiting list: it cannot be changed, only bought or given back
 	Mails   bool // the link to the order goes by e-mail
 	Methods []methodView
 	None    string // why there are none
@@ -74,23 +77,11 @@ func (s *Service) openedCart(c echo.Context, t *words.Tongue) (h heldCart, e *sh
 	return h, e, false, nil
 }
 
-// forgetCart makes the visitor's browser forget a cart. One that he opened since, in another
-// tab and for another event, stays in the menu: there is no other way back to it.
-func (s *Service) forgetCart(c echo.Context, cart id.ID) (none bool) {
-	if ref, ok := s.openCart(recalled(c, cartCookie)); ok && ref.Cart != cart {
-		return false
-	}
-	s.remember(c, cartCookie, "", "/", 0)
-	return true
-}
-
 // showOver says that a cart's hold has ended, and where to begin again.
 func (s *Service) showOver(c echo.Context, t *words.Tongue, e *shelfEvent, cart id.ID) error {
-	none := s.forgetCart(c, cart)
+	left := s.forgetCart(c, cart)
 	p := cartOverPage{frame: s.frame(c, t, t.Say("over.title")), E: e.shown(t, s.db.Now()), Heading: t.Say("over.title"), Text: t.Say("over.text"), Text2: t.Say("over.again")}
-	if p.Unlisted, p.Link = true, (link{p.E.URL, t.Say("over.choose")}); none {
-		p.Cart = ""
-	}
+	p.Unlisted, p.Link, p.Carts = true, link{p.E.URL, t.Say("over.choose")}, s.cartLinks(c.Request().Context(), t, left)
 	return c.Render(http.StatusGone, "portal/over", p)
 }
 
@@ -103,7 +94,22 @@ func (s *Service) shopCart(c echo.Context, t *words.Tongue) error {
 	if err != nil {
 		return err
 	}
-	return s.showCart(c, http.StatusOK, t, h, e, func(p *cartPage) { p.Form.Name = p.Person; begun(p) })
+	own := s.contactOf(c.Request().Context())
+	return s.showCart(c, http.StatusOK, t, h, e, func(p *cartPage) { p.Form = own; begun(p) })
+}
+
+// contactOf is what is known of who is signed in, to fill a form with. It is a courtesy: the
+// form asks for what is not known.
+func (s *Service) contactOf(ctx context.Context) (f buyerForm) {
+	who := web.CallerOf(ctx)
+	if who.Person == "" || s.cfg.People == nil {
+		return f
+	}
+	name, email, err := s.cfg.People.Contact(ctx, who.Person)
+	if err != nil {
+		s.log.WarnContext(ctx, "the buyer has to fill the form himself", "error", err)
+	}
+	return buyerForm{Name: name, Email: email}
 }
 
 // begunBefore fills the cart's form with what was said in it, when the buyer comes back from a
@@ -123,8 +129,12 @@ func (s *Service) begunBefore(c echo.Context, t *words.Tongue, cart id.ID) (fill
 
 func (s *Service) showCart(c echo.Context, status int, t *words.Tongue, h heldCart, e *shelfEvent, more func(p *cartPage)) error {
 	q := h.quote(e.Currency)
+	offer, err := s.isOffer(c.Request().Context(), h.Cart)
+	if err != nil {
+		return err
+	}
 	p := cartPage{frame: s.frame(c, t, t.Say("cart.title")), E: e.shown(t, s.db.Now()), Self: "/shop/cart/" + c.Param("token"), Seconds: int(math.Ceil(max(h.Left, 0).Seconds())),
-		Left: t.Span(h.Left), Total: priceWords(t, q.Total(), e.Currency), Free: q.Total() == 0, Mails: s.Mails()}
+		Left: t.Span(h.Left), Total: priceWords(t, q.Total(), e.Currency), Free: q.Total() == 0, Offer: offer, Mails: s.Mails()}
 	p.Unlisted = true
 	bill := BillOf(&e.Event, q.Lines, t.Lang)
 	for i := range q.Lines {
@@ -175,7 +185,9 @@ func (s *Service) shopReleased(c echo.Context, t *words.Tongue) error {
 	if err != nil || done {
 		return err
 	}
-	if err := s.GiveBack(c.Request().Context(), h.Cart, h.Lines); err != nil && !fault.Is(err, fault.Conflict) {
+	if err := s.GiveBack(c.Request().Context(), h.Cart, h.Lines); fault.Is(err, fault.Conflict) {
+		return c.Redirect(http.StatusSeeOther, "/shop/cart/"+c.Param("token")) // bought, paid or over meanwhile: its page says so
+	} else if err != nil {
 		return err
 	}
 	s.forgetCart(c, h.Cart)

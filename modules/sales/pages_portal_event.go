@@ -24,11 +24,13 @@ type eventShopPage struct {
 	Sellable    bool   // something can be bought now
 	Unpaid      string // something could be, if there were a way to pay: why there is none
 	Key         string
+	Asks        bool // for codes: what they are good for is on sale
 	Codes       []string
 	CodeWrong   string
 	Rows        []priceRow
 	HoldMinutes int
 	Live        string // where prices come from while they are looked at
+	Anew        string // this page, for when something can be bought that could not
 	Waiting     *waitingForm
 }
 
@@ -78,8 +80,13 @@ func (s *Service) visited(c echo.Context, t *words.Tongue) (v visitor, err error
 	if category, err := id.Parse(values.Get("seated")); err == nil {
 		v.seated, v.chosen[category] = true, len(values["seat"])
 	}
-	v.codes, v.wrong, err = s.codesBrought(ctx, v, values["code"])
+	v.codes, v.wrong, err = s.codesBrought(ctx, v, codesTyped(values))
 	return v, err
+}
+
+// codesTyped are the codes of a form or an address, of which the last may have been left empty.
+func codesTyped(values url.Values) []string {
+	return slices.DeleteFunc(slices.Clone(values["code"]), func(code string) bool { return CodeText(code) == "" })
 }
 
 // codesBrought keeps the codes that are good, and says what is wrong with the last that is not.
@@ -121,10 +128,12 @@ func (s *Service) codeFault(ctx context.Context, v visitor, text string) (string
 }
 
 // texts are the codes as they are typed.
-func (v *visitor) texts() []string {
-	out := make([]string, len(v.codes))
-	for i := range v.codes {
-		out[i] = v.codes[i].Code
+func (v *visitor) texts() []string { return textsOf(v.codes) }
+
+func textsOf(codes []Code) []string {
+	out := make([]string, len(codes))
+	for i := range codes {
+		out[i] = codes[i].Code
 	}
 	return out
 }
@@ -175,6 +184,7 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 	if p.Room, err = s.mustWait(c, v.e.ID); err != nil {
 		return err
 	}
+	p.Asks = v.e.onSale(v.now) == nil
 	form := waitingForm{Qty: 1, Why: v.t.Say(s.toldBy("wait.why", "wait.why.unsent"))}
 	for _, r := range p.Rows {
 		if p.Sellable = p.Sellable || r.Open; r.Unpaid {
@@ -185,9 +195,10 @@ func (s *Service) showEvent(c echo.Context, status int, v visitor, notice *said,
 		}
 	}
 	if len(form.Categories) > 0 {
+		form.Email = s.contactOf(c.Request().Context()).Email
 		p.Waiting = &form
 	}
-	if v.e.status(v.now) == "on_sale" || v.e.status(v.now) == "sold_out" {
+	if p.Anew = withQuery(p.E.URL, url.Values{"code": p.Codes}); v.e.mayOpen(v.now) {
 		p.Live = p.E.URL + "/live?" + url.Values{"code": p.Codes, "lang": {v.t.Lang}}.Encode()
 	}
 	for _, do := range more {

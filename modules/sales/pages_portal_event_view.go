@@ -3,6 +3,7 @@ package sales
 import (
 	"cmp"
 	"hash/fnv"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -35,11 +36,16 @@ func (e *Event) shown(t *words.Tongue, now time.Time) shownEvent {
 	v := shownEvent{URL: "/shop/events/" + e.Slug, Title: cmp.Or(text.Title, e.Slug), Summary: text.Summary, Venue: e.Venue, Series: e.Series,
 		When: t.Moment(at), ISO: e.StartsAt.UTC().Format(time.RFC3339), Week: t.ShortWeekday(at.Weekday()), Day: strconv.Itoa(at.Day()), Month: t.ShortMonth(at),
 		Zone: e.Zone, Status: e.status(now), Sandbox: e.Sandbox, Tone: toneOf(cmp.Or(e.Series, e.Slug))}
-	if text.Description != "" {
-		v.Paragraphs = strings.Split(text.Description, "\n\n")
+	for paragraph := range strings.SplitSeq(text.Description, "\n\n") {
+		if paragraph = strings.Trim(paragraph, "\n"); paragraph != "" {
+			v.Paragraphs = append(v.Paragraphs, paragraph)
+		}
 	}
 	if e.DoorsAt != nil {
-		v.Doors = t.Clock(e.on(e.DoorsAt).local())
+		doors := e.on(e.DoorsAt).local()
+		if v.Doors = t.Clock(doors); !dateOf(doors).Equal(dateOf(at)) { // the camp of a festival, on the day before
+			v.Doors = t.Moment(doors)
+		}
 	}
 	if e.EndsAt != nil {
 		v.Ends = t.Moment(e.on(e.EndsAt).local())
@@ -130,6 +136,9 @@ func (e *shelfEvent) rows(t *words.Tongue, codes []Code, chosen map[id.ID]int, n
 		e.tell(&r, t, c, now)
 		if r.Open {
 			r.Choices = c.choices(chosen[c.ID])
+		}
+		if r.Plan != "" { // what a code opens has no plan without it
+			r.Plan = withQuery(r.Plan, url.Values{"code": textsOf(codes)})
 		}
 		out = append(out, r)
 	}

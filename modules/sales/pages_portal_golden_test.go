@@ -36,7 +36,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	f := frame{Tongue: t, Title: v.Title, Seller: "Usher e. V.", SignIn: "/sign-in?return=%2Fshop"}
 	codes := []Code{{ID: id.ID{15: 9}, Code: "EARLY", Permille: 500, Categories: []id.ID{{15: 1}}}}
 	rows := e.rows(t, nil, map[id.ID]int{{15: 1}: 2}, now)
-	page := eventShopPage{frame: f, E: v, Key: "k", Rows: rows, HoldMinutes: 10, Sellable: true, Live: "/live", Waiting: &waitingForm{Why: t.Say("wait.why"), Categories: rows[2:3], Qty: 1}}
+	page := eventShopPage{frame: f, E: v, Key: "k", Rows: rows, HoldMinutes: 10, Sellable: true, Asks: true, Live: "/live", Anew: "/shop/events/jazz-night", Waiting: &waitingForm{Why: t.Say("wait.why"), Categories: rows[2:3], Qty: 1}}
 	coded, refused, closed, rising := page, page, page, page
 	first := &e.Categories[0]
 	e.rises = rises{first.ID: {PriceMinor: first.PriceMinor, Chance: .62, Until: now.AddDate(0, 0, 3), GoodUntil: now.Add(time.Hour)}}
@@ -45,7 +45,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	refused.Notice, refused.Room = &said{Kind: "warn", Title: t.Say("said.moved"), Text: t.Say("said.moved.fix"), More: []string{"x"}}, true
 	refused.Waiting = &waitingForm{Why: t.Say("wait.why"), Categories: rows[2:3], Qty: 9, Email: "ana", Wrong: map[string][]string{"qty": {t.Say("wait.between", 1, 4)}, "email": {t.Say("form.email.wrong")}}}
 	e.State = EventCancelled
-	closed.E, closed.Rows, closed.Sellable, closed.Waiting, closed.Live = e.shown(t, now), e.rows(t, nil, nil, now), false, nil, ""
+	closed.E, closed.Rows, closed.Sellable, closed.Asks, closed.Waiting, closed.Live = e.shown(t, now), e.rows(t, nil, nil, now), false, false, nil, ""
 	e.State = EventPublished
 	month := calendarPage{frame: f, Name: t.Month(goldenStart), Before: &link{"/b", "B"}, After: &link{"/a", "A"}}
 	month.fill([]Event{e.Event}, t, time.Date(2027, 6, 1, 0, 0, 0, 0, time.UTC), goldenStart)
@@ -64,7 +64,7 @@ func goldenPortal(t *words.Tongue) map[string]any {
 	settled.Good, settled.Invoices = true, []invoiceLink{{t.Say("pay.invoice", "R 1"), "/invoice/x"}}
 	transfer.Account, transfer.Ref, transfer.Until, transfer.Other, transfer.Back = []string{"Usher", "DE02"}, "REF", t.Moment(goldenStart), &link{"/o", "O"}, "/pay/x/release"
 	waiting := roomPage{frame: f, E: v, Ticket: "/room", Ahead: t.Say("number", 1200), Wait: t.Span(3 * time.Minute), Again: t.Span(9 * time.Second), Seconds: 9}
-	plan := seatsPage{frame: f, E: v, ID: id.ID{15: 2}, Category: "Balcony", Price: t.Money(123400, "EUR"), Unit: 123400, Max: 4, Key: "k", Codes: []string{"EARLY"},
+	plan := seatsPage{frame: f, E: v, Back: "/shop/events/jazz?code=EARLY", ID: id.ID{15: 2}, Category: "Balcony", Price: t.Money(123400, "EUR"), Unit: 123400, Max: 4, Key: "k", Codes: []string{"EARLY"},
 		Rows: []seatRow{{"A", []seatView{{id.ID{15: 21}, "A1", 1, true, true}, {id.ID{15: 22}, "A2", 2, false, false}}}}}
 	mine := minePage{frame: f, Mails: true, Orders: []shownEvent{v}}
 	mine.Person = "Ana"

@@ -44,6 +44,9 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 	if done, err := s.heldBefore(c, &p); err != nil || done {
 		return err
 	}
+	if v.wrong != "" { // nobody pays more because of a slip
+		return s.refuse(c, v, http.StatusConflict, &said{Kind: "bad", Title: t.Say("said.code"), Text: v.wrong + " " + t.Say("said.code.none")})
+	}
 	if moved := v.moved(c, wanted); moved != nil {
 		return s.refuse(c, v, http.StatusConflict, moved)
 	}
@@ -53,8 +56,7 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 		}
 		var cart Cart
 		if cart, _, err = s.Hold(ctx, p); err == nil {
-			s.replaceCart(c, cart)
-			return s.toCart(c, cartRef{cart.ID, v.e.ID, cart.ExpiresAt})
+			return s.toCart(c, cartRef{cart.ID, v.e.ID, cart.ExpiresAt}, s.replaceCarts(c, cart)...)
 		}
 	}
 	return s.notHeld(c, v, err)
@@ -62,15 +64,18 @@ func (s *Service) shopHold(c echo.Context, t *words.Tongue) error {
 
 // notHeld shows what there is now, when err is one that the visitor can resolve.
 func (s *Service) notHeld(c echo.Context, v visitor, err error) error {
-	notice := v.refused(err)
-	if notice == nil {
+	if v.refused(err) == nil {
 		return err
 	}
+	refused, ctx, typed := err, c.Request().Context(), codesTyped(c.Request().Form)
 	s.shelves.forget(v.e.ID)
-	if v.e, err = s.snapshot(c.Request().Context(), v.e.ID); err != nil {
+	if v.e, err = s.snapshot(ctx, v.e.ID); err != nil {
 		return err
 	}
-	return s.refuse(c, v, http.StatusConflict, notice)
+	if v.codes, v.wrong, err = s.codesBrought(ctx, v, typed); err != nil {
+		return err
+	}
+	return s.refuse(c, v, http.StatusConflict, v.refused(refused))
 }
 
 // formKey makes of a form's key one for what it asks: a visitor who goes back and
@@ -103,28 +108,40 @@ func (s *Service) heldBefore(c echo.Context, p *Purchase) (done bool, err error)
 	return true, s.toCart(c, cartRef{cart, p.Event, until})
 }
 
-func (s *Service) toCart(c echo.Context, ref cartRef) error {
-	token := s.CartToken(ref)
-	s.remember(c, cartCookie, token, "/", ref.Until.Sub(s.db.Now()))
-	return c.Redirect(http.StatusSeeOther, "/shop/cart/"+token)
+// toCart leads into a cart, and has the browser forget those that it replaced.
+func (s *Service) toCart(c echo.Context, ref cartRef, gone ...id.ID) error {
+	s.addCart(c, ref, gone)
+	return c.Redirect(http.StatusSeeOther, "/shop/cart/"+s.CartToken(ref))
 }
 
-// replaceCart gives back what the visitor held of the same event before: nobody fills
-// two carts by going back and forth. It is a courtesy; the hold would end by itself.
-func (s *Service) replaceCart(c echo.Context, fresh Cart) {
-	old, ok := s.openCart(recalled(c, cartCookie))
-	if !ok || old.Event != fresh.Event || old.Cart == fresh.ID {
-		return
-	}
+// replaceCarts gives back what the visitor held of the same event before, and says which carts
+// that were: nobody fills two by going back and forth. It is a courtesy; the hold would end by
+// itself. One that is being paid stays, and so does a waiting list's offer: the next of the line
+// would get it.
+func (s *Service) replaceCarts(c echo.Context, fresh Cart) (gone []id.ID) {
 	ctx := c.Request().Context()
-	if lines, _, err := s.heldLines(ctx, old.Cart); err == nil && len(lines) > 0 {
+	for _, old := range s.carts(c) {
+		if old.Event != fresh.Event || old.Cart == fresh.ID {
+			continue
+		}
+		lines, _, err := s.heldLines(ctx, old.Cart)
+		if err != nil {
+			continue
+		}
 		if paid, err := s.paymentUnderWay(ctx, old.Cart, true); err != nil || paid != nil {
-			return
+			continue
 		}
-		if err := s.Release(ctx, old.Cart, lines); err != nil {
-			s.log.Debug("a replaced cart ends by itself", "error", err)
+		if offered, err := s.isOffer(ctx, old.Cart); err != nil || offered {
+			continue
 		}
+		if len(lines) > 0 {
+			if err := s.Release(ctx, old.Cart, lines); err != nil {
+				s.log.DebugContext(ctx, "a replaced cart ends by itself", "error", err)
+			}
+		}
+		gone = append(gone, old.Cart)
 	}
+	return gone
 }
 
 // refuse shows the event's page again with what was chosen, or the plan of seats when
@@ -147,6 +164,9 @@ func (v *visitor) wanted(c echo.Context) (wanted []Wanted, unfit *said) {
 				wanted = append(wanted, Wanted{Category: k, Qty: v.chosen[k]})
 			}
 		}
+	}
+	if len(wanted) == 0 && v.e.onSale(v.now) != nil { // it ended while he chose: there was nothing to choose any more
+		return nil, &said{Kind: "bad", Title: t.Say("said.closed"), Text: t.Say("said.closed.fix")}
 	}
 	if len(wanted) == 0 {
 		return nil, &said{Kind: "warn", Title: t.Say("said.nothing"), Text: t.Say("said.nothing.fix")}
@@ -215,10 +235,36 @@ func (v *visitor) refused(err error) *said {
 		return nil
 	}
 	out := said{Kind: "bad", Title: t.Say(key), Text: t.Say(key + ".fix")}
-	if code := v.overused(); key == "said.code" && code != nil {
-		out.Text = t.Say("said.code.max", code.Code, code.MaxPerOrder)
+	over := v.overused()
+	switch code, left := v.usedUp(); {
+	case key == "said.uses":
+		out.Text = t.Say("said.uses.left", left, code.Code)
+	case key == "said.code" && fault.Is(err, fault.Conflict):
+		out.Text = v.wrong
+	case key == "said.code" && over != nil:
+		out.Text = t.Say("said.code.max", over.Code, over.MaxPerOrder)
 	}
 	return &out
+}
+
+// usedUp is a code that is not good for as many tickets as would take it, and for how many it
+// is; nil: there is none.
+func (v *visitor) usedUp() (*Code, int) {
+	p := pricing{e: v.e, now: v.now, codes: v.codes, useful: make([]bool, len(v.codes))}
+	uses := make([]int, len(v.codes))
+	for category, n := range v.chosen {
+		if k := v.e.Category(category); k != nil {
+			for _, code := range p.take(k) {
+				uses[code] += n
+			}
+		}
+	}
+	for i := range v.codes {
+		if left := max(v.codes[i].stock()-v.codes[i].Used-v.codes[i].Held, 0); uses[i] > left {
+			return &v.codes[i], left
+		}
+	}
+	return nil, 0
 }
 
 // overused is a code that is good for fewer tickets an order than were chosen; nil: there is none.
@@ -249,6 +295,12 @@ func (v *visitor) conflict() string {
 		if k := v.e.Category(category); k != nil && !k.open(v.now) {
 			return "said.closed"
 		}
+	}
+	if code, _ := v.usedUp(); code != nil {
+		return "said.uses"
+	}
+	if v.wrong != "" { // somebody has used it up meanwhile
+		return "said.code"
 	}
 	if v.seated {
 		return "said.seats"
@@ -290,7 +342,8 @@ func chosenIn(c echo.Context) url.Values {
 	for name, said := range values {
 		switch {
 		case name == "code":
-			out[name] = said[:min(len(said), maxCodes)]
+			codes := codesTyped(values)
+			out[name] = codes[:min(len(codes), maxCodes)]
 		case strings.HasPrefix(name, "qty_") && said[0] != "" && said[0] != "0":
 			out.Set(name, said[0])
 		}

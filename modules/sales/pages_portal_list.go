@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,19 +29,42 @@ type listPage struct {
 	Next          string
 }
 
-// listed is how many events a page of the list looks at.
-const listed = 200
+// listed is how many events a page of the list looks at. A search, or a month of the calendar,
+// looks at as many up to mostPages times.
+const (
+	listed    = 200
+	mostPages = 10
+)
+
+// look hands on the events of a query that everybody may see, page by page, as long as more are
+// wanted; next is where to go on.
+func (s *Service) look(ctx context.Context, q EventQuery, take func(page []Event) (more bool)) (next string, err error) {
+	q.States, q.Open, q.Limit = shownStates, true, listed
+	for range mostPages {
+		var page []Event
+		if page, q.Cursor, err = s.Events(ctx, q); err != nil {
+			return "", err
+		}
+		if more := take(page); !more || q.Cursor == "" {
+			break
+		}
+	}
+	return q.Cursor, nil
+}
 
 // shopList lists coming events by month, those that fit what the visitor asks for.
 func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 	now := s.db.Now()
-	events, next, err := s.Events(c.Request().Context(), EventQuery{States: shownStates, Open: true, Going: &now, Cursor: c.QueryParam("cursor"), Limit: listed})
-	if err != nil {
-		return err
-	}
 	p := listPage{frame: s.frame(c, t, t.Say("list.title")), Query: strings.TrimSpace(c.QueryParam("q")), Series: c.QueryParam("series")}
 	p.Place, p.About = "list", t.Say("list.about")
 	p.Filtered = p.Query != "" || p.Series != ""
+	next, err := s.look(c.Request().Context(), EventQuery{Going: &now, Cursor: c.QueryParam("cursor")}, func(page []Event) bool {
+		p.take(page, t, now)
+		return p.Filtered && p.Count < listed // what is looked for may be far ahead
+	})
+	if err != nil {
+		return err
+	}
 	if next != "" {
 		q := url.Values{"cursor": {next}}
 		for name, asked := range map[string]string{"q": p.Query, "series": p.Series} {
@@ -50,6 +74,12 @@ func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 		}
 		p.Next = "/shop?" + q.Encode()
 	}
+	slices.Sort(p.SeriesNames)
+	return c.Render(http.StatusOK, "portal/list", p)
+}
+
+// take adds those events that fit, and the series of all.
+func (p *listPage) take(events []Event, t *words.Tongue, now time.Time) {
 	for i := range events {
 		e := &events[i]
 		if e.Series != "" && !slices.Contains(p.SeriesNames, e.Series) {
@@ -59,8 +89,6 @@ func (s *Service) shopList(c echo.Context, t *words.Tongue) error {
 			p.add(e, t, now)
 		}
 	}
-	slices.Sort(p.SeriesNames)
-	return c.Render(http.StatusOK, "portal/list", p)
 }
 
 func (p *listPage) add(e *Event, t *words.Tongue, now time.Time) {

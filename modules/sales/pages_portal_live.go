@@ -53,6 +53,13 @@ func (s *Service) shopLive(c echo.Context, t *words.Tongue) error {
 	})
 }
 
+// mayOpen reports whether something can be bought, or may be before long: people look at the
+// page until it can.
+func (e *Event) mayOpen(now time.Time) bool {
+	status := e.status(now)
+	return status != EventCancelled && status != "ended"
+}
+
 func (e *shelfEvent) prices(t *words.Tongue, codes []Code, now time.Time) []livePrice {
 	rows := e.rows(t, codes, nil, now)
 	out := make([]livePrice, len(rows))

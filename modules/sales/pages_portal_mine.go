@@ -39,6 +39,9 @@ func (s *Service) shopMine(c echo.Context, t *words.Tongue) error {
 		}
 		v := e.shown(t, s.db.Now())
 		v.URL, v.From = "/o/"+o.Order.String(), t.Say("mine.count", o.Qty)
+		if o.Qty == 0 {
+			v.From = t.Say("mine.void")
+		}
 		v.Sellable = v.Status != EventCancelled // then that is what matters
 		p.Orders = append(p.Orders, v)
 	}

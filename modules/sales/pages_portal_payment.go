@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -46,14 +47,18 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 	if s.tellPayment(&v, t, &p, &e); e.State == EventCancelled && p.open() {
 		v.cancelled(t)
 	}
+	otherwise, err := s.paidOtherwise(ctx, &v, t, &p)
+	if err != nil {
+		return err
+	}
 	v.Title = v.Heading + " · " + v.E.Title
 	if p.Order != nil {
 		if v.Invoices, err = s.invoiceLinks(ctx, t, *p.Order); err != nil {
 			return err
 		}
 	}
-	switch waits := p.open() && e.State != EventCancelled && p.Method != pay.Transfer || p.State == PaymentPaid; {
-	case c.QueryParam("go") != "" && p.State == PaymentPending && p.Redirect != "" && e.State != EventCancelled:
+	switch waits := !otherwise && p.open() && e.State != EventCancelled && p.Method != pay.Transfer || p.State == PaymentPaid; {
+	case c.QueryParam("go") != "" && !otherwise && p.State == PaymentPending && p.Redirect != "" && e.State != EventCancelled:
 		v.Heading, v.Text = t.Say("pay.going"), t.Say("pay.going.text")
 		c.Response().Header().Set("Refresh", "0;url="+p.Redirect)
 	case waits:
@@ -65,7 +70,31 @@ func (s *Service) shopPayment(c echo.Context, t *words.Tongue) error {
 // cancelled asks nobody for money for an event that does not take place.
 func (v *paymentPage) cancelled(t *words.Tongue) {
 	v.Heading, v.Text = t.Say("status.cancelled"), t.Say("pay.off")
-	v.Link, v.Other, v.Account = nil, nil, nil
+	v.Link, v.Other, v.Account, v.Back = nil, nil, nil, ""
+}
+
+// paidOtherwise asks nobody for money for a cart that another payment, or none, has made an
+// order, or is about to: whoever looks at a page that he has left would buy it twice.
+func (s *Service) paidOtherwise(ctx context.Context, v *paymentPage, t *words.Tongue, p *Payment) (bool, error) {
+	if p.Order != nil || !p.waits() && p.State != PaymentFailed && p.State != PaymentExpired {
+		return false, nil
+	}
+	order, err := s.orderOfCart(ctx, p.Cart)
+	if err != nil {
+		return false, err
+	}
+	other, err := s.paymentUnderWay(ctx, p.Cart, false)
+	if err != nil || order == nil && other == nil {
+		return false, err
+	}
+	v.Other, v.Account, v.Back = nil, nil, ""
+	if order != nil {
+		v.Good, v.Heading, v.Text = true, t.Say("pay.otherwise"), t.Say("pay.otherwise.text")
+		v.Link = &link{"/o/" + s.OrderToken(*order), t.Say("pay.tickets")}
+		return true, nil
+	}
+	v.Heading, v.Text, v.Link = t.Say("pay.beside"), t.Say("pay.beside.text"), &link{"/pay/" + s.PaymentToken(*other), t.Say("cart.begun")}
+	return true, nil
 }
 
 // shopPaymentReleased gives back what is kept for a payment that has only begun. Of any other
@@ -94,6 +123,8 @@ func (p *Payment) words() string {
 	switch {
 	case p.State == PaymentCreated || p.State == PaymentProcessing:
 		return "pay.pending"
+	case p.State == PaymentExpired && p.Order != nil: // it was due at the door
+		return "pay.void"
 	case p.State == PaymentExpired && p.Reason == reasonReplaced:
 		return "pay.replaced"
 	case p.State == PaymentExpired && p.Reason == reasonGivenBack:
@@ -113,36 +144,53 @@ func (s *Service) tellPayment(v *paymentPage, t *words.Tongue, p *Payment, e *Ev
 	if p.Order != nil {
 		v.Good, v.Link = true, &link{"/o/" + s.OrderToken(*p.Order), t.Say("pay.tickets")}
 	}
-	ref := s.refOf(p)
-	again := &link{"/shop/cart/" + s.CartToken(ref), t.Say("pay.other")}
-	kept := s.db.Now().Before(ref.Until) // else the cart is there for this payment alone
-	if p.State == PaymentPending || p.State == PaymentCreated {
-		v.Back = "/pay/" + s.PaymentToken(p.ID) + "/release"
-	}
 	switch p.State {
-	case PaymentPending:
-		if p.Redirect != "" {
-			v.Link = &link{p.Redirect, t.Say("pay.go")}
-		}
-		if kept {
-			v.Other = again
-		}
-		if p.Method == pay.Transfer {
-			v.Heading, v.Text = t.Say("pay.transfer.title", v.Due), t.Say("pay.transfer.text")
-			v.Account, v.Ref, v.Until = strings.Split(s.cfg.Payment.Transfer.Account, "\n"), p.Session, t.Moment(e.on(p.Until).local())
-		}
-	case PaymentCreated:
-		if kept {
-			v.Link = again
-		}
+	case PaymentPending, PaymentCreated:
+		s.tellWaiting(v, t, p, e)
 	case PaymentFailed:
-		v.Link = again
+		v.Link = s.wayBack(t, p)
+	case PaymentSettled:
+		if p.RefundedMinor > 0 && p.RefundedMinor == p.PaidMinor {
+			v.Good, v.Heading, v.Text = false, t.Say("pay.void"), t.Say("pay.refunded.text")
+		}
 	case PaymentExpired:
-		if v.Link = again; p.Reason != reasonReplaced {
+		switch {
+		case p.Order != nil: // its page says what became of the tickets
+			v.Good = false
+		case p.Reason == reasonReplaced:
+			v.Link = s.wayBack(t, p)
+		default:
 			v.Link = &link{v.E.URL, t.Say("over.choose")}
 		}
 	case PaymentRefunded:
 		v.Text = p.whyReturned(t.Lang) + " " + v.Text
+	}
+}
+
+// wayBack leads to the cart, to pay in another way.
+func (s *Service) wayBack(t *words.Tongue, p *Payment) *link {
+	return &link{"/shop/cart/" + s.CartToken(s.refOf(p)), t.Say("pay.other")}
+}
+
+// tellWaiting says how to pay what nobody has paid yet.
+func (s *Service) tellWaiting(v *paymentPage, t *words.Tongue, p *Payment, e *Event) {
+	v.Back = "/pay/" + s.PaymentToken(p.ID) + "/release"
+	kept := s.db.Now().Before(s.refOf(p).Until) // else the cart is there for this payment alone
+	switch {
+	case p.State == PaymentCreated && kept:
+		v.Link = s.wayBack(t, p)
+	case p.State == PaymentPending && kept:
+		v.Other = s.wayBack(t, p)
+	}
+	if p.State != PaymentPending {
+		return
+	}
+	if p.Redirect != "" {
+		v.Link = &link{p.Redirect, t.Say("pay.go")}
+	}
+	if p.Method == pay.Transfer {
+		v.Heading, v.Text = t.Say("pay.transfer.title", v.Due), t.Say("pay.transfer.text")
+		v.Account, v.Ref, v.Until = inLines(s.cfg.Payment.Transfer.Account), p.Session, t.Moment(e.on(p.Until).local())
 	}
 }
 

@@ -115,10 +115,10 @@ func (s *Service) fromRoom(c echo.Context, e *Event, chosen url.Values) error {
 }
 
 func withQuery(page string, q url.Values) string {
-	if len(q) == 0 {
-		return page
+	if asked := q.Encode(); asked != "" {
+		return page + "?" + asked
 	}
-	return page + "?" + q.Encode()
+	return page
 }
 
 // shopRoomJoined takes a place, unless the visitor has one.

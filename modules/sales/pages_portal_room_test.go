@@ -66,7 +66,7 @@ func TestBrowserWaitsAndGoesInByItself(t *testing.T) {
 	h.crowded(e, 60)
 	b := openShop(t, h)
 	b.Open("/shop/events/" + e.Slug + "?lang=en")
-	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy button"))
+	b.Do(chromedp.SetValue("#qty-"+e.Categories[0].ID.String(), "1"), chromedp.Click("#buy .buy-bar button"))
 	b.Until(`document.querySelector("h1").textContent === "You have a place"`)
 	b.Accessible("waiting room")
 	b.Until(`location.search.endsWith("&said=in") && document.querySelector("#qty-` + e.Categories[0].ID.String() + `").value === "1" && document.body.textContent.includes("It is your turn")`)
@@ -100,6 +100,12 @@ func TestMyTicketsAreMine(t *testing.T) {
 		return visit(e, "/shop/mine", nil)
 	}
 	shows(t, as(ana), 200, "Jazz Night", "3 tickets", "/o/"+o.ID.String())
+	for n, says := range []string{"2 tickets", "1 ticket<", "Taken back"} { // what is left of them
+		if _, err := h.refund(o.ID, Refunding{Tickets: []int{n + 1}}); err != nil {
+			t.Fatal(err)
+		}
+		shows(t, as(ana), 200, "Jazz Night", says)
+	}
 	shows(t, as(ben), 200, "No tickets yet")
 	shows(t, visit(site, "/shop/mine", nil), 200, "Sign in to see", "/sign-in?return=%2Fshop%2Fmine")
 }
@@ -125,6 +131,11 @@ func TestWidgetStandsOnSitesThatMayShowIt(t *testing.T) {
 	shows(t, rec, 200, "Buy tickets", "€51.50", "Sold out")
 	if policy := rec.Header().Get("Content-Security-Policy"); !strings.HasSuffix(policy, "frame-ancestors https://elsewhere.example") {
 		t.Error(policy)
+	}
+	gone := visit(shopSite(h), "/shop/widget/gone?lang=en", nil) // taken back, or called otherwise
+	shows(t, gone, 404, "There is nothing here", `href="/shop" target="_blank"`)
+	if policy := gone.Header().Get("Content-Security-Policy"); !strings.HasSuffix(policy, "frame-ancestors https://elsewhere.example") || strings.Contains(gone.Body.String(), `class="mast"`) {
+		t.Error("the frame of an event that is no more is a broken picture: " + policy)
 	}
 	if policy := visit(shopSite(h), "/shop/events/"+e.Slug, nil).Header().Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") {
 		t.Error("a page that is no widget may be framed: " + policy)

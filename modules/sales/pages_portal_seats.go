@@ -2,6 +2,7 @@ package sales
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +23,7 @@ type seatsPage struct {
 	Max      int
 	Key      string
 	Codes    []string
+	Back     string // the event's page
 	Rows     []seatRow
 }
 
@@ -69,6 +71,7 @@ func (s *Service) showSeats(c echo.Context, status int, v visitor, category id.I
 	chosen = chosen[:min(len(chosen), maxQty)]
 	p := seatsPage{frame: s.frame(c, v.t, ""), E: v.e.shown(v.t, v.now), Notice: notice, ID: category, Category: rows[i].Title, Price: rows[i].Price, Unit: rows[i].Unit,
 		Max: k.MaxPerOrder, Key: id.New().String(), Codes: v.texts()}
+	p.Back = withQuery(p.E.URL, url.Values{"code": p.Codes})
 	p.Title, p.Unlisted = p.E.Title, true
 	for _, seat := range v.e.seats[category] {
 		if len(p.Rows) < seat.Row {

@@ -149,11 +149,13 @@ func TestCartThatIsKeptForAPaymentLeadsToIt(t *testing.T) {
 func TestTransferSaysWhatToSend(t *testing.T) {
 	h := newHouse(t)
 	h.takesMoney()
+	h.cfg.Seller.Name, h.cfg.Seller.Address = "Night GmbH", "Gasse 1\n1010 Wien\n" // as YAML's | has it
+	h.cfg.Payment.Transfer.Account += "\n"
 	e := night(h)
 	g := newGuest(t, shopSite(h))
 	_, there := g.holds(e, 0, 1)
 	page, _ := g.goes(g.ask(there+"/checkout", url.Values{"name": {"Ana"}, "email": {"ana@example.org"}, "method": {"transfer"}}))
-	shows(t, page, 200, "Please send €51.50", "DE02 1203 0000 0000 2020 51", "<code>")
+	shows(t, page, 200, "Please send €51.50", "DE02 1203 0000 0000 2020 51</dd>", "<code>", "<bdi>1010 Wien</bdi></p>")
 }
 
 func TestPriceSeenIsNeverExceeded(t *testing.T) {
@@ -287,7 +289,7 @@ func TestSeatsAreChosenByRow(t *testing.T) {
 	there := "/shop/events/" + e.Slug
 	plan := there + "/seats/" + e.Categories[1].ID.String()
 	page := g.ask(plan, nil)
-	shows(t, page, 200, "Row D", "Seat D8</span>8")
+	shows(t, page, 200, "Row D", `Seat D8</span><span aria-hidden="true">8</span>`)
 	seats, err := h.Seats(t.Context(), e.Categories[1].ID)
 	if err != nil {
 		t.Fatal(err)
@@ -442,4 +444,18 @@ func TestAListingLeadsIntoThePortal(t *testing.T) {
 			t.Errorf("%q of an event of the shop %q: %d", l.Path, e.Shop, rec.Code)
 		}
 	}
+}
+
+// A house with a slot an hour has hundreds of events a month: the last of them are found too.
+func TestWhatIsFarAheadIsFound(t *testing.T) {
+	h := newHouse(t)
+	e := night(h)
+	h.exec(`INSERT INTO sales.event (id, slug, state, series, venue, names, locales, zone, currency, secret, sandbox, waiting_first, starts_at, version, created_at)
+		SELECT gen_random_uuid(), 'slot-' || n, 'published', '', '', '{"en": {"title": "Slot"}}', locales, zone, currency, false, false, false, starts_at - n * interval '1 minute', 1, created_at
+		FROM sales.event, generate_series(1, $2) n WHERE id = $1`, e.ID, listed)
+	g := newGuest(t, shopSite(h))
+	shows(t, g.ask("/shop?q=jazz", nil), 200, "1 event found", "Jazz Night")
+	shows(t, g.ask("/shop?series=Blue+Hours", nil), 200, "1 event found", "Jazz Night")
+	shows(t, g.ask("/shop/calendar?month="+e.StartsAt.Format("2006-01"), nil), 200, "Jazz Night")
+	shows(t, g.ask("/shop", nil), 200, "Later events")
 }

@@ -291,6 +291,8 @@ func TestLivePricesSayThatTheSaleEnded(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
+	// There the page lets nobody choose any more; that is not why there is no cart.
+	shows(t, visit(shopSite(h), "/shop/events/"+e.Slug+"/cart?lang=en", url.Values{}), http.StatusUnprocessableEntity, "This is not on sale at this moment")
 }
 
 // Where no e-mail is sent nobody is promised one: whoever sells sees the link that his people are to get.

@@ -29,6 +29,7 @@ type widgetPage struct {
 	E        shownEvent
 	Rows     []priceRow
 	Sellable bool
+	Gone     bool // there is no such event, or no more
 }
 
 // getWidgetScript is the one file of ours that other sites may load.
@@ -43,20 +44,28 @@ func (s *Service) getWidgetScript(c echo.Context) error {
 // where the visitor sees whose it is.
 func (s *Service) shopWidget(c echo.Context, t *words.Tongue) error {
 	v, err := s.visited(c, t)
+	if fault.Is(err, fault.NotFound) { // the site around it shows its own address, and people not a broken picture
+		return s.showWidget(c, http.StatusNotFound, widgetPage{frame: s.frame(c, t, t.Say("wrong.not_found")), Gone: true})
+	}
 	if err != nil {
 		return err
 	}
 	p := widgetPage{frame: s.frame(c, t, ""), E: v.e.shown(t, v.now), Rows: v.e.rows(t, nil, nil, v.now)}
-	p.Title, p.Unlisted, p.Framed = p.E.Title, true, true
+	p.Title = p.E.Title
 	p.E.URL += keptLanguage(c) // the site around the frame speaks it
 	for _, r := range p.Rows {
 		p.Sellable = p.Sellable || r.Open
 	}
+	return s.showWidget(c, http.StatusOK, p)
+}
+
+func (s *Service) showWidget(c echo.Context, status int, p widgetPage) error {
+	p.Unlisted, p.Framed = true, true
 	if len(s.cfg.WidgetOrigins) > 0 {
 		h := c.Response().Header()
 		h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "frame-ancestors 'none'", "frame-ancestors "+strings.Join(s.cfg.WidgetOrigins, " "), 1))
 	}
-	return c.Render(http.StatusOK, "portal/widget", p)
+	return c.Render(status, "portal/widget", p)
 }
 
 // checkOrigins complains about sites that are none: what stands in a header must be an

@@ -60,7 +60,8 @@ type ticketPage struct {
 	Mails     bool   // letters are sent from here
 	Address   string // the buyer's, where his letter goes; "": none is known
 	Resent    bool   // just now
-	Next      int    // the first ticket of the next page; 0: none
+	Earlier   int    // the first ticket of the page before; 0: none
+	Next      int    // of the page after
 	Handed    int    // the ticket that was handed on just now
 	Link      string // of whom it was handed to; "": a letter takes it there
 	Tried     int    // the ticket whose form was refused
@@ -110,6 +111,9 @@ func (s *Service) pageOrder(c echo.Context) error {
 		return err
 	}
 	handed, _ := strconv.Atoi(c.QueryParam("handed"))
+	if handed < 1 || handed > len(tickets) || tickets[handed-1].Holder == nil {
+		handed = 0
+	}
 	return s.showOrder(c, http.StatusOK, o, tickets, func(p *ticketPage) { p.Handed, p.Resent = handed, c.QueryParam("resent") != "" })
 }
 
@@ -145,12 +149,14 @@ func (s *Service) showOrder(c echo.Context, status int, o Order, tickets []Ticke
 	more(&p)
 	from, _ := strconv.Atoi(c.QueryParam("from"))
 	from = max(min(cmp.Or(p.Tried, p.Handed, from), len(tickets)), 1)
+	from -= (from - 1) % ticketsShown // of two, the other one must not seem to be gone
+	p.Earlier = max(from-ticketsShown, 0)
 	for i := from - 1; i < len(tickets) && len(p.Tickets) < ticketsShown; i++ {
 		v, err := s.ticketView(&e, &tickets[i], tickets[i].Holder == nil, p.Lang)
 		if err != nil {
 			return err
 		}
-		if !v.Handed {
+		if !v.Handed && !e.Past(s.db.Now()) {
 			v.Action = p.Base + "/tickets/" + strconv.Itoa(v.N) + "/transfer"
 		}
 		p.Tickets = append(p.Tickets, v)
@@ -259,6 +265,7 @@ func (s *Service) handedOn(c echo.Context, t *Ticket) func(p *ticketPage) {
 	return func(p *ticketPage) {
 		if p.Handed = t.N; !s.Mails() {
 			p.Link = s.origin(c) + "/t/" + s.HolderToken(t) // whole: it is sent on as it stands there
+			p.Tongues = nil                                 // another language would be another page, without it
 		}
 	}
 }
@@ -314,7 +321,7 @@ func (s *Service) showTicket(c echo.Context, status int, o Order, t Ticket, mine
 		return err
 	}
 	p.Base, p.Count, p.Mails = "/t/"+c.Param("token"), 1, s.Mails()
-	if mine {
+	if mine && !e.Past(s.db.Now()) {
 		v.Action = p.Base + "/transfer"
 	}
 	p.Tickets = []ticketView{v}
@@ -345,7 +352,7 @@ func (s *Service) getOrderEntry(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.entry(c, o, "/o/"+c.Param("token"))
+	return s.entry(c, o, "/o/"+c.Param("token"), localeOf(o))
 }
 
 func (s *Service) getTicketEntry(c echo.Context) error {
@@ -353,16 +360,17 @@ func (s *Service) getTicketEntry(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.entry(c, o, "/t/"+c.Param("token"))
+	return s.entry(c, o, "/t/"+c.Param("token"), "")
 }
 
-// entry answers with the event as a calendar takes it.
-func (s *Service) entry(c echo.Context, o Order, page string) error {
+// entry answers with the event as a calendar takes it, in the language of the page that it
+// stands on.
+func (s *Service) entry(c echo.Context, o Order, page, stated string) error {
 	e, err := s.Event(c.Request().Context(), o.Event)
 	if err != nil {
 		return err
 	}
-	w := wordsFor(cmp.Or(c.QueryParam("lang"), localeOf(o), c.Request().Header.Get("Accept-Language")))
+	w := wordsFor(s.languageOf(c, stated))
 	body := ical.Write(e.entry(w, s.db.Now(), s.origin(c)+page))
 	c.Response().Header().Set("Content-Disposition", `attachment; filename="event.ics"`)
 	return c.Stream(http.StatusOK, "text/calendar; charset=utf-8", bytes.NewReader(body))
@@ -375,7 +383,10 @@ func (e *Event) entry(w ticketWords, now time.Time, url string) ical.Entry {
 		out.End = *e.EndsAt
 	}
 	if e.DoorsAt != nil {
-		out.Description = w.Doors + ": " + e.on(e.DoorsAt).local().Format("15:04")
+		doors := e.on(e.DoorsAt).local()
+		if out.Description = w.Doors + ": " + doors.Format("15:04"); !dateOf(doors).Equal(dateOf(out.Start)) {
+			out.Description = w.Doors + ": " + w.form(&w, doors)
+		}
 	}
 	return out
 }

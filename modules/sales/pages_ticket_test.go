@@ -85,7 +85,42 @@ func TestLargeOrderIsShownPageByPage(t *testing.T) {
 	if strings.Contains(rec.Body.String(), "Ticket 21 von") {
 		t.Error("the first page shows all")
 	}
-	shows(t, visit(site, there+"?from=21", nil), 200, "Ticket 21 von 21")
+	shows(t, visit(site, there+"?from=21", nil), 200, "Ticket 21 von 21", there+"?from=1")
+}
+
+// Who hands one of his tickets on, or fails to, still sees the others.
+func TestTheOtherTicketsAreStillThere(t *testing.T) {
+	h, site, o := boughtTickets(t, 3)
+	h.mails()
+	there := "/o/" + h.OrderToken(o.ID)
+	form := url.Values{"version": {"1"}, "name": {"Ben"}, "email": {"ben"}}
+	shows(t, visit(site, there+"/tickets/3/transfer", form), 422, "Ticket 1 von 3", "Ticket 3 von 3")
+	form.Set("email", "ben@example.org")
+	handed := visit(site, there+"/tickets/3/transfer", form)
+	shows(t, visit(site, handed.Header().Get("Location"), nil), 200, "Ticket 1 von 3", "Ticket 3 von 3", "Ticket 3: Es wurde weitergegeben")
+	if said := visit(site, there+"?handed=2", nil).Body.String(); strings.Contains(said, "Es wurde weitergegeben") {
+		t.Error("the page says that a ticket was handed on which is the buyer's")
+	}
+	h.exec(`UPDATE sales.event SET starts_at = $2, ends_at = NULL WHERE id = $1`, o.Event, h.db.Now().Add(-25*time.Hour))
+	if strings.Contains(visit(site, there, nil).Body.String(), "/transfer") {
+		t.Error("a ticket of yesterday seems to be one to hand on")
+	}
+}
+
+// A calendar entry speaks as the page it stands on, whose language its reader chose.
+func TestCalendarEntrySpeaksAsItsPage(t *testing.T) {
+	h, site, o := boughtTickets(t, 1) // by somebody who speaks German
+	h.exec(`UPDATE sales.event SET doors_at = starts_at WHERE id = $1`, o.Event)
+	bens, err := h.handTo(o, 1, 1, "Ben")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGuest(t, site)
+	order, ticket := "/o/"+h.OrderToken(o.ID), "/t/"+h.HolderToken(&bens)
+	shows(t, g.ask(order+"/event.ics", nil), 200, "Einlass: ")
+	shows(t, g.ask(ticket+"/event.ics", nil), 200, "Doors: ")
+	g.ask(order+"?lang=en", nil)
+	shows(t, g.ask(order+"/event.ics", nil), 200, "Doors: ")
 }
 
 func TestOrderIsFoundByItsLinkOrItsBuyerAlone(t *testing.T) {
@@ -158,6 +193,9 @@ func TestBuyerHasNoSayInATicketHeHandedOn(t *testing.T) {
 		handed := visit(site, there+"/tickets/1/transfer", form("1", "Ben"))
 		if link := holderLink.FindString(handed.Body.String()); (link == "") != mails {
 			t.Errorf("letters are sent: %t, the answer's link: %q", mails, link)
+		}
+		if strings.Contains(handed.Body.String(), "lang=en") {
+			t.Error("the page that alone shows the link leads to itself in another language, without it")
 		}
 		if mails {
 			shows(t, visit(site, handed.Header().Get("Location"), nil), 200, "Der bisherige Code gilt nicht mehr", "per E-Mail")
@@ -234,6 +272,22 @@ func TestCalendarEntryIsOnTheVenuesClock(t *testing.T) {
 	shows(t, rec, 200, "DTSTART;TZID=Europe/Berlin:20270601T200000\r\n", `LOCATION:Hall\, Köln`)
 	if got := rec.Header().Get("Content-Type"); got != "text/calendar; charset=utf-8" {
 		t.Error(got)
+	}
+}
+
+// Doors that open on another day say on which.
+func TestDoorsOfTheDayBeforeSaySo(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	site := newSite(t, nil, h.buyerPages())
+	e, err := h.Event(t.Context(), o.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for doors, says := range map[string]string{"2027-06-01 16:00Z": "18:00", "2027-05-31 16:00Z": "Monday, 31 May 2027, 18:00"} {
+		h.exec(`UPDATE sales.event SET starts_at = '2027-06-01 18:00Z', doors_at = $2 WHERE id = $1`, o.Event, doors)
+		h.shelves.forget(e.ID)
+		shows(t, visit(site, "/shop/events/"+e.Slug+"?lang=en", nil), 200, "<dt>Doors</dt><dd>"+says+"</dd>")
+		shows(t, visit(site, "/o/"+h.OrderToken(o.ID)+"/event.ics?lang=en", nil), 200, "DESCRIPTION:Doors: "+strings.ReplaceAll(says, ",", `\,`)+"\r\n")
 	}
 }
 

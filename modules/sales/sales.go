@@ -39,12 +39,19 @@ type Config struct {
 	Origin string      `koanf:"-"` // as browsers see us, such as https://tickets.example.org; "": as the request says
 	Mail   mail.Sender `koanf:"-"` // nil: no letters are sent; with it, Origin is known
 	Audit  Auditor     `koanf:"-"` // nil: money that people took is noted nowhere but with its payment
+	People People      `koanf:"-"` // nil: of who is signed in no more is known than what people call him
 }
 
 // Auditor is what sales asks of identity: a line of the audit log, within tx and as the
 // last thing it does.
 type Auditor interface {
 	Note(tx *db.Tx, actor, action, object string, detail map[string]any) error
+}
+
+// People is what sales asks of identity: how a person who is signed in is named and written
+// to; "": it is not known. Errors: fault.NotFound.
+type People interface {
+	Contact(ctx context.Context, person string) (name, email string, err error)
 }
 
 // Defaults give a buyer ten minutes, and somebody who waited a day.

@@ -26,7 +26,7 @@ func (s *Service) paymentUnderWay(ctx context.Context, cart id.ID, begun bool) (
 // bought is an order in its buyer's list.
 type bought struct {
 	Order, Event id.ID
-	Qty          int
+	Qty          int // tickets that were not taken back
 	At           time.Time
 }
 
@@ -35,7 +35,8 @@ const mostBought = 100
 
 // ordersOf lists what a person bought while signed in.
 func (s *Service) ordersOf(ctx context.Context, person id.ID) ([]bought, error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT id, event, qty, created_at FROM sales.orders WHERE person = $1 ORDER BY id DESC LIMIT $2`, person, mostBought)
+	rows, err := s.db.Pool().Query(ctx, `SELECT id, event,
+		(SELECT count(*) FROM sales.ticket t WHERE t.order_id = o.id AND t.voided_at IS NULL), created_at FROM sales.orders o WHERE person = $1 ORDER BY id DESC LIMIT $2`, person, mostBought)
 	if err != nil {
 		return nil, db.Classify("sales.Mine", err)
 	}

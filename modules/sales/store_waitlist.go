@@ -82,6 +82,15 @@ func (s *Service) findWaiting(ctx context.Context, entry id.ID) (Waiting, error)
 	return row.utc(), err
 }
 
+// isOffer reports whether a cart is what a waiting list has offered somebody.
+func (s *Service) isOffer(ctx context.Context, cart id.ID) (bool, error) {
+	_, err := s.findWaiting(ctx, cart)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (w Waiting) utc() Waiting {
 	w.CreatedAt, w.OfferUntil = w.CreatedAt.UTC(), utcOrNil(w.OfferUntil)
 	return w

@@ -13,13 +13,13 @@ import (
 
 // ticketWords is what the tickets' pages say in one language.
 type ticketWords struct {
-	Lang                                                    string
-	Tickets, Ticket, Of, Seat, Doors, Where, When, Total    string
-	Print, Calendar, More, Sandbox, Cancelled, Void         string
-	CodeOf, ShowIt, HandedTo, HandedNow, HolderLink, HandOn string
-	HandOnWhy, Name, Email, Refused                         string
-	HoldersOwn, HolderMailed                                string
-	Mailed, Resend, Resent, NoMail                          string
+	Lang                                                     string
+	Tickets, Ticket, Of, Seat, Doors, Where, When, Total     string
+	Print, Calendar, More, Earlier, Sandbox, Cancelled, Void string
+	CodeOf, ShowIt, HandedTo, HandedNow, HolderLink, HandOn  string
+	HandOnWhy, Name, Email, Refused                          string
+	HoldersOwn, HolderMailed                                 string
+	Mailed, Resend, Resent, NoMail                           string
 
 	days, months [12]string
 	form         func(w *ticketWords, t time.Time) string
@@ -27,7 +27,7 @@ type ticketWords struct {
 
 var ticketTongues = []ticketWords{
 	{Lang: "en", Tickets: "Your tickets", Ticket: "Ticket", Of: "of", Seat: "Seat", Doors: "Doors", Where: "Where", When: "When", Total: "Total",
-		Print: "To print, use your browser’s print command: the codes alone go on paper, one ticket after the other.", Calendar: "Add to calendar", More: "More tickets",
+		Print: "To print, use your browser’s print command: the codes alone go on paper, one ticket after the other.", Calendar: "Add to calendar", More: "More tickets", Earlier: "Tickets before",
 		Sandbox: "This is a test: the tickets admit nobody.", Cancelled: "This event was cancelled.", Void: "This ticket is void.",
 		CodeOf: "QR code of ticket", ShowIt: "Show this code at the door.", HandedTo: "Handed on to", HandedNow: "It was handed on. The code so far no longer works.",
 		HolderLink: "Their own link: send it to them now, it is shown once", HolderMailed: "Their own link goes to them by e-mail.", HoldersOwn: "Only who has it now sees its code and can hand it on.", HandOn: "Hand it on", HandOnWhy: "Whoever takes it gets a link of their own, and the code on this page stops working.",
@@ -39,7 +39,7 @@ var ticketTongues = []ticketWords{
 			return fmt.Sprintf("%s, %d %s %d, %s", w.days[t.Weekday()], t.Day(), w.months[t.Month()-1], t.Year(), t.Format("15:04"))
 		}},
 	{Lang: "de", Tickets: "Ihre Tickets", Ticket: "Ticket", Of: "von", Seat: "Platz", Doors: "Einlass", Where: "Wo", When: "Wann", Total: "Summe",
-		Print: "Zum Drucken nehmen Sie den Druckbefehl Ihres Browsers: Auf das Papier kommen nur die Tickets, eines nach dem anderen.", Calendar: "In den Kalender", More: "Weitere Tickets",
+		Print: "Zum Drucken nehmen Sie den Druckbefehl Ihres Browsers: Auf das Papier kommen nur die Tickets, eines nach dem anderen.", Calendar: "In den Kalender", More: "Weitere Tickets", Earlier: "Tickets davor",
 		Sandbox: "Dies ist ein Test: Mit diesen Tickets kommt niemand hinein.", Cancelled: "Diese Veranstaltung wurde abgesagt.", Void: "Dieses Ticket ist ungültig.",
 		CodeOf: "QR-Code von Ticket", ShowIt: "Zeigen Sie diesen Code am Einlass.", HandedTo: "Weitergegeben an", HandedNow: "Es wurde weitergegeben. Der bisherige Code gilt nicht mehr.",
 		HolderLink: "Der eigene Link dazu: Schicken Sie ihn jetzt weiter, er wird nur einmal gezeigt", HolderMailed: "Der eigene Link dazu kommt dort per E-Mail an.", HoldersOwn: "Nur wer es jetzt hat, sieht den Code und kann es weitergeben.", HandOn: "Weitergeben", HandOnWhy: "Wer es bekommt, erhält einen eigenen Link, und der Code auf dieser Seite gilt nicht mehr.",

@@ -5,9 +5,15 @@ const left = box.querySelector("[data-left]");
 const began = performance.now();
 const total = Number(box.dataset.seconds);
 
+// clock is 9:59, or 23:59:59 for an offer that is kept for a day.
+function clock(seconds) {
+  const parts = [seconds / 3600, seconds / 60 % 60, seconds % 60].map((part) => Math.floor(part));
+  return (parts[0] ? parts : parts.slice(1)).map((part, i) => String(part).padStart(i ? 2 : 1, "0")).join(":");
+}
+
 function tick() {
   const seconds = Math.max(Math.ceil(total - (performance.now() - began) / 1000), 0);
-  left.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  left.textContent = clock(seconds);
   if (seconds === 0) location.replace(box.dataset.ended);
   else setTimeout(tick, 1000 - ((performance.now() - began) % 1000));
 }

@@ -2,6 +2,7 @@
 // chosen stays; a price that moves is shown, and said once.
 const form = document.querySelector("form[data-live]");
 const said = document.getElementById("said");
+const anew = document.getElementById("anew");
 
 if (form) {
   const source = new EventSource(form.dataset.live);
@@ -10,6 +11,10 @@ if (form) {
     for (const now of JSON.parse(event.data)) {
       const row = form.querySelector(`[data-category="${now.id}"]`);
       if (row && show(row, now)) news.push(now.say);
+      if (now.open && !row?.querySelector("select") && anew.hidden) {
+        anew.hidden = false; // what there is to choose comes with the page
+        news.push(anew.textContent);
+      }
     }
     if (news.length) said.textContent = news.join(" ");
   });

@@ -11,3 +11,8 @@ function count() {
 }
 form.addEventListener("change", count);
 count();
+
+// Says that the plan goes on to the side as long as it does.
+const rows = document.getElementById("plan-rows");
+const hint = document.getElementById("plan-hint");
+new ResizeObserver(() => { hint.hidden = rows.scrollWidth <= rows.clientWidth; }).observe(rows);

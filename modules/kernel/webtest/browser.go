@@ -127,6 +127,14 @@ func (b *Browser) Dress(width int64, scheme string) {
 	}
 }
 
+// Scripts turns a page's own scripts on or off, from the next page on.
+func (b *Browser) Scripts(on bool) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.Ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 const axeRules = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations))`
 
 // violation is a part of what axe-core reports.
