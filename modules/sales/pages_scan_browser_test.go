@@ -277,6 +277,36 @@ func TestBrowserReportsWhomItLetInBeforeTheAnswerCame(t *testing.T) {
 	}
 }
 
+// A phone whose disk is full lets nobody in of whom it could not tell afterwards, and says so.
+func TestBrowserLetsNobodyInWhomItCannotKeep(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	first, second := h.ticket(o.ID, 1), h.ticket(o.ID, 2)
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", "")
+	do := func(script string) {
+		t.Helper()
+		p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](script + `; void 0`)))
+	}
+	do(`globalThis.put = IDBObjectStore.prototype.put; globalThis.full = () => { IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }; }; full()`)
+	p.admits(h.Code(&first)) // the server knows
+	g.cut.Store(true)
+	p.offline(true)
+	for range 2 {
+		if s := p.checks(h.Code(&second)); s.Word != "Not checked" || !strings.HasPrefix(s.Why, "This device lets the page keep nothing.") {
+			t.Errorf("%+v", s)
+		}
+	}
+	do(`IDBObjectStore.prototype.put = put`)
+	p.admits(h.Code(&second))
+	p.refuses(h.Code(&second), "Already used at")
+	g.cut.Store(false)
+	p.offline(false)
+	p.Until(`document.getElementById("net").textContent === "Online" && document.getElementById("kept").textContent === ""`)
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 2 || c.Double != 0 {
+		t.Error(c, err)
+	}
+}
+
 // A phone is enrolled again because its key was revoked, or for another event: what only it knows
 // stays, and is reported as soon as it has a key of that event.
 func TestBrowserKeepsWhatWaitsWhenThePhoneIsEnrolledAgain(t *testing.T) {
