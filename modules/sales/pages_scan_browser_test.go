@@ -226,6 +226,20 @@ func TestBrowserWithoutEd25519ChecksSignaturesAllTheSame(t *testing.T) {
 	}
 }
 
+// The clock of a phone is set while it is at the door: what it scans without a network has the right time.
+func TestBrowserMeasuresItsClockAgain(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	p := h.gate(o.Event).scanner(t, "north", "")
+	text, err := chromedp.Run(p.Ctx, chromedp.Evaluate[string](`import("/assets/door-link.js").then(({ Link }) => {
+		const link = new Link({}, () => {});
+		link.ahead = 20;
+		return JSON.stringify([link.aheadBy(1000, 1100, 1050, true), link.aheadBy(1000, 1100, 1050, false), link.aheadBy(3601000, 3601100, 1050, false)]);
+	})`, chromedp.EvalAwaitPromise))
+	if want := `[0,20,3600000]`; err != nil || text != want {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
+}
+
 // TestBrowserFindsTheScannerAccessible looks at the scanner before it is enrolled, at its
 // door, and at both kinds of verdict.
 func TestBrowserFindsTheScannerAccessible(t *testing.T) {
