@@ -226,6 +226,20 @@ func TestBrowserWithoutEd25519ChecksSignaturesAllTheSame(t *testing.T) {
 	}
 }
 
+// The clock of a phone is set while it is at the door: what it scans without a network has the right time.
+func TestBrowserMeasuresItsClockAgain(t *testing.T) {
+	h, _, o := boughtTickets(t, 1)
+	p := h.gate(o.Event).scanner(t, "north", "")
+	text, err := chromedp.Run(p.Ctx, chromedp.Evaluate[string](`import("/assets/door-link.js").then(({ Link }) => {
+		const link = new Link({}, () => {});
+		link.ahead = 20;
+		return JSON.stringify([link.aheadBy(1000, 1100, 1050, true), link.aheadBy(1000, 1100, 1050, false), link.aheadBy(3601000, 3601100, 1050, false)]);
+	})`, chromedp.EvalAwaitPromise))
+	if want := `[0,20,3600000]`; err != nil || text != want {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
+}
+
 // TestBrowserFindsTheScannerAccessible looks at the scanner before it is enrolled, at its
 // door, and at both kinds of verdict.
 func TestBrowserFindsTheScannerAccessible(t *testing.T) {
@@ -274,6 +288,36 @@ func TestBrowserReportsWhomItLetInBeforeTheAnswerCame(t *testing.T) {
 	all, err := h.Doubles(t.Context(), o.Event)
 	if err != nil || len(all) != 1 || len(all[0].Uses) != 2 || all[0].Uses[1].Device != "north" || !all[0].Uses[1].Offline {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// A phone whose disk is full lets nobody in of whom it could not tell afterwards, and says so.
+func TestBrowserLetsNobodyInWhomItCannotKeep(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	first, second := h.ticket(o.ID, 1), h.ticket(o.ID, 2)
+	g := h.gate(o.Event)
+	p := g.scanner(t, "north", "")
+	do := func(script string) {
+		t.Helper()
+		p.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](script + `; void 0`)))
+	}
+	do(`globalThis.put = IDBObjectStore.prototype.put; globalThis.full = () => { IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }; }; full()`)
+	p.admits(h.Code(&first)) // the server knows
+	g.cut.Store(true)
+	p.offline(true)
+	for range 2 {
+		if s := p.checks(h.Code(&second)); s.Word != "Not checked" || !strings.HasPrefix(s.Why, "This device lets the page keep nothing.") {
+			t.Errorf("%+v", s)
+		}
+	}
+	do(`IDBObjectStore.prototype.put = put`)
+	p.admits(h.Code(&second))
+	p.refuses(h.Code(&second), "Already used at")
+	g.cut.Store(false)
+	p.offline(false)
+	p.Until(`document.getElementById("net").textContent === "Online" && document.getElementById("kept").textContent === ""`)
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 2 || c.Double != 0 {
+		t.Error(c, err)
 	}
 }
 

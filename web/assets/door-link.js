@@ -44,6 +44,9 @@ export async function ask(path, { key, body, once, wait = 15_000 } = {}) {
   throw new Refused(path.split("?")[0], answer.status, await answer.json().catch(() => ({})));
 }
 
+// kept stands for what this device could not write down: the server has it.
+const kept = () => {};
+
 // barred reports whether it is an answer to a key that may not scan here, or no longer.
 const barred = (error) => error.status === 401 || error.status === 403;
 
@@ -125,11 +128,12 @@ export class Link {
     const first = r.uses?.[0];
     if (first) {
       this.used.set(nameOf(r.order, r.n), { d: first.device, t: first.at });
-      await store.markUsed(nameOf(r.order, r.n), { d: first.device, t: first.at });
+      await store.markUsed(nameOf(r.order, r.n), { d: first.device, t: first.at }).catch(kept);
     }
     if (r.verdict === "admitted") this.counts.in++;
     Object.assign(scan, { order: r.order, n: r.n, verdict: r.verdict, uses: r.uses, told: true });
-    await this.remember(scan);
+    await store.keep(scan).catch(kept);
+    this.remember(scan);
     const due = r.due_minor ? { order: r.order, minor: r.due_minor, currency: r.currency } : undefined;
     return { scan, due, before: r.verdict === "already_used" && first ? { d: first.device, t: first.at } : undefined };
   }
@@ -141,13 +145,11 @@ export class Link {
     if (!scan.code) throw new Error(say("Without a network only a ticket’s code is checked."));
     const { verdict, before } = judge(ticket, this.door.event, this.changed, this.used, this.cancelled);
     Object.assign(scan, { order: ticket?.order, n: ticket?.n, verdict, offline: true, let_in: verdict === "admitted" });
+    const name = scan.let_in && nameOf(ticket.order, ticket.n), use = { d: this.door.device, t: scan.at };
+    await store.keepHere(scan, name, use);
+    if (name) this.used.set(name, use);
     this.waiting.set(scan.id, scan);
-    await this.remember(scan);
-    if (scan.let_in) {
-      const use = { d: this.door.device, t: scan.at };
-      this.used.set(nameOf(ticket.order, ticket.n), use);
-      await store.markUsed(nameOf(ticket.order, ticket.n), use);
-    }
+    this.remember(scan);
     return { scan, before, due: scan.let_in || before ? this.due.get(ticket.order) : undefined };
   }
 
@@ -170,8 +172,7 @@ export class Link {
 
   book(taking, once) { return ask("/v1/scans/received", { key: this.door.key, once, body: taking }); }
 
-  async remember(scan) {
-    await store.keep(scan);
+  remember(scan) {
     this.recent = [scan, ...this.recent].slice(0, 20);
     this.tell();
   }

@@ -30,6 +30,8 @@ export const get = (key) => within(["facts"], (facts) => facts.get(key));
 export const put = (key, value) => within(["facts"], (facts) => { facts.put(value, key); });
 export const scans = () => within(["scans"], (all) => all.getAll());
 export const keep = (...rows) => within(["scans"], (all) => { for (const row of rows) all.put(row); });
+// keepHere keeps a scan that only this device knows, and that its ticket is used, or neither.
+export const keepHere = (scan, name, use) => within(["scans", "used"], (all, used) => { all.put(scan); if (name) used.put(use, name); });
 export const drop = (ids) => within(["scans"], (all) => { for (const id of ids) all.delete(id); });
 export const markUsed = (key, use) => within(["used"], (used) => { used.put(use, key); });
 

@@ -12,6 +12,8 @@ const quickly = 1500; // how long a good verdict stays
 const scanned = 500; // between a hand scanner's last letter and its Enter
 const again = 4000; // the same code in sight is not asked again for so long
 
+const full = say("This device lets the page keep nothing. Make room on it, leave the browser’s private mode, or take another one.");
+
 const words = {
   admitted: [say("Go in"), ""],
   already_used: [say("Stop"), say("Already used")],
@@ -51,7 +53,7 @@ async function enrol(code) {
     others.postMessage("entered");
     await begin();
   } catch (error) {
-    $("refused").textContent = error instanceof Refused ? error.message : say("There is no network. Enrolling needs it.");
+    $("refused").textContent = error instanceof Refused ? error.message : error instanceof TypeError || error.name === "TimeoutError" ? say("There is no network. Enrolling needs it.") : full;
     $("refused").hidden = false;
     if (!link) $("enrol").hidden = false;
   }
@@ -174,7 +176,7 @@ function checkOne(what) {
       const detail = parts(scan.order && ticketOf(scan), scan.offline && say("checked offline"));
       show(scan.verdict === "admitted", word, before ? say("%v at %v by %v", why, time(before.t), before.d) : why, detail, due);
     } catch (error) {
-      show(false, say("Not checked"), error.message, "");
+      show(false, say("Not checked"), error instanceof DOMException ? full : error.message, "");
     }
     draw();
   });
@@ -287,7 +289,13 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) { li
 
 const code = location.hash.slice(1);
 if (code) history.replaceState(null, "", location.pathname); // the code stays in no history
-await (code ? enrol(code).then(() => link || begin()) : begin());
+try {
+  if (code) await enrol(code);
+  if (!link) await begin();
+} catch {
+  $("refused").textContent = full;
+  $("refused").hidden = false;
+}
 if (navigator.serviceWorker) {
   const installed = await navigator.serviceWorker.register("/assets/door-worker.js", { scope: "/scan/" });
   installed.active?.postMessage("renew");

@@ -29,6 +29,7 @@ const words = {
     "This scanner is for another event. Enrol it again on the page Scanners.": "Dieser Scanner ist für eine andere Veranstaltung. Melden Sie ihn auf der Seite Scanner neu an.",
     "There is no such event any more.": "Diese Veranstaltung gibt es nicht mehr.", "Too much is asked at once. Try it again in a minute.": "Es wird zu viel auf einmal gefragt. Versuchen Sie es in einer Minute noch einmal.",
     "What another event’s door has not reported waits here: enrol this device there again": "Was vom Einlass einer anderen Veranstaltung noch zu melden ist, wartet hier: Melden Sie dieses Gerät dort wieder an",
+    "This device lets the page keep nothing. Make room on it, leave the browser’s private mode, or take another one.": "Auf diesem Gerät kann die Seite nichts aufheben. Schaffen Sie darauf Platz, verlassen Sie den privaten Modus des Browsers, oder nehmen Sie ein anderes.",
     "The server answered %v.": "Der Server antwortete %v.", "This device has not seen the door yet. It needs the network once.": "Dieses Gerät kennt den Einlass noch nicht. Es braucht einmal das Netz.",
     "Without a network only a ticket’s code is checked.": "Ohne Netz wird nur der Code eines Tickets geprüft.", "%v What was scanned is kept here.": "%v Was gescannt wurde, bleibt hier.",
   },
