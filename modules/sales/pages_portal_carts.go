@@ -3,6 +3,7 @@ package sales
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -65,4 +66,40 @@ func (s *Service) cartLinks(ctx context.Context, t *words.Tongue, open []cartRef
 		}
 	}
 	return links
+}
+
+// toCart leads into a cart, and has the browser forget those that it replaced.
+func (s *Service) toCart(c echo.Context, ref cartRef, gone ...id.ID) error {
+	s.addCart(c, ref, gone)
+	return c.Redirect(http.StatusSeeOther, "/shop/cart/"+s.CartToken(ref))
+}
+
+// replaceCarts gives back what the visitor held of the same event before, and says which carts
+// that were: nobody fills two by going back and forth. It is a courtesy; the hold would end by
+// itself. One that is being paid stays, and so does a waiting list's offer: the next of the line
+// would get it.
+func (s *Service) replaceCarts(c echo.Context, fresh Cart) (gone []id.ID) {
+	ctx := c.Request().Context()
+	for _, old := range s.carts(c) {
+		if old.Event != fresh.Event || old.Cart == fresh.ID {
+			continue
+		}
+		lines, _, err := s.heldLines(ctx, old.Cart)
+		if err != nil {
+			continue
+		}
+		if paid, err := s.paymentUnderWay(ctx, old.Cart, true); err != nil || paid != nil {
+			continue
+		}
+		if offered, err := s.isOffer(ctx, old.Cart); err != nil || offered {
+			continue
+		}
+		if len(lines) > 0 {
+			if err := s.Release(ctx, old.Cart, lines); err != nil {
+				s.log.DebugContext(ctx, "a replaced cart ends by itself", "error", err)
+			}
+		}
+		gone = append(gone, old.Cart)
+	}
+	return gone
 }

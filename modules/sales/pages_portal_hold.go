@@ -108,42 +108,6 @@ func (s *Service) heldBefore(c echo.Context, p *Purchase) (done bool, err error)
 	return true, s.toCart(c, cartRef{cart, p.Event, until})
 }
 
-// toCart leads into a cart, and has the browser forget those that it replaced.
-func (s *Service) toCart(c echo.Context, ref cartRef, gone ...id.ID) error {
-	s.addCart(c, ref, gone)
-	return c.Redirect(http.StatusSeeOther, "/shop/cart/"+s.CartToken(ref))
-}
-
-// replaceCarts gives back what the visitor held of the same event before, and says which carts
-// that were: nobody fills two by going back and forth. It is a courtesy; the hold would end by
-// itself. One that is being paid stays, and so does a waiting list's offer: the next of the line
-// would get it.
-func (s *Service) replaceCarts(c echo.Context, fresh Cart) (gone []id.ID) {
-	ctx := c.Request().Context()
-	for _, old := range s.carts(c) {
-		if old.Event != fresh.Event || old.Cart == fresh.ID {
-			continue
-		}
-		lines, _, err := s.heldLines(ctx, old.Cart)
-		if err != nil {
-			continue
-		}
-		if paid, err := s.paymentUnderWay(ctx, old.Cart, true); err != nil || paid != nil {
-			continue
-		}
-		if offered, err := s.isOffer(ctx, old.Cart); err != nil || offered {
-			continue
-		}
-		if len(lines) > 0 {
-			if err := s.Release(ctx, old.Cart, lines); err != nil {
-				s.log.DebugContext(ctx, "a replaced cart ends by itself", "error", err)
-			}
-		}
-		gone = append(gone, old.Cart)
-	}
-	return gone
-}
-
 // refuse shows the event's page again with what was chosen, or the plan of seats when
 // it was chosen from there.
 func (s *Service) refuse(c echo.Context, v visitor, status int, notice *said) error {
@@ -245,42 +209,6 @@ func (v *visitor) refused(err error) *said {
 		out.Text = t.Say("said.code.max", over.Code, over.MaxPerOrder)
 	}
 	return &out
-}
-
-// usedUp is a code that is not good for as many tickets as would take it, and for how many it
-// is; nil: there is none.
-func (v *visitor) usedUp() (*Code, int) {
-	p := pricing{e: v.e, now: v.now, codes: v.codes, useful: make([]bool, len(v.codes))}
-	uses := make([]int, len(v.codes))
-	for category, n := range v.chosen {
-		if k := v.e.Category(category); k != nil {
-			for _, code := range p.take(k) {
-				uses[code] += n
-			}
-		}
-	}
-	for i := range v.codes {
-		if left := max(v.codes[i].stock()-v.codes[i].Used-v.codes[i].Held, 0); uses[i] > left {
-			return &v.codes[i], left
-		}
-	}
-	return nil, 0
-}
-
-// overused is a code that is good for fewer tickets an order than were chosen; nil: there is none.
-func (v *visitor) overused() *Code {
-	for i := range v.codes {
-		code, qty := &v.codes[i], 0
-		for category, n := range v.chosen {
-			if code.concerns(category) {
-				qty += n
-			}
-		}
-		if code.MaxPerOrder > 0 && qty > code.MaxPerOrder {
-			return code
-		}
-	}
-	return nil
 }
 
 // conflict tells the reasons apart by what is for sale.
