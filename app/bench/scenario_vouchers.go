@@ -138,7 +138,7 @@ func (w *way) agree(ctx context.Context, s *pushtest.Services) error {
 				w.mu.Lock()
 				w.phone[h.Value] = name
 				w.mu.Unlock()
-				err := w.call(ctx, http.MethodPut, "/v1/installations/"+name+"?app=field", map[string]any{"app": "field", "id": name, "kind": h.Kind, "handle": h.Value}, nil)
+				err := w.call(ctx, http.MethodPut, "/v1/installations/"+name, map[string]any{"app": "field", "id": name, "kind": h.Kind, "handle": h.Value}, nil)
 				if err == nil {
 					err = w.call(ctx, http.MethodPut, "/v1/consents/"+name, map[string]any{"app": "field", "notice": "bench"}, nil)
 				}

@@ -70,7 +70,7 @@ func (r *Refund) oldNews(out pay.Refunded) bool {
 }
 
 // RetryRefund tries again to send money back. Errors: fault.NotFound, fault.Conflict
-// unless it failed.
+// unless it failed, and when money was taken back at the provider meanwhile.
 func (s *Service) RetryRefund(tx *db.Tx, refund id.ID) (Refund, error) {
 	r, _, err := lockRefund(tx, refund)
 	if err != nil {
@@ -79,7 +79,14 @@ func (s *Service) RetryRefund(tx *db.Tx, refund id.ID) (Refund, error) {
 	if r.State != RefundFailed {
 		return r, fault.E("sales.RetryRefund", fault.Conflict, "the refund is "+string(r.State), nil)
 	}
-	r.State, r.Error = RefundWaiting, ""
+	start, err := refundStart(tx, *r.Payment)
+	if err == nil && start != RefundWaiting {
+		err = fault.E("sales.RetryRefund", fault.Conflict, "money of this payment was taken back at Stripe: the buyer might have it twice", nil).WithFix("send what is missing there, and say that you have sent it")
+	}
+	if err != nil {
+		return r, err
+	}
+	r.State, r.Error = start, ""
 	r.Attempt++
 	if err := updateRefund(tx, r); err != nil {
 		return r, err

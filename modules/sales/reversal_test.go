@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/sales/pay"
 )
@@ -113,6 +115,28 @@ func TestWhatWasRefundedAtStripeIsNotSentAgain(t *testing.T) {
 			h.auditMoney()
 		})
 	}
+}
+
+// A refund of ours failed, and somebody sent the money in Stripe's dashboard: trying again
+// would send it twice.
+func TestARefundThatWasMadeAtStripeIsNotTriedAgain(t *testing.T) {
+	h := newHouse(t)
+	bank := h.takesMoney()
+	e, two := stand(h, 10)
+	p, order := h.paidOrder(e, two)
+	bank.refuses = true
+	r, err := h.refund(order, Refunding{Tickets: []int{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.settleAll()
+	bank.refuses = false
+	h.tells("refund.created", 10, refundedThere(p, "succeeded"))
+	err = h.db.InTx(t.Context(), func(tx *db.Tx) error { _, err := h.RetryRefund(tx, r.ID); return err })
+	if h.settleAll(); !fault.Is(err, fault.Conflict) || bank.refunded() != 0 {
+		t.Errorf("%d were sent once more, %v", bank.refunded(), err)
+	}
+	h.in(func(tx *db.Tx) error { _, err := h.RefundedByHand(tx, r.ID); return err })
 }
 
 // A refund of ours that Stripe tells of is no reversal.
