@@ -155,9 +155,10 @@ func (e *Event) untouched(tx *db.Tx, op, refusal, fix string) error {
 const drain = web.DefaultTimeout + tillTime + 10*time.Second
 
 // still refuses to change what an order takes, of which money or which pool, while one that
-// was made before may yet arrive. The tills do not look at the event again, which would cost every order
-// something, so it has to have rested for as long as one may take. What was paid for and is
-// not an order yet is waited for; whoever pays meanwhile waits for us, and is refused then.
+// was made before may yet arrive; rest says what to do while the event is on sale. The tills do
+// not look at the event again, which would cost every order something, so it has to have rested
+// for as long as one may take. What was paid for and is not an order yet is waited for; whoever
+// pays meanwhile waits for us, and is refused then.
 func (e *Event) still(tx *db.Tx, op, rest string) error {
 	const fix = "try again in a minute"
 	if e.State == EventPublished {

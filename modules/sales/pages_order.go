@@ -168,15 +168,19 @@ type paymentView struct {
 	Reversals              []reversalView
 }
 
-func (p *Payment) view(e *Event) paymentView {
+// view puts a payment in words; taken is what was taken back of it at its provider.
+func (p *Payment) view(e *Event, taken ...Reversal) paymentView {
 	b := buyerOf(p.Buyer)
-	v := paymentView{Payment: *p, Ref: orderRef(p.ID), Who: b.Name, Email: b.Email, Way: methodNames[p.Method], Amount: amountText(p.AmountMinor, p.Currency), Mark: p.mark(), At: e.on(&p.CreatedAt), Why: cmp.Or(reasonWords[p.Reason], p.Reason), Back: refundWay(p.Method),
+	v := paymentView{Payment: *p, Ref: orderRef(p.ID), Who: b.Name, Email: b.Email, Way: methodNames[p.Method], Amount: amountText(p.AmountMinor, p.Currency), Mark: p.mark(), At: e.on(&p.CreatedAt), Why: cmp.Or(reasonWords[p.Reason], p.Reason), Back: refundWay(p.Method, taken...),
 		Receivable: p.receivable(), Returnable: p.State == PaymentFlagged && p.PaidMinor > 0}
 	if p.PaidMinor > 0 {
 		v.Paid = amountText(p.PaidMinor, p.Currency)
 	}
 	if p.RefundedMinor > 0 {
 		v.Returned = amountText(p.RefundedMinor, p.Currency)
+	}
+	for i := range taken {
+		v.Reversals = append(v.Reversals, taken[i].view(e))
 	}
 	return v
 }
@@ -256,7 +260,7 @@ func (s *Service) showPayments(c echo.Context, status int, wrong error) error {
 		return err
 	}
 	for i := range found {
-		p.Payments, ids[i] = append(p.Payments, found[i].viewWith(&e, reversals[found[i].ID])), found[i].ID
+		p.Payments, ids[i] = append(p.Payments, found[i].view(&e, reversals[found[i].ID]...)), found[i].ID
 	}
 	refunds, err := s.refundsOfOrder(ctx, id.Nil, ids)
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/usherhq/usher/modules/kernel/fault"
 	"github.com/usherhq/usher/modules/kernel/id"
 	"github.com/usherhq/usher/modules/kernel/web"
-	"github.com/usherhq/usher/modules/sales/pay"
 )
 
 // orderPage is one order with all that became of it.
@@ -33,7 +32,6 @@ type orderPage struct {
 	Valid    int // tickets that are not void
 	Payments []paymentView
 	Refunds  []refundView
-	Reversed bool // its money was taken back, or may be: nothing is sent from here
 	Invoices []invoiceLink
 	Link     string // the buyer's own page of it; "": the caller may not use it
 	Ask      *refundAsk
@@ -123,7 +121,8 @@ func (s *Service) orderOf(c echo.Context, order id.ID) (e Event, o Order, ticket
 func (s *Service) fillOrder(c echo.Context, p *orderPage, e *Event, o *Order, tickets []Ticket) error {
 	ctx := c.Request().Context()
 	row := OrderRow{Order: *o}
-	if err := s.fillPaid(ctx, p, e, &row); err != nil {
+	taken, err := s.fillPaid(ctx, p, e, &row)
+	if err != nil {
 		return err
 	}
 	documents, err := s.InvoicesOf(ctx, o.ID)
@@ -150,42 +149,39 @@ func (s *Service) fillOrder(c echo.Context, p *orderPage, e *Event, o *Order, ti
 	}
 	p.Valid, p.Marks = len(tickets)-row.Void, row.marks()
 	if p.Admin && len(chosen) > 0 {
-		p.Ask = askRefund(&row.Payment, tickets, Refunding{Tickets: chosen, KeepFees: values.Get("keep_fees") != ""}, e.Currency)
-		if p.Ask != nil && p.Ask.Way != "" && p.Reversed {
-			p.Ask.Way = reversedWay
-		}
+		p.Ask = askRefund(&row.Payment, tickets, Refunding{Tickets: chosen, KeepFees: values.Get("keep_fees") != ""}, e.Currency, taken...)
 	}
 	return nil
 }
 
-// fillPaid adds how an order was paid and what went back.
-func (s *Service) fillPaid(ctx context.Context, p *orderPage, e *Event, row *OrderRow) error {
+// fillPaid adds how an order was paid and what went back, and tells what was taken back of
+// the payment it was paid by.
+func (s *Service) fillPaid(ctx context.Context, p *orderPage, e *Event, row *OrderRow) (taken []Reversal, err error) {
 	payments, err := s.paymentsOfOrder(ctx, row.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	reversals, err := s.reversalsOf(ctx, payments)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ids := make([]id.ID, len(payments))
 	for i := range payments {
-		taken := reversals[payments[i].ID]
-		p.Payments, ids[i] = append(p.Payments, payments[i].viewWith(e, taken)), payments[i].ID
-		if of := payments[i].Order; of != nil && *of == row.ID {
-			row.Payment, p.Reversed = payments[i], slices.ContainsFunc(taken, takes)
-			row.Reversed = slices.ContainsFunc(taken, func(r Reversal) bool { return r.SeenAt == nil })
+		of := reversals[payments[i].ID]
+		p.Payments, ids[i] = append(p.Payments, payments[i].view(e, of...)), payments[i].ID
+		if order := payments[i].Order; order != nil && *order == row.ID {
+			row.Payment, row.Reversed, taken = payments[i], slices.ContainsFunc(of, isUnseen), of
 		}
 	}
 	refunds, err := s.refundsOfOrder(ctx, row.ID, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range refunds {
 		v := refunds[i].view(e)
 		p.Refunds, row.Attention = append(p.Refunds, v), row.Attention || v.ByHand
 	}
-	return nil
+	return taken, nil
 }
 
 func ticketViews(e *Event, tickets []Ticket, in map[int]time.Time) []orderTicket {
@@ -207,8 +203,9 @@ func ticketViews(e *Event, tickets []Ticket, in map[int]time.Time) []orderTicket
 }
 
 // askRefund works out what would go back, for a person to say yes to; nil when no ticket of
-// those chosen can. An order that was not paid through us has the zero Payment.
-func askRefund(paid *Payment, tickets []Ticket, in Refunding, currency string) *refundAsk {
+// those chosen can. An order that was not paid through us has the zero Payment; taken is what
+// was taken back of it at the provider.
+func askRefund(paid *Payment, tickets []Ticket, in Refunding, currency string, taken ...Reversal) *refundAsk {
 	valid := slices.DeleteFunc(slices.Clone(in.Tickets), func(n int) bool {
 		return !slices.ContainsFunc(tickets, func(t Ticket) bool { return t.N == n && t.VoidedAt == nil })
 	})
@@ -218,7 +215,7 @@ func askRefund(paid *Payment, tickets []Ticket, in Refunding, currency string) *
 	in.Tickets = valid
 	a := &refundAsk{Key: id.New(), Tickets: valid, Numbers: numbersText(valid), KeepFees: in.KeepFees}
 	if paid.State != PaymentDue {
-		a.AmountMinor, a.Way = creditOf(paid, tickets, in).GrossMinor, refundWay(paid.Method)
+		a.AmountMinor, a.Way = creditOf(paid, tickets, in).GrossMinor, refundWay(paid.Method, taken...)
 	}
 	if a.AmountMinor == 0 {
 		a.Way = ""
@@ -226,17 +223,6 @@ func askRefund(paid *Payment, tickets []Ticket, in Refunding, currency string) *
 	a.Amount = amountText(a.AmountMinor, currency)
 	return a
 }
-
-// refundWay is how money goes back that came by a method.
-func refundWay(m pay.Method) string {
-	if m == pay.Stripe {
-		return "Stripe sends it back to where it came from."
-	}
-	return "You send it yourself; say so here once you have."
-}
-
-// reversedWay is how money goes back of which some was taken back at the provider.
-const reversedWay = "Nothing is sent from here, as money of this payment was taken back at Stripe: send what is missing there, and say so here."
 
 // numbersOf reads the numbers of tickets that were ticked, in order; others are none of ours.
 func numbersOf(texts []string) (ns []int) {
@@ -345,10 +331,6 @@ func (s *Service) pageRefundedByHand(c echo.Context) error {
 	return s.changeMoney(c, "by-hand", s.refundHome, func(tx *db.Tx, refund id.ID) error { _, err := s.RefundedByHand(tx, refund); return err })
 }
 
-func (s *Service) pageReversalSeen(c echo.Context) error {
-	return s.changeMoney(c, "seen", s.reversalHome, func(tx *db.Tx, reversal id.ID) error { _, err := s.SeeReversal(tx, reversal); return err })
-}
-
 // home is the event and the order, if any, that a payment or a refund is of.
 type home struct {
 	event id.ID
@@ -362,11 +344,6 @@ func (s *Service) paymentHome(ctx context.Context, payment id.ID) (home, error) 
 
 func (s *Service) refundHome(ctx context.Context, refund id.ID) (home, error) {
 	r, err := s.Refund(ctx, refund)
-	return home{r.Event, r.Order}, err
-}
-
-func (s *Service) reversalHome(ctx context.Context, reversal id.ID) (home, error) {
-	r, err := s.Reversal(ctx, reversal)
 	return home{r.Event, r.Order}, err
 }
 

@@ -247,7 +247,7 @@ func TestGoldenOrderPages(t *testing.T) {
 	by := goldenStart
 	dispute := Reversal{ID: id.ID{15: 4}, Payment: odd.ID, Event: goldenID, Kind: pay.Dispute, State: pay.ReversalOpen, AmountMinor: 17, Currency: "EUR", Reason: "fraudulent", AnswerBy: &by}
 	there := Reversal{Event: goldenID, Kind: pay.Elsewhere, State: pay.ReversalLost, AmountMinor: 17, Currency: "EUR", SeenAt: &by}
-	taken := odd.viewWith(&e, []Reversal{dispute, there})
+	taken := odd.view(&e, dispute, there)
 	loose := paymentsPage{Head: head, Asked: q.shown(goldenID, "payments", id.Nil), Payments: []paymentView{due.view(&e), taken}, Refunds: map[id.ID][]refundView{odd.ID: {failed.view(&e)}}, Done: doneWords["received"], Admin: true}
 	one := orderPage{Head: head, ID: of, Ref: "00000009", Buyer: Buyer{Name: "Ana <b>", Email: "ana@example.org"}, Language: "de", At: at, Total: "52.00 EUR", Marks: row.marks(), Valid: 1,
 		Tickets:  []orderTicket{{Ticket: Ticket{N: 1, Seat: "C12"}, Title: "Floor", Price: "26.00 EUR", Name: "Ben", In: at, Admitted: true}, {Ticket: Ticket{N: 2, VoidedAt: &goldenStart}, Title: "Floor", Price: "26.00 EUR"}},

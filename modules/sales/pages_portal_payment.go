@@ -105,7 +105,7 @@ func (s *Service) shopPaymentReleased(c echo.Context, _ *words.Tongue) error {
 	if err != nil {
 		return err
 	}
-	if p.State == PaymentPending || p.State == PaymentCreated {
+	if p.waits() {
 		q, err := s.quotes.open(p.Quote)
 		if err != nil {
 			return err

@@ -1,6 +1,15 @@
 package sales
 
-import "github.com/usherhq/usher/modules/sales/pay"
+import (
+	"context"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usherhq/usher/modules/kernel/db"
+	"github.com/usherhq/usher/modules/kernel/id"
+	"github.com/usherhq/usher/modules/sales/pay"
+)
 
 // reversalView is money that was taken back in words, with what can be done about it.
 type reversalView struct {
@@ -29,18 +38,29 @@ var reversalWords = map[pay.ReversalKind]map[pay.ReversalState]struct {
 
 func (r *Reversal) view(e *Event) reversalView {
 	w := reversalWords[r.Kind][r.State]
-	v := reversalView{Reversal: *r, Amount: amountText(r.AmountMinor, r.Currency), Mark: w.mark, Advice: w.advice, Unseen: r.SeenAt == nil}
+	v := reversalView{Reversal: *r, Amount: amountText(r.AmountMinor, r.Currency), Mark: w.mark, Advice: w.advice, Unseen: isUnseen(*r)}
 	if r.AnswerBy != nil {
 		v.By, v.Until = e.on(r.AnswerBy), true
 	}
 	return v
 }
 
-// viewWith is the view of a payment of which money was taken back.
-func (p *Payment) viewWith(e *Event, taken []Reversal) paymentView {
-	v := p.view(e)
-	for i := range taken {
-		v.Reversals = append(v.Reversals, taken[i].view(e))
+// refundWay is how money goes back that came by a method, and of which that was taken back.
+func refundWay(m pay.Method, taken ...Reversal) string {
+	switch {
+	case slices.ContainsFunc(taken, takes):
+		return "Nothing is sent from here, as money of this payment was taken back at Stripe: send what is missing there, and say so here."
+	case m == pay.Stripe:
+		return "Stripe sends it back to where it came from."
 	}
-	return v
+	return "You send it yourself; say so here once you have."
+}
+
+func (s *Service) pageReversalSeen(c echo.Context) error {
+	return s.changeMoney(c, "seen", s.reversalHome, func(tx *db.Tx, reversal id.ID) error { _, err := s.SeeReversal(tx, reversal); return err })
+}
+
+func (s *Service) reversalHome(ctx context.Context, reversal id.ID) (home, error) {
+	r, err := s.Reversal(ctx, reversal)
+	return home{r.Event, r.Order}, err
 }

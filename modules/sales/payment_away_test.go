@@ -150,12 +150,7 @@ func TestWhatElseWasBegunForAPaidCartIsClosed(t *testing.T) {
 	h.settleAll()
 	h.becomes(first, PaymentSettled, "")
 	h.becomes(second, PaymentExpired, reasonReplaced)
-	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1 AND payload->>'id' = $2`, jobClose, second.ID.String()); n != 1 {
-		t.Errorf("%d jobs close the page", n)
-	}
-	if err := h.ClosePayment(t.Context(), second.ID); err != nil || !bank.closed[second.Session] {
-		t.Errorf("it can still be paid: %v", err)
-	}
+	h.closes(bank, second)
 	h.heard(told(second)) // at this very moment
 	h.settleAll()
 	h.settleAll()
@@ -179,7 +174,7 @@ func TestANoticeWaitsForTheCartBeforeItTakesThePayment(t *testing.T) {
 			return err
 		}
 		go func() { heard <- h.hear(n) }()
-		for end := time.Now().Add(20 * time.Second); h.number(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) == 0; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(20 * time.Second); h.blocked() == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("the notice waits for nothing")
 			}

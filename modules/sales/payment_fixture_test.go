@@ -228,6 +228,23 @@ func (h *house) becomes(p Payment, want PaymentState, reason string) Payment {
 	return now
 }
 
+// blocked is how many transactions wait for a lock of another.
+func (h *house) blocked() int {
+	h.t.Helper()
+	return h.number(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+}
+
+// closes fails unless a job closes the page of a payment, and does.
+func (h *house) closes(b *bank, p Payment) {
+	h.t.Helper()
+	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1 AND payload->>'id' = $2`, jobClose, p.ID.String()); n != 1 {
+		h.t.Errorf("%d jobs close the page that nobody waits for", n)
+	}
+	if err := h.ClosePayment(h.t.Context(), p.ID); err != nil || !b.closed[p.Session] {
+		h.t.Errorf("it can still be paid: %v", err)
+	}
+}
+
 // lateCart ends what a cart holds, as its time would.
 func (h *house) lateCart(q Quote) {
 	h.t.Helper()

@@ -450,12 +450,7 @@ func TestAPaymentThatWasReplacedBeforeItsPageCameIsClosed(t *testing.T) {
 	if days := h.number(`SELECT extract(day FROM expires_at - now())::int FROM sales.hold`); days < h.cfg.Payment.Transfer.Days-1 {
 		t.Errorf("the tickets of the transfer are kept for %d days", days)
 	}
-	if n := h.number(`SELECT count(*) FROM queue.outbox WHERE name = $1 AND payload->>'id' = $2`, jobClose, first.ID.String()); n != 1 {
-		t.Errorf("%d jobs close the page that nobody waits for", n)
-	}
-	if err := h.ClosePayment(t.Context(), first.ID); err != nil || !bank.closed[first.Session] {
-		t.Errorf("it can still be paid: %v", err)
-	}
+	h.closes(bank, h.payment(first))
 }
 
 func TestAnUnreachableProviderIsAskedAgainForTheSamePayment(t *testing.T) {

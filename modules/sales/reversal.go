@@ -56,7 +56,7 @@ func (s *Service) reversalHeard(tx *db.Tx, mode pay.Mode, charge string, told pa
 // SeeReversal notes that a person knows of a reversal as it stands. Errors: fault.NotFound.
 func (s *Service) SeeReversal(tx *db.Tx, reversal id.ID) (Reversal, error) {
 	r, err := reversalByID(tx, reversal)
-	if err != nil || r.SeenAt != nil {
+	if err != nil || !isUnseen(r) {
 		return r, err
 	}
 	now := tx.Now()
@@ -66,6 +66,9 @@ func (s *Service) SeeReversal(tx *db.Tx, reversal id.ID) (Reversal, error) {
 
 // takes reports whether the money is gone, or may be.
 func takes(r Reversal) bool { return r.State != pay.ReversalWon }
+
+// isUnseen reports whether nobody knows of it as it stands.
+func isUnseen(r Reversal) bool { return r.SeenAt == nil }
 
 // refundStart is the state in which a refund of a payment begins: of one that was taken back
 // at its provider nothing is sent, lest the buyer has it twice. A person decides.

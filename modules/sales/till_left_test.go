@@ -39,9 +39,7 @@ func TestWhoLeftTheQueueBuysNothing(t *testing.T) {
 	const writing, waiting = tillWorkers, 8
 	for i := range writing {
 		buy(fmt.Sprint("writing ", i))
-		until("a worker writes nothing", func() bool {
-			return h.number(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) == i+1
-		})
+		until("a worker writes nothing", func() bool { return h.blocked() == i+1 })
 	}
 	for i := range waiting {
 		buy(fmt.Sprint("waiting ", i))

@@ -31,7 +31,8 @@ func CheckQuery(raw string) error {
 }
 
 // checkNames refuses parameters that an address does not know. They must not pass for left
-// out: who writes dryrun=true does not want the change, nor everything who writes form=2026. Errors: fault.Invalid, with each.
+// out: who writes dryrun=true does not want the change, nor everything who writes form=2026.
+// Errors: fault.Invalid, with each.
 func checkNames(values url.Values, known []string) error {
 	var f []fault.Field
 	for _, name := range slices.Sorted(maps.Keys(values)) {
