@@ -15,6 +15,9 @@ type shelf struct {
 	mu    sync.Mutex
 	now   func() time.Time
 	items map[id.ID]seen
+
+	rivals int       // rounds in a row in which others took of what we sell
+	met    time.Time // when that was seen last
 }
 
 type seen struct {
@@ -44,6 +47,31 @@ func (s *shelf) tell(all []remaining) {
 	for _, r := range all {
 		s.items[r.stock] = seen{r.left, at}
 	}
+}
+
+// watch compares what a round left, before it is told, with what was left before and what the
+// round took: where less is left, others sell too. Once is none: of two workers the later
+// may be the first to tell.
+func (s *shelf) watch(all []remaining, took []need) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	others := slices.ContainsFunc(all, func(r remaining) bool {
+		was, ok := s.items[r.stock]
+		i := slices.IndexFunc(took, func(n need) bool { return n.stock == r.stock })
+		return ok && i >= 0 && r.left < was.left-took[i].sold-took[i].held
+	})
+	if !others {
+		s.rivals = 0
+	} else if s.rivals++; s.rivals > 1 {
+		s.met = s.now()
+	}
+}
+
+// contested reports whether others, in other processes, sell of the same stock these days.
+func (s *shelf) contested() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now().Sub(s.met) < shelfAge
 }
 
 // forget drops what was seen: the catalogue has changed how much there is.

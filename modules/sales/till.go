@@ -15,17 +15,19 @@ import (
 const (
 	tillBatch    = 256  // requests a transaction
 	tillQueue    = 4096 // requests that may wait; beyond, buyers are asked to come again
-	tillWorkers  = 2    // while one writes, the other gathers, and writes beside it if it has enough
+	tillWorkers  = 2    // one writes, the other beside it if enough waits
 	tillEnough   = tillBatch / 2
 	tillPatience = 25 * time.Millisecond // for the other worker's commit, which may be stuck
+	tillCompany  = 2 * time.Millisecond  // a round waits for more while other processes sell the same
 	tillTime     = 20 * time.Second
 	tillMemory   = 1 << 14 // orders remembered by key, twice: seconds of a rush, some 30 MB
 	scarce       = 5       // batches of capacity below which the exact path is taken at once
 )
 
-// till sells. It is a group commit: a worker takes whatever waits, with no timer,
-// and writes it in one transaction whose last statement changes the stock, so
-// that a hot category is locked for an update and a commit only.
+// till sells. It is a group commit: a worker takes whatever waits and writes it in one
+// transaction whose last statement changes the stock, so that a hot category is locked
+// for an update and a commit only. It waits for more only while other processes sell the
+// same: each has few buyers then, and small rounds are what they would lose their time with.
 //
 // It hopes first: it writes as if every request were new and every ticket there,
 // and lets the database's own guards (UNIQUE, CHECK) object. If they do, or few
@@ -36,6 +38,8 @@ type till struct {
 	log   *slog.Logger
 	queue chan *ask
 	turn  chan struct{} // holds one while a worker writes
+	many  chan struct{} // rung when enough wait to be written beside it
+	late  chan struct{} // rung when it takes long
 	done  sync.WaitGroup
 	left  *shelf
 	known *memory
@@ -43,7 +47,7 @@ type till struct {
 }
 
 func newTill(d *db.DB, log *slog.Logger) *till {
-	t := &till{store: store{d}, log: log, queue: make(chan *ask, tillQueue), turn: make(chan struct{}, 1), left: newShelf(d.Now), known: newMemory(tillMemory)}
+	t := &till{store: store{d}, log: log, queue: make(chan *ask, tillQueue), turn: make(chan struct{}, 1), many: make(chan struct{}, 1), late: make(chan struct{}, 1), left: newShelf(d.Now), known: newMemory(tillMemory)}
 	for range tillWorkers {
 		t.done.Go(t.work)
 	}
@@ -67,9 +71,7 @@ func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
 		return verdict{}, soldOut()
 	}
 	a.answer = make(chan verdict, 1)
-	select {
-	case t.queue <- a:
-	default:
+	if !t.join(a) {
 		t.meter.crowd(a.order.Event)
 		return verdict{}, crowded()
 	}
@@ -83,55 +85,83 @@ func (t *till) ask(ctx context.Context, a *ask) (verdict, error) {
 	}
 }
 
+// join queues a, unless the queue is full.
+func (t *till) join(a *ask) bool {
+	select {
+	case t.queue <- a:
+	default:
+		return false
+	}
+	if len(t.queue) >= tillEnough {
+		ring(t.many)
+	}
+	return true
+}
+
+func ring(bell chan struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default:
+	}
+}
+
 func (t *till) work() {
 	batch := make([]*ask, 0, tillBatch)
-	for first := range t.queue {
-		batch, turn := t.wait(db.Gather(append(batch[:0], first), t.queue, tillBatch))
-		start := t.store.db.Now()
-		batch = slices.DeleteFunc(batch, func(a *ask) bool { return a.left.Load() })
-		t.serve(batch)
+	for late := false; ; {
+		first, turn := t.next(&late)
+		if first != nil {
+			t.sell(append(batch[:0], first), turn)
+		}
 		if turn {
 			<-t.turn
 		}
-		if len(t.queue) >= tillBatch { // it does what it can: this is its capacity
-			t.meter.add(len(batch), t.store.db.Now().Sub(start)/tillWorkers)
-		}
-		if len(t.queue) > tillQueue/2 {
-			t.meter.crowd(first.order.Event)
+		if first == nil {
+			return
 		}
 	}
 }
 
-// wait lets a small batch grow while the other worker writes: two small ones cost the
-// database and everybody who reads their facts nearly twice as much as one, and mostly
-// meet at the same stock. turn: this worker is the one that writes.
-func (t *till) wait(batch []*ask) (all []*ask, turn bool) {
-	var late <-chan time.Time
-	queue := t.queue
+// next waits for an ask that this worker may take; nil: the till is closed. It is taken when
+// it is this worker's turn: until then it stays in the queue, where those that were just
+// answered join it. Beside the other worker one is taken only if enough wait, or that one is
+// late: two small batches cost the database and everybody who reads their facts nearly twice
+// as much as one, and mostly meet at the same stock.
+func (t *till) next(late *bool) (first *ask, turn bool) {
 	for {
-		select {
-		case t.turn <- struct{}{}:
-			return db.Take(batch, t.queue, tillBatch), true
-		default:
-		}
-		if len(batch) >= tillEnough {
-			return batch, false
-		}
-		if late == nil {
-			late = time.After(tillPatience)
+		var beside chan *ask
+		if *late || len(t.queue) >= tillEnough {
+			beside = t.queue
 		}
 		select {
 		case t.turn <- struct{}{}:
-			return db.Take(batch, t.queue, tillBatch), true
-		case a, open := <-queue:
-			if !open {
-				queue = nil
-			} else {
-				batch = append(batch, a)
-			}
-		case <-late:
-			return batch, false
+			*late = false
+			return <-t.queue, true
+		case first := <-beside:
+			return first, false
+		case <-t.many:
+		case <-t.late:
+			*late = true
 		}
+	}
+}
+
+// sell serves a batch that begins with those given.
+func (t *till) sell(batch []*ask, turn bool) {
+	if turn {
+		defer time.AfterFunc(tillPatience, func() { ring(t.late) }).Stop()
+	}
+	if turn && t.left.contested() {
+		time.Sleep(tillCompany)
+	}
+	batch = db.Gather(batch, t.queue, tillBatch)
+	start := t.store.db.Now()
+	batch = slices.DeleteFunc(batch, func(a *ask) bool { return a.left.Load() })
+	t.serve(batch)
+	if len(t.queue) >= tillBatch { // it does what it can: this is its capacity
+		t.meter.add(len(batch), t.store.db.Now().Sub(start)/tillWorkers)
+	}
+	if len(t.queue) > tillQueue/2 && len(batch) > 0 {
+		t.meter.crowd(batch[0].order.Event)
 	}
 }
 
@@ -170,6 +200,9 @@ func (t *till) write(ctx context.Context, round []*ask) ([]verdict, error) {
 	need := sum(round)
 	if !t.left.scarce(need) {
 		verdicts, left, err := t.store.hope(ctx, round, need)
+		if err == nil {
+			t.left.watch(left, need)
+		}
 		t.left.tell(left)
 		if err == nil || !objection(err) {
 			return verdicts, db.Classify("sales.till", err)

@@ -61,9 +61,9 @@ func (b *Batch) Emit(f Fact) error {
 func (d *DB) Send(ctx context.Context, b *Batch) error {
 	var err error
 	if len(b.copies) > 0 {
-		err = d.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return b.sendWhole(ctx, c.Conn()) })
+		err = d.batch.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return b.sendWhole(ctx, c.Conn()) })
 	} else {
-		err = d.pool.SendBatch(ctx, &b.Batch).Close()
+		err = d.batch.SendBatch(ctx, &b.Batch).Close()
 	}
 	if err != nil {
 		return err

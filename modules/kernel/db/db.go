@@ -27,9 +27,14 @@ type Config struct {
 // Defaults suit one machine.
 func Defaults() Config { return Config{MaxConns: 20} }
 
-// DB is a pool of connections. GORM and pgx share it.
+// batchConns is how many connections there are for batches besides the others: their servers
+// keep what batches need, which others would drive out of the caches.
+const batchConns = 2
+
+// DB is a pool of connections, which GORM and pgx share, and a small one for batches.
 type DB struct {
 	pool   *pgxpool.Pool
+	batch  *pgxpool.Pool
 	std    *sql.DB
 	orm    *gorm.DB
 	clock  clock.Clock
@@ -62,19 +67,35 @@ func Open(ctx context.Context, cfg Config, clk clock.Clock) (*DB, error) {
 		pool.Close()
 		return nil, fault.E(op, fault.Transient, "cannot reach PostgreSQL", err).WithFix("check database.url and that the server accepts connections")
 	}
+	batch, err := batchPool(ctx, pc)
+	if err != nil {
+		pool.Close()
+		return nil, fault.E(op, fault.Internal, "cannot start the database layer", err)
+	}
 	std := stdlib.OpenDBFromPool(pool)
 	orm, err := gorm.Open(postgres.New(postgres.Config{Conn: std}), &gorm.Config{
 		TranslateError: true, SkipDefaultTransaction: true, Logger: logger.Discard, NowFunc: clk.Now,
 	})
 	if err != nil {
 		pool.Close()
+		batch.Close()
 		return nil, fault.E(op, fault.Internal, "cannot start the database layer", err)
 	}
-	return &DB{pool: pool, std: std, orm: orm, clock: clk, signal: newSignal()}, nil
+	return &DB{pool: pool, batch: batch, std: std, orm: orm, clock: clk, signal: newSignal()}, nil
 }
 
-// Close waits for borrowed connections and closes the pool.
-func (d *DB) Close() { _ = d.std.Close(); d.pool.Close() }
+// batchPool opens connections when they are needed. The statements of a batch find their rows
+// by key, and each is planned once a connection, not for its arguments again and again.
+func batchPool(ctx context.Context, pc *pgxpool.Config) (*pgxpool.Pool, error) {
+	own := pc.Copy()
+	own.MaxConns = batchConns
+	rt := own.ConnConfig.RuntimeParams
+	rt["plan_cache_mode"], rt["enable_seqscan"] = "force_generic_plan", "off"
+	return pgxpool.NewWithConfig(ctx, own)
+}
+
+// Close waits for borrowed connections and closes the pools.
+func (d *DB) Close() { _ = d.std.Close(); d.batch.Close(); d.pool.Close() }
 
 // Pool is for hot paths in store files: COPY, batches, LISTEN.
 func (d *DB) Pool() *pgxpool.Pool { return d.pool }
