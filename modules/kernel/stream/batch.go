@@ -19,7 +19,7 @@ type batch struct {
 	limit int
 	busy  bool // another process has the cursor
 
-	elsewhere bool // another process has moved it, and left nothing
+	elsewhere bool // another process has moved it
 	err       error
 }
 
@@ -34,6 +34,7 @@ func (r *reader) batch(ctx context.Context, p int16, l *lane, limit int) (b batc
 			b.busy = err == nil
 			return err
 		}
+		b.elsewhere = l.known && l.at.before(b.at.position)
 		if r.Idle != nil {
 			if idle, err := r.Idle(ctx, tx); err != nil {
 				return err
@@ -43,7 +44,6 @@ func (r *reader) batch(ctx context.Context, p int16, l *lane, limit int) (b batc
 			}
 		}
 		if b.facts, b.end, err = r.s.tail.next(tx, b.at, l.from(b.at.position), r.Types, b.limit); err != nil || len(b.facts) == 0 {
-			b.elsewhere = l.known && l.at.before(b.at.position)
 			return err
 		}
 		if err := r.handle(ctx, tx, b.facts); err != nil {

@@ -14,6 +14,9 @@ type lane struct {
 	known bool     // at and seen are
 	at    position // of the cursor: only a replay sets it back
 	seen  position // nothing for this listener is between at and here
+
+	shared  bool   // another process has moved the cursor since we looked
+	horizon uint64 // when it was looked at last
 }
 
 // learn takes note of a cursor, up to where nothing is left behind it, and whether it was moved there.
@@ -29,6 +32,18 @@ func (l *lane) from(at position) position {
 		return l.seen
 	}
 	return at
+}
+
+// find takes note of where the cursor is now. leave: another process moves it again and again
+// and keeps up, so that the partition is best left to it.
+func (l *lane) find(at position, horizon uint64) (leave bool) {
+	moved := l.at != (position{}) && l.at.before(at)
+	leave = moved && l.shared && at.xid >= l.horizon
+	if !l.known || moved {
+		l.learn(at, at, false)
+	}
+	l.shared, l.horizon = moved, horizon
+	return leave
 }
 
 // pause makes the lane due after d; news does not make it sooner.

@@ -102,7 +102,7 @@ func TestReadersAskOneAfterTheOther(t *testing.T) {
 	var all sync.WaitGroup
 	for _, r := range s.readers {
 		all.Go(func() {
-			if err := r.look(t.Context(), allPartitions); err != nil {
+			if _, err := r.look(t.Context(), allPartitions); err != nil {
 				t.Error(err)
 			}
 		})

@@ -116,7 +116,8 @@ func (r *reader) work(ctx context.Context) { //nolint:funlen,gocognit // one loo
 	if len(due) == 0 {
 		return
 	}
-	if err := r.look(ctx, due); err != nil {
+	ours, err := r.look(ctx, due)
+	if err != nil {
 		if ctx.Err() == nil {
 			r.s.log.Warn("cannot read the stream", "listener", r.Name, "error", err)
 		}
@@ -129,7 +130,7 @@ func (r *reader) work(ctx context.Context) { //nolint:funlen,gocognit // one loo
 	group.SetLimit(r.Workers)
 	var together []int16
 	over := map[int16]gap{} // facts that are not for this listener
-	for _, p := range due {
+	for _, p := range ours {
 		l := &r.lanes[p]
 		switch ready, none := r.s.tail.ready(p, l.seen, r.Types); {
 		case ready && r.Together && l.singly == 0:
@@ -167,31 +168,38 @@ func (r *reader) dueLanes() (due []int16) {
 	return due
 }
 
-// look finds out where cursors are that it does not know, and has the tail hold what is
-// behind them, or was when it was announced.
-func (r *reader) look(ctx context.Context, partitions []int16) error {
+// look finds out where cursors are that it does not know, or that other processes move too,
+// and has the tail hold what is behind them, or was when it was announced. It gives the
+// partitions that are not left to others.
+func (r *reader) look(ctx context.Context, due []int16) (ours []int16, err error) {
 	var unknown []int16
-	for _, p := range partitions {
-		if !r.lanes[p].known {
+	for _, p := range due {
+		if l := &r.lanes[p]; !l.known || l.shared {
 			unknown = append(unknown, p)
 		}
 	}
+	left := map[int16]bool{}
 	if len(unknown) > 0 {
 		r.s.asking.Lock()
-		all, err := r.s.store.cursors(ctx, r.Name, unknown)
+		all, horizon, err := r.s.store.cursors(ctx, r.Name, unknown)
 		r.s.asking.Unlock()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for p, at := range all {
-			r.lanes[p].learn(at, at, false)
+			if l := &r.lanes[p]; l.find(at, horizon) {
+				left[p] = true
+				l.pause(busyPause)
+			}
 		}
 	}
-	asks := make([]ask, len(partitions))
-	for i, p := range partitions {
-		asks[i] = ask{p, r.lanes[p].seen, r.lanes[p].news}
+	asks := make([]ask, 0, len(due))
+	for _, p := range due {
+		if !left[p] {
+			ours, asks = append(ours, p), append(asks, ask{p, r.lanes[p].seen, r.lanes[p].news})
+		}
 	}
-	return r.s.tail.fill(ctx, r.s.store, asks)
+	return ours, r.s.tail.fill(ctx, r.s.store, asks)
 }
 
 // step handles one batch of a partition and says when to look again.
@@ -202,10 +210,10 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 	}
 	begun := time.Now()
 	b := r.batch(ctx, p, l, limit)
-	l.hold = false
+	l.hold, l.shared = false, b.busy || b.elsewhere
 	switch {
 	case ctx.Err() != nil: // rolled back; that is no failure of the facts
-	case b.err == nil && (b.busy || b.elsewhere):
+	case b.err == nil && (b.busy || b.elsewhere && len(b.facts) == 0):
 		l.pause(busyPause)
 	case b.err == nil:
 		l.singly = max(l.singly-len(b.facts), 0)

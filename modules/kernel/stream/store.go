@@ -91,18 +91,18 @@ func (s store) news(ctx context.Context, seen uint64) (n news, err error) {
 	return n, db.Classify("stream.news", err)
 }
 
-// cursors are a listener's places in partitions, looked at without a lock.
-func (s store) cursors(ctx context.Context, listener string, partitions []int16) (map[int16]position, error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT partition, xid, id FROM stream.cursor
+// cursors are a listener's places in partitions, looked at without a lock, and the horizon.
+func (s store) cursors(ctx context.Context, listener string, partitions []int16) (all map[int16]position, horizon uint64, err error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT partition, xid, id, pg_snapshot_xmin(pg_current_snapshot()) FROM stream.cursor
 		WHERE listener = $1 AND partition = ANY($2)`, listener, partitions)
 	if err != nil {
-		return nil, db.Classify("stream.cursors", err)
+		return nil, 0, db.Classify("stream.cursors", err)
 	}
-	all := map[int16]position{}
+	all = map[int16]position{}
 	var p int16
 	var at position
-	_, err = pgx.ForEachRow(rows, []any{&p, &at.xid, &at.id}, func() error { all[p] = at; return nil })
-	return all, db.Classify("stream.cursors", err)
+	_, err = pgx.ForEachRow(rows, []any{&p, &at.xid, &at.id, &horizon}, func() error { all[p] = at; return nil })
+	return all, horizon, db.Classify("stream.cursors", err)
 }
 
 // behind gives the next facts behind a place in each of some partitions, at most each,

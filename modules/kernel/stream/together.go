@@ -38,6 +38,7 @@ func (r *reader) several(ctx context.Context, partitions []int16) {
 		case err != nil:
 			l.singly, l.due = counts[p], time.Now()
 		case !mine:
+			l.shared = true
 			l.pause(busyPause)
 		default:
 			l.learn(at.position, b.ends[p], b.moved)
