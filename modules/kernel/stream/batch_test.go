@@ -48,13 +48,22 @@ func TestAPartitionIsLeftToWhoIsAhead(t *testing.T) {
 // the other looks after it now and then, at the cursor only; but it helps one that falls behind.
 func TestAPartitionIsLeftToWhoKeepsUp(t *testing.T) {
 	h := newHouse(t)
-	p := db.PartitionOf("k")
-	process := func() func(want bool) {
-		r := h.stream(Listener{Name: "all", From: Beginning, Handle: note("all"), Batch: 2}).readers[0]
-		return func(want bool) {
+	p, now := db.PartitionOf("k"), time.Now()
+	process := func() (*Stream, func(want bool)) {
+		s := h.stream(Listener{Name: "all", From: Beginning, Handle: note("all"), Batch: 2})
+		s.leads.now = func() time.Time { return now }
+		seen, err := s.store.horizon(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, r := newChecker(s, seen), s.readers[0]
+		return s, func(want bool) {
 			t.Helper()
+			if _, err := c.check(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.take()
 			l := &r.lanes[p]
-			l.news = time.Now()
 			ours, err := r.look(t.Context(), []int16{p})
 			if err != nil {
 				t.Fatal(err)
@@ -68,7 +77,8 @@ func TestAPartitionIsLeftToWhoKeepsUp(t *testing.T) {
 			l.due, l.hold = time.Time{}, false
 		}
 	}
-	theirs, ours := process(), process()
+	_, theirs := process()
+	s, ours := process()
 	n := 0
 	emit := func(some int) {
 		for range some {
@@ -99,7 +109,14 @@ func TestAPartitionIsLeftToWhoKeepsUp(t *testing.T) {
 	}
 	theirs(true)
 	emit(1)
-	ours(true) // the other one has moved it, but not since the last time: it is gone
+	ours(false)
+	ours(true) // it has not moved since: it is gone
+	emit(1)
+	now = now.Add(leadTime)
+	ours(true) // nobody has been ahead for a while
+	if left, _ := s.leads.leave(p, s.readers[0].rank+1); left {
+		t.Error("we move the first listener's cursor, and leave the partition for another's")
+	}
 	if got := h.number(`SELECT count(DISTINCT n) FROM effect`); got != n {
 		t.Errorf("%d of %d facts had an effect", got, n)
 	}

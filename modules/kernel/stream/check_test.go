@@ -21,7 +21,7 @@ func TestCheckFindsWhatCommitsLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &checker{s: s, seen: seen}
+	c := newChecker(s, seen)
 	announced := func() bool {
 		t.Helper()
 		if _, err := c.check(t.Context()); err != nil {
@@ -58,7 +58,7 @@ func TestCheckFindsTheFirstFact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &checker{s: s, seen: seen}
+	c := newChecker(s, seen)
 	h.await("a check that rests", func() bool { // no transaction of the server's own is open
 		if _, err := c.check(t.Context()); err != nil {
 			t.Fatal(err)

@@ -15,8 +15,8 @@ type lane struct {
 	at    position // of the cursor: only a replay sets it back
 	seen  position // nothing for this listener is between at and here
 
-	shared  bool   // another process has moved the cursor since we looked
-	horizon uint64 // when it was looked at last
+	shared bool   // another process has moved the cursor since we looked
+	owed   uint64 // the last transaction with facts for us, when we left them to another process
 }
 
 // learn takes note of a cursor, up to where nothing is left behind it, and whether it was moved there.
@@ -34,17 +34,17 @@ func (l *lane) from(at position) position {
 	return at
 }
 
-// find takes note of where the cursor is now. leave: another process moves it again and again
-// and keeps up, so that the partition is best left to it.
-func (l *lane) find(at position, horizon uint64) (leave bool) {
+// meet takes note of where the cursor is now. again: another process has moved it, not for the first time.
+func (l *lane) meet(at position) (again bool) {
 	moved := l.at != (position{}) && l.at.before(at)
-	leave = moved && l.shared && at.xid >= l.horizon
-	if !l.known || moved {
-		l.learn(at, at, false)
-	}
-	l.shared, l.horizon = moved, horizon
-	return leave
+	again = moved && l.shared
+	l.shared = moved
+	l.learn(at, l.from(at), false)
+	return again
 }
+
+// far tells that the cursor is so far behind what was seen that it should be moved there.
+func (l *lane) far() bool { return l.seen.id == 0 && l.seen.xid >= l.at.xid+skipFrom }
 
 // pause makes the lane due after d; news does not make it sooner.
 func (l *lane) pause(d time.Duration) { l.due, l.hold = time.Now().Add(d), true }

@@ -32,11 +32,13 @@ const (
 type reader struct {
 	Listener
 	s     *Stream
+	rank  int                 // among the listeners
 	lanes [db.Partitions]lane // each touched by one goroutine at a time
 
 	bell  chan struct{}
 	mu    sync.Mutex
 	fresh [db.Partitions]bool // announced since the last look
+	stir  [db.Partitions]bool // facts for others were
 	reset bool                // forget floors
 }
 
@@ -52,6 +54,18 @@ func (r *reader) announce(reset bool, partitions ...int16) {
 	}
 	r.reset = r.reset || reset
 	r.mu.Unlock()
+	r.ring()
+}
+
+// hint says that a partition has news for others.
+func (r *reader) hint(p int16) {
+	r.mu.Lock()
+	r.stir[p] = true
+	r.mu.Unlock()
+	r.ring()
+}
+
+func (r *reader) ring() {
 	select {
 	case r.bell <- struct{}{}:
 	default:
@@ -90,14 +104,18 @@ func (r *reader) take() {
 		if r.reset {
 			l.known = false
 		}
-		if !r.fresh[p] {
-			continue
+		if l.known && (r.fresh[p] || r.stir[p]) {
+			l.seen = r.s.digest.pass(int16(p), r.Types, l.seen)
 		}
-		if l.news = now; !(l.hold && l.due.After(now)) {
-			l.due = later(now, l.gather)
+		if r.fresh[p] {
+			if l.news = now; !(l.hold && l.due.After(now)) {
+				l.due = later(now, l.gather)
+			}
+		} else if r.stir[p] && l.known && l.far() && l.due.IsZero() {
+			l.due = now
 		}
 	}
-	r.fresh, r.reset = [db.Partitions]bool{}, false
+	r.fresh, r.stir, r.reset = [db.Partitions]bool{}, [db.Partitions]bool{}, false
 }
 
 func (r *reader) untilDue() time.Duration {
@@ -111,7 +129,7 @@ func (r *reader) untilDue() time.Duration {
 }
 
 // work handles one batch in each partition that is due and has facts.
-func (r *reader) work(ctx context.Context) { //nolint:funlen,gocognit // one loop
+func (r *reader) work(ctx context.Context) { //nolint:funlen // one loop
 	due := r.dueLanes()
 	if len(due) == 0 {
 		return
@@ -138,8 +156,7 @@ func (r *reader) work(ctx context.Context) { //nolint:funlen,gocognit // one loo
 		case ready:
 			group.Go(func() error { r.step(ctx, p, l); return nil })
 		default:
-			l.rest(none, r.Gather)
-			if none.id == 0 && none.xid >= l.at.xid+skipFrom {
+			if l.rest(none, r.Gather); l.far() {
 				over[p] = gap{l.at, none.xid}
 				l.known = false
 			}
@@ -172,34 +189,53 @@ func (r *reader) dueLanes() (due []int16) {
 // and has the tail hold what is behind them, or was when it was announced. It gives the
 // partitions that are not left to others.
 func (r *reader) look(ctx context.Context, due []int16) (ours []int16, err error) {
-	var unknown []int16
+	var open []int16
 	for _, p := range due {
-		if l := &r.lanes[p]; !l.known || l.shared {
-			unknown = append(unknown, p)
+		if l := &r.lanes[p]; !l.known || l.shared || r.s.leads.elsewhere(p) {
+			open = append(open, p)
 		}
 	}
 	left := map[int16]bool{}
-	if len(unknown) > 0 {
+	if len(open) > 0 {
 		r.s.asking.Lock()
-		all, horizon, err := r.s.store.cursors(ctx, r.Name, unknown)
+		all, err := r.s.store.cursors(ctx, r.Name, open)
 		r.s.asking.Unlock()
 		if err != nil {
 			return nil, err
 		}
 		for p, at := range all {
-			if l := &r.lanes[p]; l.find(at, horizon) {
-				left[p] = true
-				l.pause(busyPause)
-			}
+			left[p] = r.leave(p, at)
 		}
 	}
 	asks := make([]ask, 0, len(due))
 	for _, p := range due {
-		if !left[p] {
-			ours, asks = append(ours, p), append(asks, ask{p, r.lanes[p].seen, r.lanes[p].news})
+		if l := &r.lanes[p]; !left[p] {
+			ours, asks = append(ours, p), append(asks, ask{p, l.seen, l.news})
 		}
 	}
 	return ours, r.s.tail.fill(ctx, r.s.store, asks)
+}
+
+// leave takes note of where a cursor is. It reports that the partition is left to another
+// process, which goes ahead there and keeps up with this listener, and when to look after it.
+func (r *reader) leave(p int16, at position) bool {
+	l := &r.lanes[p]
+	if l.meet(at) {
+		if _, first := r.s.leads.leave(p, r.rank); first {
+			r.s.tail.drop(p) // what it held is not continued
+		}
+	}
+	l.seen = r.s.digest.pass(p, r.Types, l.seen)
+	owed := l.owed
+	if l.owed = 0; l.seen.xid < owed || !r.s.leads.elsewhere(p) {
+		return false
+	}
+	if l.owed = r.s.digest.newest(p, r.Types); l.seen.xid <= l.owed {
+		l.pause(busyPause)
+	} else {
+		l.due, l.hold, l.gather = time.Time{}, false, time.Now().Add(busyPause)
+	}
+	return true
 }
 
 // step handles one batch of a partition and says when to look again.
@@ -216,6 +252,9 @@ func (r *reader) step(ctx context.Context, p int16, l *lane) {
 	case b.err == nil && (b.busy || b.elsewhere && len(b.facts) == 0):
 		l.pause(busyPause)
 	case b.err == nil:
+		if b.moved && !b.elsewhere {
+			r.s.leads.keep(p, r.rank)
+		}
 		l.singly = max(l.singly-len(b.facts), 0)
 		l.due = time.Now()
 		if b.end.id == 0 { // at a horizon: nothing was left

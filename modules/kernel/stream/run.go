@@ -69,7 +69,7 @@ func (s *Stream) Tell(ctx context.Context) error {
 // process are announced at once; a check of the log finds the rest: commits of
 // other processes, and facts that were held back by an older open transaction.
 func (s *Stream) watch(ctx context.Context, seen uint64) { //nolint:funlen // one loop
-	c := &checker{s: s, seen: seen}
+	c := newChecker(s, seen)
 	wait := newBackoff(settle, 12*settle)
 	next := time.Now().Add(s.cfg.Poll)
 	rest := time.Time{} // no check before
@@ -124,6 +124,11 @@ type checker struct {
 	quiet bool   // all facts up to last were announced for good
 }
 
+func newChecker(s *Stream, seen uint64) *checker {
+	s.digest.begin(seen)
+	return &checker{s: s, seen: seen}
+}
+
 // check announces the partitions with new facts. held asks for another check soon.
 func (c *checker) check(ctx context.Context) (held bool, err error) {
 	if c.tell {
@@ -145,13 +150,28 @@ func (c *checker) check(ctx context.Context) (held bool, err error) {
 		return false, err
 	}
 	c.seen, c.last, c.quiet = n.horizon, last, quiet && !n.held
-	c.s.announce(n.partitions...)
+	c.s.announceFound(n)
 	return n.held, nil
 }
 
-func (s *Stream) announce(partitions ...int16) {
+// announceFound wakes those whom found facts concern; the others pass over them.
+func (s *Stream) announceFound(n news) {
+	if n.many {
+		s.digest.begin(n.horizon)
+		for _, r := range s.readers {
+			r.announce(false, allPartitions...)
+		}
+		return
+	}
+	s.digest.add(n)
 	for _, r := range s.readers {
-		r.announce(false, partitions...)
+		for _, f := range n.found {
+			if wants(r.Types, f.kind) {
+				r.announce(false, f.partition)
+			} else {
+				r.hint(f.partition)
+			}
+		}
 	}
 }
 

@@ -66,43 +66,59 @@ func (s store) quiet(ctx context.Context) (quiet bool, err error) {
 
 // news is what a check of the log found.
 type news struct {
-	partitions []int16 // with facts of transactions from the former horizon on
-	horizon    uint64
-	held       bool // some of the facts may not be below the horizon yet
+	found   []found // facts of transactions from the former horizon on, by partition and type
+	horizon uint64
+	held    bool // some of the facts may not be below the horizon yet
+	many    bool // more than were looked at: there may be news everywhere
 }
 
-// newsLimit is how many facts a check looks at. Where there are more, there is
-// news everywhere.
-const newsLimit = 1000
+type found struct {
+	partition int16
+	kind      string
+	newest    uint64 // transaction
+}
+
+// newsLimit is how many facts a check looks at.
+const newsLimit = 20_000
 
 // news finds facts of transactions from seen on, where seen is a former horizon.
 // So it finds each fact at least once after it became visible, and again until it
 // is below the horizon.
 func (s store) news(ctx context.Context, seen uint64) (n news, err error) {
-	var newest uint64
-	err = s.db.Pool().QueryRow(ctx, `
-		SELECT pg_snapshot_xmin(pg_current_snapshot()), coalesce(array_agg(partition), '{}'), coalesce(max(xid), '0')
-		FROM (SELECT partition, xid FROM stream.log WHERE xid >= $1::xid8 ORDER BY xid LIMIT $2) w`,
-		seen, newsLimit).Scan(&n.horizon, &n.partitions, &newest)
-	n.held = newest >= n.horizon
-	if len(n.partitions) == newsLimit {
-		n.partitions, n.held = allPartitions, true
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT h.horizon, coalesce(w.partition, 0), coalesce(w.type, ''), coalesce(w.newest, '0'), coalesce(w.n, 0)
+		FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS horizon) h LEFT JOIN (
+			SELECT partition, type, max(xid) AS newest, count(*) AS n
+			FROM (SELECT partition, type, xid FROM stream.log WHERE xid >= $1::xid8 ORDER BY xid LIMIT $2) l
+			GROUP BY partition, type) w ON true`, seen, newsLimit)
+	if err != nil {
+		return n, db.Classify("stream.news", err)
 	}
+	var f found
+	var each, all int
+	_, err = pgx.ForEachRow(rows, []any{&n.horizon, &f.partition, &f.kind, &f.newest, &each}, func() error {
+		if each > 0 {
+			n.found, all = append(n.found, f), all+each
+		}
+		return nil
+	})
+	n.many = all >= newsLimit
+	n.held = n.many || slices.ContainsFunc(n.found, func(f found) bool { return f.newest >= n.horizon })
 	return n, db.Classify("stream.news", err)
 }
 
-// cursors are a listener's places in partitions, looked at without a lock, and the horizon.
-func (s store) cursors(ctx context.Context, listener string, partitions []int16) (all map[int16]position, horizon uint64, err error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT partition, xid, id, pg_snapshot_xmin(pg_current_snapshot()) FROM stream.cursor
+// cursors are a listener's places in partitions, looked at without a lock.
+func (s store) cursors(ctx context.Context, listener string, partitions []int16) (map[int16]position, error) {
+	rows, err := s.db.Pool().Query(ctx, `SELECT partition, xid, id FROM stream.cursor
 		WHERE listener = $1 AND partition = ANY($2)`, listener, partitions)
 	if err != nil {
-		return nil, 0, db.Classify("stream.cursors", err)
+		return nil, db.Classify("stream.cursors", err)
 	}
-	all = map[int16]position{}
+	all := map[int16]position{}
 	var p int16
 	var at position
-	_, err = pgx.ForEachRow(rows, []any{&p, &at.xid, &at.id, &horizon}, func() error { all[p] = at; return nil })
-	return all, horizon, db.Classify("stream.cursors", err)
+	_, err = pgx.ForEachRow(rows, []any{&p, &at.xid, &at.id}, func() error { all[p] = at; return nil })
+	return all, db.Classify("stream.cursors", err)
 }
 
 // behind gives the next facts behind a place in each of some partitions, at most each,

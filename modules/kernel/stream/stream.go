@@ -127,6 +127,8 @@ type Stream struct {
 	remote  chan tidings // what other processes tell
 	readers []*reader
 	tail    tail
+	digest  digest
+	leads   leads
 	// asking is held by the reader that asks where its cursors are. All want to know at the
 	// same instants, and each would have the pool open a connection for that.
 	asking sync.Mutex
@@ -137,6 +139,7 @@ func New(d *db.DB, cfg Config, log *slog.Logger) *Stream {
 	s := &Stream{
 		cfg: cfg.withDefaults(), log: log, store: store{d}, name: id.New(),
 		facts: make(chan db.News, 8*db.Partitions), remote: make(chan tidings, 1),
+		leads: leads{now: time.Now},
 	}
 	d.OnFacts(s.facts)
 	return s
@@ -157,7 +160,9 @@ func (s *Stream) Listen(l Listener) {
 	l.Workers = max(l.Workers, 1)
 	l.Gather = max(l.Gather, gather)
 	s.tail.want(l.Types)
-	s.readers = append(s.readers, newReader(s, l))
+	r := newReader(s, l)
+	r.rank = len(s.readers)
+	s.readers = append(s.readers, r)
 }
 
 // Listeners are those of this process, in the order they were added.

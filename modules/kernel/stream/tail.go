@@ -89,6 +89,13 @@ func (t *tail) fill(ctx context.Context, s store, asks []ask) error {
 	return nil
 }
 
+// drop forgets a partition: it begins anew where it is asked for next.
+func (t *tail) drop(p int16) {
+	t.mu.Lock()
+	t.parts[p] = stretch{}
+	t.mu.Unlock()
+}
+
 // lacking turns asks into those that need a query, from where the stretch ends.
 func (t *tail) lacking(asks []ask) (open []ask) {
 	t.mu.Lock()

@@ -31,16 +31,19 @@ func (r *reader) several(ctx context.Context, partitions []int16) {
 	for _, p := range partitions {
 		l := &r.lanes[p]
 		at, mine := b.locked[p]
-		l.hold, l.known = false, false
+		elsewhere := l.known && l.at.before(at.position)
+		l.hold, l.known, l.shared = false, false, !mine || elsewhere
 		switch {
 		case err != nil && len(b.facts) == 0:
 			l.pause(awayPause)
 		case err != nil:
 			l.singly, l.due = counts[p], time.Now()
 		case !mine:
-			l.shared = true
 			l.pause(busyPause)
 		default:
+			if b.moved && !elsewhere {
+				r.s.leads.keep(p, r.rank)
+			}
 			l.learn(at.position, b.ends[p], b.moved)
 			if l.rest(b.ends[p], r.Gather); l.due.IsZero() {
 				l.gather = time.Now().Add(max(r.Gather, min(time.Since(begun), gatherMost)))
