@@ -6,6 +6,9 @@ import (
 	"github.com/usherhq/usher/modules/kernel/db"
 )
 
+// digestTypes is how many types of a partition a digest keeps: callers may send facts of types of their own.
+const digestTypes = 1000
+
 // digest is what checks of the log have found: of which types there are facts in each
 // partition, not what they say. So a listener passes over those for others without reading.
 type digest struct {
@@ -26,7 +29,11 @@ type trace struct {
 func (d *digest) begin(horizon uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.since, d.horizon = horizon, horizon
+	d.anew(horizon)
+}
+
+func (d *digest) anew(horizon uint64) {
+	d.since, d.horizon, d.parts = horizon, horizon, [db.Partitions]map[string]trace{}
 }
 
 // add takes in a check from the last one's horizon on.
@@ -34,11 +41,17 @@ func (d *digest) add(n news) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, f := range n.found {
-		if d.parts[f.partition] == nil {
-			d.parts[f.partition] = map[string]trace{}
+		all := d.parts[f.partition]
+		if all == nil {
+			all = map[string]trace{}
+			d.parts[f.partition] = all
 		}
-		if t := d.parts[f.partition][f.kind]; f.newest > t.newest { // else one that was found before it was below the horizon
-			d.parts[f.partition][f.kind] = trace{newest: f.newest, was: t.newest, clear: d.horizon}
+		if t := all[f.kind]; f.newest > t.newest { // else one that was found before it was below the horizon
+			all[f.kind] = trace{newest: f.newest, was: t.newest, clear: d.horizon}
+		}
+		if len(all) > digestTypes {
+			d.anew(n.horizon)
+			return
 		}
 	}
 	d.horizon = n.horizon

@@ -104,3 +104,19 @@ func TestALaneWithNothingForItMovesOn(t *testing.T) {
 		t.Errorf("with a fact for it it has seen up to %v, due %v", l.seen, l.due)
 	}
 }
+
+// Types that callers think of do not fill the memory.
+func TestADigestForgetsTooManyTypes(t *testing.T) {
+	d, seen := &digest{}, position{xid: 10}
+	d.begin(10)
+	for n := range uint64(digestTypes) {
+		d.add(news{found: []found{{3, fmt.Sprint(n), 11 + n}}, horizon: 12 + n})
+	}
+	if got := d.pass(3, []string{"other"}, seen); got.xid != 11+digestTypes || len(d.parts[3]) != digestTypes {
+		t.Errorf("with %d types it passes to %v", len(d.parts[3]), got)
+	}
+	d.add(news{found: []found{{3, "one more", 2000}}, horizon: 2001})
+	if got := d.pass(3, []string{"other"}, seen); got != seen || len(d.parts[3]) > 0 || d.newest(3, nil) != 2000 {
+		t.Errorf("with one more it passes to %v and keeps %d; the newest is %d", got, len(d.parts[3]), d.newest(3, nil))
+	}
+}
