@@ -150,7 +150,7 @@ func (t *till) sell(batch []*ask, turn bool) {
 	if turn {
 		defer time.AfterFunc(tillPatience, func() { ring(t.late) }).Stop()
 	}
-	if turn && t.left.contested() {
+	if turn && len(t.queue) < tillEnough && t.left.contested() {
 		time.Sleep(tillCompany)
 	}
 	batch = db.Gather(batch, t.queue, tillBatch)

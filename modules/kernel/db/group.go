@@ -9,13 +9,13 @@ func Gather[T any](batch []T, queue <-chan T, limit int) []T {
 	for before := 0; before < len(batch) && len(batch) < limit; {
 		before = len(batch)
 		runtime.Gosched()
-		batch = Take(batch, queue, limit)
+		batch = take(batch, queue, limit)
 	}
 	return batch
 }
 
-// Take adds what waits in a queue to a batch, up to limit.
-func Take[T any](batch []T, queue <-chan T, limit int) []T {
+// take adds what waits in a queue to a batch, up to limit.
+func take[T any](batch []T, queue <-chan T, limit int) []T {
 	for len(batch) < limit {
 		select {
 		case x, open := <-queue:

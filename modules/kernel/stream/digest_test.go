@@ -105,6 +105,20 @@ func TestALaneWithNothingForItMovesOn(t *testing.T) {
 	}
 }
 
+// Of more facts than are counted everybody is told, and nothing is passed over.
+func TestTooManyFactsAreNewsForAll(t *testing.T) {
+	s := &Stream{}
+	s.Listen(Listener{Name: "rare", Types: []string{"rare"}, Handle: note("rare")})
+	r := s.readers[0]
+	s.digest.begin(100)
+	l := &r.lanes[3]
+	l.learn(position{xid: 100}, position{xid: 100}, false)
+	s.announceFound(news{many: true, found: []found{{5, "often", 150}}, horizon: 151})
+	if r.take(); l.seen.xid != 100 || l.due.IsZero() || s.digest.newest(3, r.Types) != 150 {
+		t.Errorf("it has seen up to %v, due %v; the newest may be %d", l.seen, l.due, s.digest.newest(3, r.Types))
+	}
+}
+
 // Types that callers think of do not fill the memory.
 func TestADigestForgetsTooManyTypes(t *testing.T) {
 	d, seen := &digest{}, position{xid: 10}

@@ -45,14 +45,14 @@ func (a *leads) keep(p int16, rank int) {
 
 // leave is for when another process moves a listener's cursor again and again: the partition
 // is left to it, unless we go ahead at one before. first: it was not until now.
-func (a *leads) leave(p int16, rank int) (left, first bool) {
+func (a *leads) leave(p int16, rank int) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l, now := &a.parts[p], a.now()
 	if l.rank < rank && now.Sub(l.ours) < leadTime {
-		return false, false
+		return false
 	}
 	first = !now.Before(l.theirs)
 	l.theirs = now.Add(leadTime)
-	return true, first
+	return first
 }

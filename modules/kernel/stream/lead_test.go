@@ -14,13 +14,13 @@ func TestThePartitionIsTheFirstListeners(t *testing.T) {
 	ours.keep(p, 1)
 	theirs.keep(p, 2)
 	theirs.keep(p, 4)
-	if left, _ := ours.leave(p, 2); left || ours.elsewhere(p) {
+	if ours.leave(p, 2) || ours.elsewhere(p) {
 		t.Error("it is left to one that moves a later listener's cursor")
 	}
-	if left, first := theirs.leave(p, 1); !left || !first || !theirs.elsewhere(p) {
+	if !theirs.leave(p, 1) || !theirs.elsewhere(p) {
 		t.Error("it is not left to one that moves an earlier listener's cursor")
 	}
-	if _, first := theirs.leave(p, 1); first {
+	if theirs.leave(p, 1) || !theirs.elsewhere(p) {
 		t.Error("it is left for the first time twice")
 	}
 	if theirs.elsewhere(p + 1) {
@@ -29,7 +29,7 @@ func TestThePartitionIsTheFirstListeners(t *testing.T) {
 	if now = now.Add(leadTime); theirs.elsewhere(p) {
 		t.Error("it is left to one that has not been seen for a while")
 	}
-	if left, first := ours.leave(p, 2); !left || !first {
+	if !ours.leave(p, 2) || !ours.elsewhere(p) {
 		t.Error("one that has moved nothing for a while does not leave it")
 	}
 }

@@ -220,10 +220,8 @@ func (r *reader) look(ctx context.Context, due []int16) (ours []int16, err error
 // process, which goes ahead there and keeps up with this listener, and when to look after it.
 func (r *reader) leave(p int16, at position) bool {
 	l := &r.lanes[p]
-	if l.meet(at) {
-		if _, first := r.s.leads.leave(p, r.rank); first {
-			r.s.tail.drop(p) // what it held is not continued
-		}
+	if l.meet(at) && r.s.leads.leave(p, r.rank) {
+		r.s.tail.drop(p) // what it held is not continued
 	}
 	l.seen = r.s.digest.pass(p, r.Types, l.seen)
 	owed := l.owed

@@ -3,8 +3,9 @@
 // db.Tx.Emit writes a fact to stream.log in the transaction of the change it
 // reports. A listener has a cursor per partition; a reader locks the cursor,
 // reads the facts behind it, runs the listener's handler and moves the cursor, all
-// in one transaction. Any number of processes share the partitions that way, with
-// no leader, lease or clock, and a crash rolls everything back.
+// in one transaction. Any number of processes share the partitions that way: that needs
+// no leader, lease or clock, and a crash rolls everything back. To spare work they leave
+// a partition to the one that is ahead there, as long as it keeps up.
 //
 // Order: the facts of one partition (so of one key) reach a listener by (xid, id),
 // the order in which their transactions first wrote. A fact is held back while an
