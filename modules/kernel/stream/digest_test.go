@@ -81,15 +81,21 @@ func TestADigestPassesOverNothing(t *testing.T) {
 	})
 }
 
+// rareLane is a listener's for something rare, which has seen all that the log holds.
+func rareLane() (*Stream, *reader, *lane) {
+	s := &Stream{}
+	s.Listen(Listener{Name: "rare", Types: []string{"rare"}, Handle: note("rare")})
+	s.digest.begin(100)
+	r := s.readers[0]
+	l := &r.lanes[3]
+	l.learn(position{xid: 100}, position{xid: 100}, false)
+	return s, r, l
+}
+
 // A listener for something rare moves on with what checks find, without a look at the log,
 // and is told to move its cursor when that is far behind.
 func TestALaneWithNothingForItMovesOn(t *testing.T) {
-	s := &Stream{}
-	s.Listen(Listener{Name: "rare", Types: []string{"rare"}, Handle: note("rare")})
-	r := s.readers[0]
-	s.digest.begin(100)
-	l := &r.lanes[3]
-	l.learn(position{xid: 100}, position{xid: 100}, false)
+	s, r, l := rareLane()
 	s.announceFound(news{found: []found{{3, "often", 150}}, horizon: 151})
 	if r.take(); l.seen.xid != 151 || !l.due.IsZero() {
 		t.Errorf("it has seen up to %v, due %v", l.seen, l.due)
@@ -107,12 +113,7 @@ func TestALaneWithNothingForItMovesOn(t *testing.T) {
 
 // Of more facts than are counted everybody is told, and nothing is passed over.
 func TestTooManyFactsAreNewsForAll(t *testing.T) {
-	s := &Stream{}
-	s.Listen(Listener{Name: "rare", Types: []string{"rare"}, Handle: note("rare")})
-	r := s.readers[0]
-	s.digest.begin(100)
-	l := &r.lanes[3]
-	l.learn(position{xid: 100}, position{xid: 100}, false)
+	s, r, l := rareLane()
 	s.announceFound(news{many: true, found: []found{{5, "often", 150}}, horizon: 151})
 	if r.take(); l.seen.xid != 100 || l.due.IsZero() || s.digest.newest(3, r.Types) != 150 {
 		t.Errorf("it has seen up to %v, due %v; the newest may be %d", l.seen, l.due, s.digest.newest(3, r.Types))
