@@ -30,10 +30,10 @@ func (a api) concert(ctx context.Context, capacity int) (c concert, err error) {
 	return c, a.call(ctx, "PATCH", "/v1/catalogue/events/"+c.Event, map[string]any{"state": "published"}, nil)
 }
 
-// order asks for one ticket at once, as a till does.
-func (t concert) order(path string) func(c *client, i int) error {
+// order asks for qty tickets at once, as a till does.
+func (t concert) order(path string, qty int) func(c *client, i int) error {
 	return func(c *client, i int) error {
-		return c.post(path, fmt.Sprintf("%s-%d", t.Category, i), fmt.Appendf(nil, `{"event":%q,"lines":[{"category":%q,"qty":1}],"buyer":{"email":"guest-%d@festival.example"}}`, t.Event, t.Category, i))
+		return c.post(path, fmt.Sprintf("%s-%d", t.Category, i), fmt.Appendf(nil, `{"event":%q,"lines":[{"category":%q,"qty":%d}],"buyer":{"email":"guest-%d@festival.example"}}`, t.Event, t.Category, qty, i))
 	}
 }
 

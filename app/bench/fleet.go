@@ -153,7 +153,7 @@ func (b *bench) oneHouse(ctx context.Context, name string) (*fleet, error) {
 		return nil, err
 	}
 	if err = f.grow(ctx, 1); err == nil {
-		err = f.sell(ctx, new(sold), b.part(saleTickets)/saleRounds)
+		err = f.sell(ctx, new(sold), b.part(saleTickets)/saleRounds, 1)
 	}
 	if err != nil {
 		f.stop(context.WithoutCancel(ctx))
@@ -161,23 +161,23 @@ func (b *bench) oneHouse(ctx context.Context, name string) (*fleet, error) {
 	return f, err
 }
 
-// sell sells n single tickets of a new concert through all processes, behind a checkpoint,
-// and audits it.
-func (f *fleet) sell(ctx context.Context, s *sold, n int) error {
-	c, err := f.all[0].concert(ctx, n)
+// sell sells n orders of qty tickets of a new concert through all processes, behind a
+// VACUUM and a checkpoint, and audits it.
+func (f *fleet) sell(ctx context.Context, s *sold, n, qty int) error {
+	c, err := f.all[0].concert(ctx, n*qty)
 	if err != nil {
 		return err
 	}
-	if err := checkpoint(ctx, f.pg.URL()); err != nil {
+	if err := tidy(ctx, f.pg.URL()); err != nil {
 		return err
 	}
 	if err := settle(ctx); err != nil { // a process that has just started has other things to do
 		return err
 	}
 	before := f.cpu()
-	if err := s.run(ctx, load{doors: f.doors(), key: f.key, clients: saleClients, n: n, do: c.order("/v1/orders")}); err != nil {
+	if err := s.run(ctx, load{doors: f.doors(), key: f.key, clients: saleClients, n: n, do: c.order("/v1/orders", qty)}); err != nil {
 		return err
 	}
 	s.used = s.used.plus(f.cpu().minus(before))
-	return auditSale(ctx, f.pg.URL(), "sales", c, n, 1)
+	return auditSale(ctx, f.pg.URL(), "sales", c, n, qty)
 }

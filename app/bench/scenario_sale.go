@@ -19,7 +19,6 @@ const (
 	pairs       = 60_000
 	pairGoal    = 8_000.0
 	shopOrders  = 6_000
-	shopClients = 64
 	shopFactor  = 15.0
 	earlier     = 2_000_000
 	earlierGoal = 0.90
@@ -89,7 +88,7 @@ func (b *bench) rush(ctx context.Context, db, what string, n int) (sold, error) 
 		return sold{}, err
 	}
 	say("  %s", what)
-	return b.sell(ctx, db, c, load{clients: saleClients, n: n, do: c.order("/v1/orders")}, 1)
+	return b.sell(ctx, db, c, load{clients: saleClients, n: n, do: c.order("/v1/orders", 1)}, 1)
 }
 
 // openLoop: buyers come whether earlier ones were served or not.
@@ -103,7 +102,7 @@ func (b *bench) openLoop(ctx context.Context, db string) (sold, error) {
 		return sold{}, err
 	}
 	say("  open loop")
-	return b.sell(ctx, db, c, load{clients: 2 * saleClients, n: n, rate: saleRate, do: c.order("/v1/orders")}, 1)
+	return b.sell(ctx, db, c, load{clients: 2 * saleClients, n: n, rate: saleRate, do: c.order("/v1/orders", 1)}, 1)
 }
 
 func (b *bench) pairs(ctx context.Context, db string) error {

@@ -35,7 +35,10 @@ func (b *bench) tills(ctx context.Context) error {
 		return err
 	}
 	defer f.stop(context.WithoutCancel(ctx))
-	if err := b.replicas(ctx, f); err != nil {
+	if err := b.replicas(ctx, f, "single tickets", 1); err != nil {
+		return err
+	}
+	if err := b.replicas(ctx, f, fmt.Sprintf("orders of %d", tillQty), tillQty); err != nil {
 		return err
 	}
 	if err := b.echoes(ctx, f.pg.URL()); err != nil {
@@ -44,28 +47,29 @@ func (b *bench) tills(ctx context.Context) error {
 	return b.batchPath(ctx, f.pg.URL())
 }
 
-// replicas sells through 1, 2 and 4 processes, in rounds.
-func (b *bench) replicas(ctx context.Context, f *fleet) error {
-	sizes := []int{1, 2, 4}
+// replicas sells orders of qty tickets through 1, 2 and 4 processes, in rounds.
+func (b *bench) replicas(ctx context.Context, f *fleet, what string, qty int) error {
+	sizes, part := []int{1, 2, 4}, b.part(replicaOrder)/replicaRounds
 	through := make([]sold, len(sizes))
 	for round := range replicaRounds {
 		for i, n := range sizes {
 			if err := f.grow(ctx, n); err != nil {
 				return err
 			}
-			say("  %d processes, round %d of %d", n, round+1, replicaRounds)
-			for _, l := range []*sold{new(sold), &through[i]} { // the first is to get warm
-				if err := f.sell(ctx, l, b.part(replicaOrder)/replicaRounds); err != nil {
-					return err
-				}
+			say("  %s, %d processes, round %d of %d", what, n, round+1, replicaRounds)
+			if err := f.sell(ctx, new(sold), n*part/2, qty); err != nil { // each is to get as warm as a single one
+				return err
+			}
+			if err := f.sell(ctx, &through[i], part, qty); err != nil {
+				return err
 			}
 		}
 		f.shrink(1)
 	}
-	b.result.tell("single tickets through 1 process", "%s; %d rounds in turn with those that follow", through[0].figures(), replicaRounds)
+	b.result.tell(what+" through 1 process", "%s; %d rounds in turn with those that follow", through[0].figures(), replicaRounds)
 	for i, n := range sizes[1:] {
 		l, first := &through[i+1], through[0].rate()
-		b.result.add(fmt.Sprintf("through %d processes", n), fmt.Sprintf("%.0f %% of one; %s", 100*l.rate()/first, l.figures()), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(l.rate() >= slower*first))
+		b.result.add(fmt.Sprintf("%s through %d processes", what, n), fmt.Sprintf("%.0f %% of one; %s", 100*l.rate()/first, l.figures()), fmt.Sprintf("no slower (≥ %.0f %%)", 100*slower), verdictOf(l.rate() >= slower*first))
 	}
 	return nil
 }
@@ -86,7 +90,7 @@ func (b *bench) echoes(ctx context.Context, database string) error {
 	}
 	for range replicaRounds {
 		for i, n := range sizes {
-			if err := through[i].run(ctx, load{doors: doors[:n], clients: saleClients, n: b.part(replicaOrder) / replicaRounds, do: buyer.order("/nothing")}); err != nil {
+			if err := through[i].run(ctx, load{doors: doors[:n], clients: saleClients, n: b.part(replicaOrder) / replicaRounds, do: buyer.order("/nothing", 1)}); err != nil {
 				return err
 			}
 		}

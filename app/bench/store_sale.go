@@ -36,13 +36,17 @@ func auditSale(ctx context.Context, url, schema string, c concert, orders, qty i
 	return nil
 }
 
-// checkpoint has PostgreSQL write all that has changed into its files.
-func checkpoint(ctx context.Context, url string) error {
+// tidy has PostgreSQL do now what it would do at some time of its own: vacuum, and write
+// all that has changed into its files.
+func tidy(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
+	if _, err = conn.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+		return err
+	}
 	_, err = conn.Exec(ctx, "CHECKPOINT")
 	return err
 }
