@@ -132,7 +132,8 @@ func (PriceSet) FactType() string { return "sales.price_set" }
 func (f PriceSet) FactKey() string { return f.Event.String() }
 
 // TicketsAdmitted says that people came in at the door of an event, each with a ticket that
-// was not used before. One fact tells of a scanner's report.
+// was not used before. One fact tells of a scanner's report. Count is negative where that was
+// taken back.
 type TicketsAdmitted struct {
 	Event id.ID     `json:"event"`
 	Count int       `json:"count"`

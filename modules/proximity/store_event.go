@@ -89,6 +89,6 @@ func venueVersions(ctx context.Context, q reader, all []Event) (map[id.ID]int64,
 
 // addScanned counts people who came in at an event's doors; there may be no venue for it.
 func addScanned(tx *db.Tx, event string, n int) error {
-	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE proximity.event SET scanned = scanned + $2 WHERE name = $1`, event, n)
+	_, err := tx.Conn().Exec(tx.Ctx(), `UPDATE proximity.event SET scanned = greatest(scanned + $2, 0) WHERE name = $1`, event, n)
 	return db.Classify("proximity.admitted", err)
 }

@@ -20,6 +20,7 @@ func (s *Service) doorPages() []web.Route {
 	return []web.Route{
 		{Method: "GET", Path: "/events/:event/door", Right: web.Scan, Handler: s.pageDoor},
 		{Method: "POST", Path: "/events/:event/door/:order/:n", Right: web.Scan, Handler: s.pageAdmitted},
+		{Method: "POST", Path: "/events/:event/door/:order/:n/undo", Right: web.Scan, Handler: s.pageUndone},
 		{Method: "POST", Path: "/events/:event/door/:order/received", Right: web.Scan, Handler: s.pageReceived},
 		{Method: "GET", Path: "/events/:event/door/print", Right: web.Scan, Handler: s.pageDoorPrint},
 		{Method: "GET", Path: "/events/:event/doubles", Right: web.Staff, Handler: s.pageDoubles},
@@ -125,21 +126,51 @@ func (s *Service) pageAdmitted(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	order, err := id.Parse(c.Param("order"))
-	n, wrong := strconv.Atoi(c.Param("n"))
-	if err != nil || wrong != nil || n < 1 || n > maxQty {
-		return fault.E("sales.AdmitByHand", fault.NotFound, "there is no such ticket", err)
-	}
-	ctx := c.Request().Context()
-	got, err := s.AdmitByHand(ctx, e.ID, order, n, deviceOf(web.CallerOf(ctx)))
+	t, err := ticketOf(c)
 	if err != nil {
 		return err
 	}
-	done := &doneByHand{Good: got.Verdict == admission.Admitted, Text: web.T("Ticket %d of %s: %v", n, orderRef(order), verdictText(got, &e))}
+	ctx := c.Request().Context()
+	got, err := s.AdmitByHand(ctx, e.ID, t.order, t.n, deviceOf(web.CallerOf(ctx)))
+	if err != nil {
+		return err
+	}
+	done := &doneByHand{Good: got.Verdict == admission.Admitted, Text: web.T("Ticket %d of %s: %v", t.n, orderRef(t.order), verdictText(got, &e))}
 	if got.DueMinor > 0 {
 		done.Due = got.Due()
 	}
 	return s.showDoor(c, http.StatusOK, done)
+}
+
+// ticketOf is the ticket of the address. Errors: fault.NotFound.
+func ticketOf(c echo.Context) (ticketName, error) {
+	order, err := id.Parse(c.Param("order"))
+	n, wrong := strconv.Atoi(c.Param("n"))
+	if err != nil || wrong != nil || n < 1 || n > maxQty {
+		return ticketName{}, fault.E("sales.Door", fault.NotFound, "there is no such ticket", err)
+	}
+	return ticketName{order, n}, nil
+}
+
+// pageUndone takes back that somebody went in and shows the list again, as it was searched.
+func (s *Service) pageUndone(c echo.Context) error {
+	e, err := s.doorEvent(c)
+	if err != nil {
+		return err
+	}
+	t, err := ticketOf(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	err = s.UndoByHand(ctx, e.ID, t, deviceOf(web.CallerOf(ctx)))
+	switch {
+	case err == nil:
+		return s.showDoor(c, http.StatusOK, &doneByHand{Good: true, Text: web.T("Ticket %d of %s: not in any more. Whoever comes with it next goes in.", t.n, orderRef(t.order))})
+	case fault.Is(err, fault.Conflict):
+		return s.showDoor(c, http.StatusConflict, &doneByHand{Text: web.T("Ticket %d of %s: nobody is in with it.", t.n, orderRef(t.order))})
+	}
+	return err
 }
 
 // pageReceived records what was paid at the door for an order. The amount is the one the
@@ -201,11 +232,27 @@ func (s *Service) pageDoorPrint(c echo.Context) error {
 	return c.Render(http.StatusOK, "sales/door_print", p)
 }
 
-// doublesPage is which tickets let in more than one, and which orders were paid twice.
+// doublesPage is what went otherwise than it should at a door: tickets that let in more than
+// one, those that were no good, orders that were paid twice, and who was taken back.
 type doublesPage struct {
 	Head     eventHead
 	Rows     []doubleView
+	Invalid  []invalidView
 	Overpaid []overpaidView
+	Undone   []undoneView
+}
+
+type invalidView struct {
+	N    int
+	Ref  string
+	Said web.Text
+	Use  useView
+}
+
+type undoneView struct {
+	N       int
+	Ref     string
+	Use, By useView
 }
 
 type overpaidView struct {
@@ -237,7 +284,8 @@ func (s *Service) pageDoubles(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.Doubles(c.Request().Context(), e.ID)
+	ctx := c.Request().Context()
+	found, err := s.Doubles(ctx, e.ID)
 	if err != nil {
 		return err
 	}
@@ -245,15 +293,45 @@ func (s *Service) pageDoubles(c echo.Context) error {
 	for _, d := range found {
 		v := doubleView{N: d.N, Ref: orderRef(d.Order)}
 		for _, u := range d.Uses {
-			at := e.on(&u.At)
-			v.Uses = append(v.Uses, useView{at, u.Device, u.Offline, at.toSecond()})
+			v.Uses = append(v.Uses, u.shown(&e))
 		}
 		p.Rows = append(p.Rows, v)
 	}
-	if p.Overpaid, err = s.overpaidViews(c.Request().Context(), &e); err != nil {
+	if p.Overpaid, err = s.overpaidViews(ctx, &e); err != nil {
+		return err
+	}
+	if p.Invalid, err = s.invalidViews(ctx, &e); err != nil {
+		return err
+	}
+	if p.Undone, err = s.undoneViews(ctx, &e); err != nil {
 		return err
 	}
 	return c.Render(http.StatusOK, "sales/doubles", p)
+}
+
+func (u Use) shown(e *Event) useView {
+	at := e.on(&u.At)
+	return useView{at, u.Device, u.Offline, at.toSecond()}
+}
+
+func (s *Service) invalidViews(ctx context.Context, e *Event) (out []invalidView, err error) {
+	found, err := s.Invalids(ctx, e.ID)
+	for _, u := range found {
+		said := web.T("refunded or cancelled")
+		if u.Verdict == admission.WrongVersion {
+			said = web.T("handed on")
+		}
+		out = append(out, invalidView{u.N, orderRef(u.Order), said, u.shown(e)})
+	}
+	return out, err
+}
+
+func (s *Service) undoneViews(ctx context.Context, e *Event) (out []undoneView, err error) {
+	found, err := s.Undones(ctx, e.ID)
+	for _, u := range found {
+		out = append(out, undoneView{u.N, orderRef(u.Order), u.shown(e), Use{Device: u.By, At: u.UndoneAt}.shown(e)})
+	}
+	return out, err
 }
 
 func (s *Service) overpaidViews(ctx context.Context, e *Event) (out []overpaidView, err error) {

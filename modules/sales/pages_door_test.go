@@ -133,6 +133,21 @@ func TestDoorLetsInByHandWithoutJavaScript(t *testing.T) {
 	shows(t, visit(site, "/events/"+o.Event.String()+"/doubles", nil), 200, "one person at most")
 }
 
+// Somebody pressed the wrong button: it is taken back, and seen afterwards.
+func TestDoorUndoesWithoutJavaScript(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	site := newSite(t, nil, h.doorPages())
+	there := "/events/" + o.Event.String() + "/door"
+	admit, undo := there+"/"+o.ID.String()+"/1", there+"/"+o.ID.String()+"/1/undo"
+	shows(t, visit(site, undo, url.Values{}), 409, "✕ Ticket 1", "nobody is in with it")
+	shows(t, visit(site, admit, url.Values{}), 200, "let in.", undo, "Undo")
+	shows(t, visit(site, undo, url.Values{"q": {"ana"}}), 200, "✓ Ticket 1 of "+orderRef(o.ID)+": not in any more.", `value="ana"`, "/doubles#undone")
+	shows(t, visit(site, admit, url.Values{}), 200, "✓ Ticket 1", "let in.")
+	shows(t, visit(site, there+"/"+o.ID.String()+"/x/undo", url.Values{}), 404)
+	shows(t, visit(site, there+"/"+id.New().String()+"/1/undo", url.Values{}), 404)
+	shows(t, visit(site, "/events/"+o.Event.String()+"/doubles", nil), 200, "Undone", "Taken back", "by <bdi>ana</bdi>")
+}
+
 // Who lets in is told what to take, and records it on the list.
 func TestDoorListTakesWhatIsDueWithoutJavaScript(t *testing.T) {
 	h := newHouse(t)
@@ -195,10 +210,12 @@ func TestGoldenDoorPages(t *testing.T) {
 	e := Event{ID: goldenID, Slug: "jazz", Names: map[string]Text{"en": {Title: "Jazz <night>"}}, Locales: []string{"en"}, Zone: "Europe/Berlin", StartsAt: goldenStart, State: EventPublished}
 	head := eventHead{ID: e.ID, Title: e.Title(), State: "published", Tab: "door", When: e.on(&e.StartsAt), Zone: e.Zone}
 	guests := []guestView{{Guest{Order: id.ID{15: 9}, N: 1, Name: "Ana <b>", Title: "Floor", Seat: "C12", Owed: Owed{5200, "EUR"}}, moment{}}, {Guest{Order: id.ID{15: 9}, N: 2, Title: "Floor", Uses: 2, Device: "north"}, e.on(&goldenStart)}, {Guest{Order: id.ID{15: 8}, N: 1, Name: "Ben", Void: true}, moment{}}}
-	p := doorPage{Head: head, Counts: DoorCounts{Valid: 2, In: 1, Refused: 3, Double: 1, Overpaid: 1}, Guests: guests, Search: "a", Which: "out", By: "order", Next: "?cursor=x", Print: "/print", Staff: true, Exports: exportsOffered(), First: true, Done: &doneByHand{Good: true, Text: web.T("let in."), Due: "€52.00"}}
+	p := doorPage{Head: head, Counts: DoorCounts{Valid: 2, In: 1, Refused: 3, Double: 1, Overpaid: 1, Invalid: 1, Undone: 1}, Guests: guests, Search: "a", Which: "out", By: "order", Next: "?cursor=x", Print: "/print", Staff: true, Exports: exportsOffered(), First: true, Done: &doneByHand{Good: true, Text: web.T("let in."), Due: "€52.00"}}
 	none := doorPage{Head: head, Print: "/print", Done: &doneByHand{Text: web.T("is void"), Fix: "take nothing"}}
 	doubles := doublesPage{Head: head, Rows: []doubleView{{N: 1, Ref: "00000009", Uses: []useView{{Device: "north", Offline: true, Exactly: "1 Jun 20:00:00"}, {Device: "south", Exactly: "1 Jun 20:01:00"}}}},
-		Overpaid: []overpaidView{{"00000009", []takenView{{"north <1>", "€52.00", false, "1 Jun 20:00:00"}, {"south", "€52.00", true, "1 Jun 20:01:00"}}}}}
+		Overpaid: []overpaidView{{"00000009", []takenView{{"north <1>", "€52.00", false, "1 Jun 20:00:00"}, {"south", "€52.00", true, "1 Jun 20:01:00"}}}},
+		Invalid: []invalidView{{2, "00000009", web.T("handed on"), useView{Device: "north <1>", Offline: true, Exactly: "1 Jun 20:00:00"}}},
+		Undone:  []undoneView{{3, "00000009", useView{Device: "north", Exactly: "1 Jun 20:00:00"}, useView{Device: "Cleo <2>", Exactly: "1 Jun 20:02:00"}}}}
 	webtest.Golden(t, "sales", map[string]any{"door-some": p, "door-none": none, "door_print-some": p, "doubles-some": doubles, "doubles-none": doublesPage{Head: head}})
 }
 
@@ -215,6 +232,12 @@ func TestBrowserFindsDoorPagesAccessible(t *testing.T) {
 	for _, device := range []string{"north", "south"} {
 		at = at.Add(time.Minute)
 		h.report(o.Event, device, Scan{ID: id.New(), Code: h.Code(&ticket), Offline: true, LetIn: true, ScannedAt: &at})
+	}
+	void := h.ticket(o.ID, 2)
+	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 2`, o.ID)
+	h.report(o.Event, "north", Scan{ID: id.New(), Code: h.Code(&void), Offline: true, LetIn: true, ScannedAt: &at}, Scan{ID: id.New(), Order: &o.ID, N: 3})
+	if _, err := h.undo(o.Event, o.ID, 3); err != nil {
+		t.Fatal(err)
 	}
 	p := phone{webtest.Browse(t, newSite(t, nil, h.doorPages())), t}
 	for _, path := range []string{"/door", "/door/print", "/doubles"} {

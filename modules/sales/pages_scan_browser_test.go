@@ -180,6 +180,55 @@ func TestBrowserTakesWhatIsDueAtTheDoor(t *testing.T) {
 	h.auditMoney()
 }
 
+// Who let somebody in by mistake takes it back on the phone, and the other doors learn of it.
+func TestBrowserUndoesAnAdmission(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	g := h.gate(o.Event)
+	north, south := g.scanner(t, "north", ""), g.scanner(t, "south", "")
+	one, two := h.ticket(o.ID, 1), h.ticket(o.ID, 2)
+	meets := chromedp.Steps(chromedp.Evaluate[chromedp.Void](`dispatchEvent(new Event("online")); void 0`))
+	north.admits(h.Code(&one))
+	north.admits(h.Code(&two))
+	south.Do(meets)
+	south.Until(`document.getElementById("in").textContent === "2"`)
+
+	north.Do(chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.getElementById("past").open = true; void 0`)))
+	north.Until(`document.querySelectorAll("#past-list .button").length === 2`)
+	north.Accessible("the last scans")
+	north.keep("door-undo")
+	north.Do(chromedp.Click("#past-list li:nth-child(2) .button", chromedp.NodeVisible)) // of the first ticket
+	north.Until(`document.getElementById("past-note").textContent.includes("Ticket 1 of order") && document.getElementById("in").textContent === "1" && document.querySelectorAll("#past-list .button").length === 1`)
+	south.Do(meets)
+	south.Until(`document.getElementById("in").textContent === "1"`)
+	for _, p := range []phone{north, south} {
+		p.offline(true)
+	}
+	g.cut.Store(true)
+	south.Open("/scan/") // from what the phone keeps
+	south.Until(`document.getElementById("net").textContent === "Offline: checking here"`)
+	south.refuses(h.Code(&two), "Already used")
+	south.admits(h.Code(&one))
+	north.refuses(h.Code(&two), "Already used")
+	north.Do(chromedp.Click("#past-list li:nth-child(2) .button", chromedp.NodeVisible)) // without a network
+	north.Until(`document.getElementById("past-note").textContent.includes("needs the network")`)
+
+	g.cut.Store(false)
+	for _, p := range []phone{north, south} {
+		p.offline(false)
+		p.Until(`document.getElementById("net").textContent === "Online" && document.getElementById("kept").textContent === ""`)
+	}
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 2 || c.Double != 0 || c.Undone != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	south.gives("ana")
+	south.Until(`document.querySelectorAll("#found .button").length === 2`)
+	south.Do(chromedp.Click("#found .button", chromedp.NodeVisible))
+	south.Until(`document.getElementById("found-note").textContent.includes("not in any more") && document.querySelector("#found .button").textContent === "Let in"`)
+	for _, p := range []phone{north, south} {
+		p.Quiet("ERR_", "net::")
+	}
+}
+
 func TestBrowserReadsTheCodeBeforeItsCamera(t *testing.T) {
 	h, _, o := boughtTickets(t, 1)
 	ticket := h.ticket(o.ID, 1)

@@ -36,6 +36,8 @@ type scanned struct {
 	N         int       `json:"n"`
 	ScannedAt time.Time `json:"scanned_at"`
 	Answered  string    `json:"answered"`
+
+	UndoneAt *time.Time `json:"undone_at,omitempty"` // it was taken back that somebody went in
 }
 
 // ExportPerson adds what sales keeps of a person: orders with their tickets and to

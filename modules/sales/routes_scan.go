@@ -1,6 +1,7 @@
 package sales
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -29,6 +30,12 @@ func (s *Service) scanRoutes() []web.Route {
 			Doc: web.Doc{Says: "Counts who is in, by category and door.", Gives: DoorCounts{}, Query: []string{"event: its id"}}},
 		{Method: "GET", Path: "/v1/scans/doubles", Right: web.Scan, Handler: s.getDoubles,
 			Doc: web.Doc{Says: "Lists tickets that were scanned twice while offline.", Gives: web.Page[Double]{}, Query: []string{"event: its id"}}},
+		{Method: "GET", Path: "/v1/scans/invalid", Right: web.Scan, Handler: s.getInvalids,
+			Doc: web.Doc{Says: "Lists the times that a scanner without a network let somebody in with a ticket that was void or handed on by then.", Gives: web.Page[Invalid]{}, Query: []string{"event: its id"}}},
+		{Method: "POST", Path: "/v1/scans/undone", Right: web.Scan, Handler: s.postUndone,
+			Doc: web.Doc{Says: "Takes back that somebody went in with a ticket: whoever comes with it next goes in.", Takes: undoing{}, Gives: web.Page[Use]{}, Repeatable: true}},
+		{Method: "GET", Path: "/v1/scans/undone", Right: web.Scan, Handler: s.getUndones,
+			Doc: web.Doc{Says: "Lists the times that were taken back, and by whom.", Gives: web.Page[Undone]{}, Query: []string{"event: its id"}}},
 		{Method: "GET", Path: "/v1/scans/overpaid", Right: web.Scan, Handler: s.getOverpaid,
 			Doc: web.Doc{Says: "Lists orders whose money was taken twice, by whom and when: one is to be given back.", Gives: web.Page[Overpaid]{}, Query: []string{"event: its id"}}},
 	}
@@ -65,6 +72,27 @@ func (s *Service) postScans(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, scanAnswer{Results: out})
+}
+
+// undoing names the ticket with which nobody is in after all.
+type undoing struct {
+	Event id.ID `json:"event"`
+	Order id.ID `json:"order"`
+	N     int   `json:"n" validate:"min=1,max=1000"`
+}
+
+func (s *Service) postUndone(c echo.Context) error {
+	in, err := web.Bind[undoing](c)
+	if err != nil {
+		return err
+	}
+	if err := s.atDoor(c, in.Event); err != nil {
+		return err
+	}
+	return web.Idempotent(c, s.db, http.StatusOK, func(tx *db.Tx) (any, error) {
+		uses, err := s.Undo(tx, in.Event, ticketName{in.Order, in.N}, deviceOf(web.CallerOf(tx.Ctx())))
+		return web.Page[Use]{Items: uses}, err
+	})
 }
 
 // taken is the payment as far as a door may know of it: nothing of the buyer.
@@ -143,28 +171,22 @@ func (s *Service) getDoorCounts(c echo.Context) error {
 	return web.Fresh(c, out)
 }
 
-func (s *Service) getDoubles(c echo.Context) error {
-	event, err := s.doorAsked(c)
-	if err != nil {
-		return err
-	}
-	out, err := s.Doubles(c.Request().Context(), event)
-	if err != nil {
-		return err
-	}
-	return web.Fresh(c, web.Page[Double]{Items: out})
-}
+func (s *Service) getDoubles(c echo.Context) error  { return listAtDoor(c, s, s.Doubles) }
+func (s *Service) getOverpaid(c echo.Context) error { return listAtDoor(c, s, s.Overpaid) }
+func (s *Service) getInvalids(c echo.Context) error { return listAtDoor(c, s, s.Invalids) }
+func (s *Service) getUndones(c echo.Context) error  { return listAtDoor(c, s, s.Undones) }
 
-func (s *Service) getOverpaid(c echo.Context) error {
+// listAtDoor answers with what there is of one kind at the door of the event asked for.
+func listAtDoor[T any](c echo.Context, s *Service, find func(context.Context, id.ID) ([]T, error)) error {
 	event, err := s.doorAsked(c)
 	if err != nil {
 		return err
 	}
-	out, err := s.Overpaid(c.Request().Context(), event)
+	found, err := find(c.Request().Context(), event)
 	if err != nil {
 		return err
 	}
-	return web.Fresh(c, web.Page[Overpaid]{Items: out})
+	return web.Fresh(c, web.Page[T]{Items: found})
 }
 
 // getDoor tells a scanner for which event its key is.

@@ -15,6 +15,7 @@ type DoorSnapshot struct {
 	Keys    []string        `json:"keys"`    // Ed25519, base64
 	Changed []ChangedTicket `json:"changed"` // codes of any other version are refused
 	Used    []UsedTicket    `json:"used"`    // those known since the moment asked for
+	Undone  []UndoneTicket  `json:"undone"`  // those taken back since then, with which nobody is in
 
 	Cancelled bool `json:"cancelled,omitempty"` // the event is: all its tickets are void
 
@@ -44,6 +45,12 @@ type UsedTicket struct {
 	At     time.Time `json:"t"`
 }
 
+// UndoneTicket is a ticket with which nobody is in any more.
+type UndoneTicket struct {
+	Order id.ID `json:"o"`
+	N     int   `json:"n"`
+}
+
 // DoorCounts is how the door of an event stands.
 type DoorCounts struct {
 	Valid   int `json:"valid"`   // tickets that are not void
@@ -52,6 +59,9 @@ type DoorCounts struct {
 	Double  int `json:"double"`  // tickets used more than once
 
 	Overpaid int `json:"overpaid"` // orders whose money was taken more than once at the door
+
+	Invalid int `json:"invalid"` // times that somebody went in with a ticket that was no good
+	Undone  int `json:"undone"`  // times that were taken back
 }
 
 // snapshotOverlap is told twice, because a report may be committed after a snapshot
@@ -76,6 +86,10 @@ func (s *Service) DoorSnapshot(ctx context.Context, event id.ID, since time.Time
 	if out.Changed, err = s.changedTickets(ctx, event); err != nil {
 		return out, err
 	}
-	out.Used, err = s.usedTickets(ctx, event, since.Add(-snapshotOverlap))
+	since = since.Add(-snapshotOverlap)
+	if out.Used, err = s.usedTickets(ctx, event, since); err != nil {
+		return out, err
+	}
+	out.Undone, err = s.undoneTickets(ctx, event, since)
 	return out, err
 }

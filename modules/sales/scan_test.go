@@ -468,3 +468,88 @@ func TestScanIDIsGoodForOneTicket(t *testing.T) {
 	h.says(h.report(o.Event, "north", one), admission.Admitted)
 	refused(two)
 }
+
+// undo takes back at the event's door; the error is the test's.
+func (h *house) undo(event, order id.ID, n int) (back []Use, err error) {
+	err = h.db.InTx(h.t.Context(), func(tx *db.Tx) (err error) { back, err = h.Undo(tx, event, ticketName{order, n}, "Cleo"); return err })
+	return back, err
+}
+
+// Who was let in by mistake is taken back: the ticket lets in again, at every door.
+func TestAnAdmissionIsUndone(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	other := h.concert(Category{PriceMinor: 1, Capacity: 1})
+	ticket := h.ticket(o.ID, 1)
+	if _, err := h.undo(o.Event, o.ID, 1); !fault.Is(err, fault.Conflict) {
+		t.Error("with nobody in:", err)
+	}
+	if _, err := h.undo(o.Event, id.New(), 1); !fault.Is(err, fault.NotFound) {
+		t.Error("a ticket that does not exist:", err)
+	}
+	first := Scan{ID: id.New(), Code: h.Code(&ticket)}
+	h.says(h.report(o.Event, "north", first), admission.Admitted)
+	if _, err := h.undo(other.ID, o.ID, 1); !fault.Is(err, fault.NotFound) {
+		t.Error("at another event's door:", err)
+	}
+	began := h.db.Now()
+	back, err := h.undo(o.Event, o.ID, 1)
+	if err != nil || len(back) != 1 || back[0].Scan != first.ID {
+		t.Fatalf("%+v, %v", back, err)
+	}
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c != (DoorCounts{Valid: 2, Undone: 1}) {
+		t.Errorf("%+v, %v", c, err)
+	}
+	snap, err := h.DoorSnapshot(t.Context(), o.Event, began)
+	if err != nil || len(snap.Used) != 0 || len(snap.Undone) != 1 || snap.Undone[0] != (UndoneTicket{o.ID, 1}) {
+		t.Errorf("%+v, %v", snap, err)
+	}
+	h.says(h.report(o.Event, "north", first), admission.Admitted) // reported again: that was then
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.In != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	h.says(h.report(o.Event, "south", Scan{ID: id.New(), Code: h.Code(&ticket)}, Scan{ID: id.New(), Code: h.Code(&ticket)}), admission.Admitted, admission.AlreadyUsed)
+	if snap, err = h.DoorSnapshot(t.Context(), o.Event, began); err != nil || len(snap.Used) != 1 || len(snap.Undone) != 0 {
+		t.Errorf("who came again: %+v, %v", snap, err)
+	}
+	undone, err := h.Undones(t.Context(), o.Event)
+	if err != nil || len(undone) != 1 || undone[0].Device != "north" || undone[0].By != "Cleo" || undone[0].N != 1 {
+		t.Errorf("%+v, %v", undone, err)
+	}
+	if n := h.number(`SELECT sum((data->>'count')::int) FROM stream.log WHERE type = 'sales.tickets_admitted' AND key = $1`, o.Event.String()); n != 1 {
+		t.Errorf("%d people are announced, one is in", n)
+	}
+}
+
+// What was refunded or handed on while a scanner had no network stands out when it let in all the same.
+func TestWhoWentInWithAVoidTicketIsSeen(t *testing.T) {
+	h, _, o := boughtTickets(t, 3)
+	good, void, old := h.ticket(o.ID, 1), h.ticket(o.ID, 2), h.ticket(o.ID, 3)
+	h.exec(`UPDATE sales.ticket SET voided_at = now() WHERE order_id = $1 AND n = 2`, o.ID)
+	if _, err := h.handTo(o, 3, 1, "Ben"); err != nil {
+		t.Fatal(err)
+	}
+	at := h.db.Now().Add(-time.Minute)
+	var scans []Scan
+	for _, ticket := range []*Ticket{&good, &void, &old} {
+		scans = append(scans, Scan{ID: id.New(), Code: h.Code(ticket), Offline: true, ScannedAt: &at, LetIn: true})
+	}
+	h.says(h.report(o.Event, "north", scans...), admission.Admitted, admission.Void, admission.WrongVersion)
+	found, err := h.Invalids(t.Context(), o.Event)
+	if err != nil || len(found) != 2 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	for _, u := range found {
+		if want := map[int]admission.Verdict{2: admission.Void, 3: admission.WrongVersion}[u.N]; u.Verdict != want || u.Device != "north" || !u.Offline {
+			t.Errorf("%+v, want %s", u, want)
+		}
+	}
+	if c, err := h.DoorCounts(t.Context(), o.Event); err != nil || c.Invalid != 2 || c.In != 3 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := h.undo(o.Event, o.ID, 2); err != nil {
+		t.Fatal(err)
+	}
+	if found, err = h.Invalids(t.Context(), o.Event); err != nil || len(found) != 1 {
+		t.Errorf("who was sent out again: %+v, %v", found, err)
+	}
+}

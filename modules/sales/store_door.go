@@ -40,7 +40,7 @@ func plainly(text string) string {
 // $3 which, $4 by, $5–$7 the place to go on after, $8 limit.
 var guestsSQL = `WITH use AS (
 	SELECT DISTINCT ON (order_id, n) order_id, n, scanned_at, device, count(*) OVER (PARTITION BY order_id, n) AS uses
-	FROM sales.scan WHERE event = $1 AND let_in ORDER BY order_id, n, scanned_at, id
+	FROM sales.use WHERE event = $1 ORDER BY order_id, n, scanned_at, id
 ), guest AS (
 	SELECT t.order_id, t.n, coalesce(t.holder->>'name', o.buyer->>'name', '') AS name, t.category, p.seat_row, p.seat_column, ` + voidColumn + ` AS void,
 		u.scanned_at, coalesce(u.device, '') AS device, coalesce(u.uses, 0) AS uses,

@@ -32,7 +32,7 @@ const attendeesSQL = `SELECT coalesce(t.holder->>'name', o.buyer->>'name', '') A
 	` + seatName + ` AS seat, t.order_id::text AS "order", t.n, u.scanned_at AS in_at, coalesce(u.device, '') AS device,
 	coalesce(d.amount_minor, 0) AS due_minor, o.currency
 	FROM sales.orders o JOIN sales.event e ON e.id = o.event JOIN sales.ticket t ON t.order_id = o.id LEFT JOIN sales.category c ON c.id = t.category LEFT JOIN sales.seat p ON p.id = t.seat
-	LEFT JOIN (SELECT DISTINCT ON (order_id, n) order_id, n, scanned_at, device FROM sales.scan WHERE event = $1 AND let_in ORDER BY order_id, n, scanned_at, id) u ON u.order_id = t.order_id AND u.n = t.n ` + joinDue + `
+	LEFT JOIN (SELECT DISTINCT ON (order_id, n) order_id, n, scanned_at, device FROM sales.use WHERE event = $1 ORDER BY order_id, n, scanned_at, id) u ON u.order_id = t.order_id AND u.n = t.n ` + joinDue + `
 	WHERE o.event = $1 AND t.voided_at IS NULL ORDER BY lower(coalesce(t.holder->>'name', o.buyer->>'name', '')), t.order_id, t.n`
 
 // exportRows hands the rows of a query to w, one after the other: no more than one is in

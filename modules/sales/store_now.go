@@ -45,6 +45,6 @@ func (s *Service) sumsOf(ctx context.Context, events []Event, since time.Time) (
 	if err != nil {
 		return sums, db.Classify(op, err)
 	}
-	err = s.db.Pool().QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT order_id, n FROM sales.scan WHERE event = ANY($1) AND let_in AND order_id IS NOT NULL) u`, ids).Scan(&sums.in)
+	err = s.db.Pool().QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT order_id, n FROM sales.use WHERE event = ANY($1)) u`, ids).Scan(&sums.in)
 	return sums, db.Classify(op, err)
 }

@@ -93,7 +93,7 @@ func (s *Service) refundsOfOrder(ctx context.Context, order id.ID, payments []id
 // admitted is when somebody first went in with each of an order's tickets.
 func (s *Service) admitted(ctx context.Context, order id.ID) (map[int]time.Time, error) {
 	const op = "sales.Scans"
-	rows, err := s.db.Pool().Query(ctx, `SELECT n, min(scanned_at) FROM sales.scan WHERE order_id = $1 AND let_in GROUP BY n`, order)
+	rows, err := s.db.Pool().Query(ctx, `SELECT n, min(scanned_at) FROM sales.use WHERE order_id = $1 GROUP BY n`, order)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}

@@ -32,10 +32,11 @@ func (s *Service) waitingOfPerson(ctx context.Context, person id.ID) ([]Waiting,
 
 func (s *Service) scansOfOrder(ctx context.Context, order id.ID) ([]scanned, error) {
 	return ofPerson(ctx, s, func(row pgx.CollectableRow) (v scanned, err error) {
-		err = row.Scan(&v.Order, &v.N, &v.ScannedAt, &v.Answered)
+		err = row.Scan(&v.Order, &v.N, &v.ScannedAt, &v.Answered, &v.UndoneAt)
 		v.ScannedAt = v.ScannedAt.UTC()
 		return v, err
-	}, `SELECT order_id, n, scanned_at, answered FROM sales.scan WHERE order_id = $1 AND n IS NOT NULL ORDER BY scanned_at`, order)
+	}, `SELECT s.order_id, s.n, s.scanned_at, s.answered, u.undone_at FROM sales.scan s LEFT JOIN sales.scan_undone u ON u.scan = s.id
+		WHERE s.order_id = $1 AND s.n IS NOT NULL ORDER BY s.scanned_at`, order)
 }
 
 func ofPerson[T any](ctx context.Context, s *Service, read pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {

@@ -76,8 +76,8 @@ func scansReported(tx *db.Tx, event id.ID, scans []Scan) (map[id.ID]reported, er
 // event's scanner says of a ticket counts nowhere.
 func usesOf(tx *db.Tx, event id.ID, seen []scanRow) (map[ticketName][]Use, error) {
 	orders, ns := namesOf(seen)
-	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT order_id, n, id, device, scanned_at, offline FROM sales.scan
-		WHERE event = $3 AND let_in AND (order_id, n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY scanned_at, id`, orders, ns, event)
+	rows, err := tx.Conn().Query(tx.Ctx(), `SELECT order_id, n, id, device, scanned_at, offline FROM sales.use
+		WHERE event = $3 AND (order_id, n) IN (SELECT * FROM unnest($1::uuid[], $2::int[])) ORDER BY scanned_at, id`, orders, ns, event)
 	return readUses("sales.CheckIn", rows, err)
 }
 
@@ -115,14 +115,14 @@ func insertScans(tx *db.Tx, event id.ID, fresh []scanRow) error {
 }
 
 func (s *Service) doublesOf(ctx context.Context, event id.ID) (map[ticketName][]Use, error) {
-	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, id, device, scanned_at, offline FROM sales.scan
-		WHERE let_in AND (order_id, n) IN (SELECT order_id, n FROM sales.scan WHERE event = $1 AND let_in GROUP BY order_id, n HAVING count(*) > 1)`, event)
+	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, id, device, scanned_at, offline FROM sales.use
+		WHERE (order_id, n) IN (SELECT order_id, n FROM sales.use WHERE event = $1 GROUP BY order_id, n HAVING count(*) > 1)`, event)
 	return readUses("sales.Doubles", rows, err)
 }
 
 // used reports whether somebody went in with the ticket.
 func used(tx *db.Tx, order id.ID, n int) (yes bool, err error) {
-	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.scan WHERE order_id = $1 AND n = $2 AND let_in)`, order, n).Scan(&yes)
+	err = tx.Conn().QueryRow(tx.Ctx(), `SELECT EXISTS (SELECT FROM sales.use WHERE order_id = $1 AND n = $2)`, order, n).Scan(&yes)
 	return yes, db.Classify("sales.Transfer", err)
 }
 
@@ -154,8 +154,8 @@ func (s *Service) dueOrders(ctx context.Context, event id.ID) ([]DueOrder, error
 // usedTickets are those of an event with which somebody went in, by our knowledge since then.
 func (s *Service) usedTickets(ctx context.Context, event id.ID, since time.Time) ([]UsedTicket, error) {
 	const op = "sales.DoorSnapshot"
-	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, device, scanned_at FROM sales.scan
-		WHERE event = $1 AND let_in AND order_id IS NOT NULL AND received_at >= $2 ORDER BY received_at, id`, event, since)
+	rows, err := s.db.Pool().Query(ctx, `SELECT order_id, n, device, scanned_at FROM sales.use
+		WHERE event = $1 AND received_at >= $2 ORDER BY received_at, id`, event, since)
 	if err != nil {
 		return nil, db.Classify(op, err)
 	}
@@ -169,10 +169,12 @@ func (s *Service) usedTickets(ctx context.Context, event id.ID, since time.Time)
 func (s *Service) DoorCounts(ctx context.Context, event id.ID) (c DoorCounts, err error) {
 	err = s.db.Pool().QueryRow(ctx, `SELECT
 		(SELECT count(*) FROM sales.orders o JOIN sales.ticket t ON t.order_id = o.id WHERE o.event = $1 AND t.voided_at IS NULL),
-		(SELECT count(DISTINCT (order_id, n)) FROM sales.scan WHERE event = $1 AND let_in AND order_id IS NOT NULL),
+		(SELECT count(DISTINCT (order_id, n)) FROM sales.use WHERE event = $1),
 		(SELECT count(*) FROM sales.scan WHERE event = $1 AND NOT let_in),
-		(SELECT count(*) FROM (SELECT FROM sales.scan WHERE event = $1 AND let_in AND order_id IS NOT NULL GROUP BY order_id, n HAVING count(*) > 1) d),
-		(SELECT count(DISTINCT order_id) FROM sales.taking WHERE event = $1 AND NOT booked)`, event).
-		Scan(&c.Valid, &c.In, &c.Refused, &c.Double, &c.Overpaid)
+		(SELECT count(*) FROM (SELECT FROM sales.use WHERE event = $1 GROUP BY order_id, n HAVING count(*) > 1) d),
+		(SELECT count(DISTINCT order_id) FROM sales.taking WHERE event = $1 AND NOT booked),
+		(SELECT count(*) FROM sales.use WHERE event = $1 AND answered IN ('void', 'wrong_version')),
+		(SELECT count(*) FROM sales.scan_undone WHERE event = $1)`, event).
+		Scan(&c.Valid, &c.In, &c.Refused, &c.Double, &c.Overpaid, &c.Invalid, &c.Undone)
 	return c, db.Classify("sales.DoorCounts", err)
 }

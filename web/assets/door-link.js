@@ -15,6 +15,7 @@ const refusals = {
     403: say("This code does not work, or no longer. Have a new one made on the page Scanners."),
     409: say("There is a scanner of this name already. Revoke it on the page Scanners, or choose another name."),
   },
+  "/v1/scans/undone": { 404: say("This door has no such ticket."), 409: say("Nobody is in with this ticket any more.") },
   "/v1/scans/received": { 400: say("Another amount is due by now. Scan the ticket again."), 404: nothingDue, 409: nothingDue },
 };
 const anywhere = {
@@ -153,6 +154,17 @@ export class Link {
     return { scan, before, due: scan.let_in || before ? this.due.get(ticket.order) : undefined };
   }
 
+  // undo takes back that somebody went in with a ticket. Only the server can: the other doors must know.
+  async undo({ order, n }) {
+    await ask("/v1/scans/undone", { key: this.door.key, once: crypto.randomUUID(), body: { event: this.door.event, order, n } });
+    const name = nameOf(order, n), ours = this.recent.filter((scan) => scan.order === order && scan.n === n);
+    this.used.delete(name);
+    for (const scan of ours) scan.undone = true;
+    await Promise.all([store.unmark(name), store.keep(...ours.filter((scan) => scan.told))]).catch(kept);
+    this.counts.in--;
+    this.tell();
+  }
+
   // receive records that what is due was paid. Pressed again, or after an answer that was lost,
   // it is recorded once all the same; without a network it is kept here until there is one.
   async receive({ order, minor }) {
@@ -229,8 +241,11 @@ export class Link {
     const ahead = this.aheadBy(began, Date.now(), Date.parse(snap.taken_at), !since);
     const changed = (snap.changed ?? []).map(({ o, n, v, x }) => [nameOf(o, n), { v, x }]);
     const used = (snap.used ?? []).map(({ o, n, d, t }) => [nameOf(o, n), { d, t }]).filter(([name, { t }]) => !(Date.parse(this.used.get(name)?.t) <= Date.parse(t)));
-    await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead, due: snap.due, currency: snap.currency, cancelled: snap.cancelled }, changed, used);
+    const here = new Set([...this.waiting.values()].filter((scan) => scan.let_in).map(({ order, n }) => nameOf(order, n)));
+    const undone = (snap.undone ?? []).map(({ o, n }) => nameOf(o, n)).filter((name) => !here.has(name)); // who is in by our own word stays in
+    await store.snapshot({ taken_at: snap.taken_at, keys: snap.keys, ahead, due: snap.due, currency: snap.currency, cancelled: snap.cancelled }, changed, used, undone);
     [this.changed, this.due, this.cancelled, this.takenAt, this.ahead, this.ring] = [new Map(changed), this.owed(snap), snap.cancelled, snap.taken_at, ahead, await keyring(snap.keys)];
+    for (const name of undone) this.used.delete(name);
     for (const [name, use] of used) this.used.set(name, use);
     this.counts = await ask(`/v1/scans/counts${query}`, { key: this.door.key });
     await store.put("counts", this.counts);

@@ -35,11 +35,14 @@ export const keepHere = (scan, name, use) => within(["scans", "used"], (all, use
 export const drop = (ids) => within(["scans"], (all) => { for (const id of ids) all.delete(id); });
 export const markUsed = (key, use) => within(["used"], (used) => { used.put(use, key); });
 
-// snapshot replaces what has changed and adds the uses that are new.
-export const snapshot = (about, changed, used) => within(["facts", "changed", "used"], (facts, c, u) => {
+export const unmark = (...keys) => within(["used"], (used) => { for (const key of keys) used.delete(key); });
+
+// snapshot replaces what has changed, drops the uses that were taken back and adds those that are new.
+export const snapshot = (about, changed, used, undone) => within(["facts", "changed", "used"], (facts, c, u) => {
   facts.put(about, "snapshot");
   c.clear();
   for (const [key, value] of changed) c.put(value, key);
+  for (const key of undone) u.delete(key);
   for (const [key, value] of used) u.put(value, key);
 });
 

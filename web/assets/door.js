@@ -95,7 +95,8 @@ function draw() {
   $("doubles").hidden = link.doubles.length === 0;
   fill($("double-list"), link.doubles, (d) => [strong(ticketOf(d)), ...d.uses.map((u, i) => line(i ? say("again at %v by %v", time(u.at), u.device) : say("first at %v by %v", time(u.at), u.device)))]);
   $("past").hidden = link.recent.length === 0;
-  fill($("past-list"), link.recent, (s) => [strong(words[s.verdict][1] || say("Let in")), line(parts(time(s.at), s.order && ticketOf(s), !s.told && say("not reported yet")))]);
+  fill($("past-list"), link.recent, (s) => [strong(s.undone ? say("Undone") : words[s.verdict][1] || say("Let in")), line(parts(time(s.at), s.order && ticketOf(s), !s.told && say("not reported yet"))),
+    ...(s.verdict === "admitted" && s.told && !s.undone ? [undoing(s, $("past-note"))] : [])]);
 }
 
 const ref = (order) => order.slice(-8).toUpperCase();
@@ -205,6 +206,23 @@ function toPay(g, text) {
   return [element("b", say("%v to pay", money(due))), button];
 }
 
+// undoing is the button that takes back that somebody went in; note says why it could not.
+function undoing(ticket, note, after = () => {}) {
+  const button = element("button", say("Undo"));
+  button.type = "button";
+  button.className = "button small";
+  button.setAttribute("aria-label", say("Undo: %v", ticketOf(ticket)));
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const problem = await link.undo(ticket).then(() => "", (error) => error instanceof Refused ? error.message : say("Undoing needs the network: the other doors must know of it."));
+    await after();
+    button.disabled = false;
+    note.textContent = problem || say("%v: not in any more. Whoever comes with it next goes in.", ticketOf(ticket));
+    draw();
+  });
+  return button;
+}
+
 async function search(text) {
   const note = $("found-note");
   fill($("found"), [], () => []);
@@ -212,12 +230,12 @@ async function search(text) {
     const { items } = await link.guests(text);
     note.textContent = items.length ? "" : say("Nobody by that name or order.");
     fill($("found"), items, (g) => {
-      const button = element("button", g.void ? say("Void") : g.uses ? say("Is in") : say("Let in"));
+      const button = element("button", g.void ? say("Void") : say("Let in"));
       button.className = "button small";
-      button.disabled = g.void || g.uses > 0;
+      button.disabled = g.void;
       button.setAttribute("aria-label", say("%v: %v, ticket %v", button.textContent, g.name, g.n));
       button.addEventListener("click", () => checkOne({ order: g.order, n: g.n }).then(() => search(text)));
-      return [strong(g.name || say("No name")), line(parts(g.title + (g.seat ? `, ${g.seat}` : ""), ticketOf(g), g.in_at && say("in at %v", time(g.in_at)))), button, ...toPay(g, text)];
+      return [strong(g.name || say("No name")), line(parts(g.title + (g.seat ? `, ${g.seat}` : ""), ticketOf(g), g.in_at && say("in at %v", time(g.in_at)))), g.uses ? undoing(g, note, () => search(text)) : button, ...toPay(g, text)];
     });
   } catch (error) {
     note.textContent = error instanceof Refused ? error.message : say("Without a network the list cannot be searched. A ticket’s code is checked all the same.");
