@@ -150,7 +150,7 @@ func (t *till) sell(batch []*ask, turn bool) {
 	if turn {
 		defer time.AfterFunc(tillPatience, func() { ring(t.late) }).Stop()
 	}
-	if turn && len(t.queue) < tillEnough && t.left.contested() {
+	if turn && t.seeksCompany() {
 		time.Sleep(tillCompany)
 	}
 	batch = db.Gather(batch, t.queue, tillBatch)
@@ -164,6 +164,10 @@ func (t *till) sell(batch []*ask, turn bool) {
 		t.meter.crowd(batch[0].order.Event)
 	}
 }
+
+// seeksCompany reports whether a round should wait for more: others sell the same, and it would be a
+// small one.
+func (t *till) seeksCompany() bool { return len(t.queue) < tillEnough && t.left.contested() }
 
 // serve answers every ask of a batch.
 func (t *till) serve(batch []*ask) {

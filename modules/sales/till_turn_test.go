@@ -125,3 +125,22 @@ func TestAShelfSeesThatOthersSell(t *testing.T) {
 		t.Error("contested when nobody has been seen for a while")
 	}
 }
+
+// A round waits for more only while others sell the same, and not when it is large anyway.
+func TestASmallRoundSeeksCompanyWhereOthersSell(t *testing.T) {
+	now := time.Now()
+	l := &till{queue: make(chan *ask, tillQueue), many: make(chan struct{}, 1), left: newShelf(func() time.Time { return now })}
+	if l.seeksCompany() {
+		t.Error("it waits where nobody else sells")
+	}
+	l.left.met = now
+	if !l.seeksCompany() {
+		t.Error("a small round does not wait while others sell")
+	}
+	for range tillEnough {
+		l.join(&ask{})
+	}
+	if l.seeksCompany() {
+		t.Error("a large round waits")
+	}
+}
