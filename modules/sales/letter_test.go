@@ -174,8 +174,15 @@ func TestHandingOnTransfersAndRefundsAreWrittenOf(t *testing.T) {
 		t.Fatal(rec.Code, rec.Body)
 	}
 	ticket := h.ticket(o.ID, 1)
-	if err := h.delivered(); err != nil || len(box.got) != 1 || box.got[0].To != "ben@example.org" || !strings.Contains(box.got[0].Text, "/t/"+h.HolderToken(&ticket)) {
+	if err := h.delivered(); err != nil || len(box.got) != 1 || box.got[0].To != "ben@example.org" || !strings.Contains(box.got[0].Text, "/t/"+h.HolderToken(&ticket)) || !strings.Contains(box.got[0].Text, "Ana hat ein Ticket an Sie weitergegeben") {
 		t.Fatalf("%+v, %v", box.got, err)
+	}
+	if _, err := h.handTo(o, 1, 2, "Cleo"); err != nil { // by Ben, as it may be
+		t.Fatal(err)
+	}
+	ticket = h.ticket(o.ID, 1)
+	if w, _, err := h.write(t.Context(), &letter{Event: o.Event, Kind: letterTransfer, Subject: o.ID, N: 1, Version: ticket.Version}); err != nil || !strings.Contains(w.text(), "Jemand hat ein Ticket") {
+		t.Errorf("%+v, %v", w, err)
 	}
 	h.takesMoney()
 	e, two := stand(h, 2)
@@ -259,7 +266,7 @@ func TestGoldenLetters(t *testing.T) {
 			words = w.begin(&e, lang, kind, "Ana & Co")
 			subjects = append(subjects, "Subject: "+w.Subject)
 		}
-		for _, text := range []string{words.bought, words.handed, words.kept, words.given, words.comes, words.pay, words.until, words.reference, words.secret, plural(words.tickets, 1), plural(words.tickets, 2)} {
+		for _, text := range []string{words.bought, words.somebody + " " + words.handed, words.kept, words.given, words.comes, words.pay, words.until, words.reference, words.secret, plural(words.tickets, 1), plural(words.tickets, 2)} {
 			w.say(text)
 		}
 		for _, text := range []string{words.toTickets, words.toTicket, words.toOffer, words.toOrder, words.toPayment} {

@@ -137,8 +137,12 @@ func (s *Service) writeTransfer(ctx context.Context, w *written, l *letter, e *E
 		return "", noTicket(nil) // handed on again meanwhile: this link would not work
 	}
 	ticket := &tickets[l.N-1]
-	t := w.begin(e, buyerOf(o.Buyer).Locale, letterTransfer, ticket.Holder.Name)
-	w.say(t.handed)
+	b := buyerOf(o.Buyer)
+	t := w.begin(e, b.Locale, letterTransfer, ticket.Holder.Name)
+	if ticket.Version > 2 {
+		b.Name = "" // an earlier holder has it from the buyer, and may be who gave it
+	}
+	w.say(cmp.Or(b.Name, t.somebody), t.handed)
 	w.link(t.toTicket, s.cfg.Origin+"/t/"+s.HolderToken(ticket))
 	w.say(t.secret)
 	return ticket.Holder.Email, nil
