@@ -14,7 +14,10 @@ const (
 	restPercent = 100
 	beat        = 250 * time.Millisecond // so soon a send is noticed
 	busyBeat    = 5 << 20                // bytes allocated in one: 20 MB a second
-	restAfter   = 12                     // beats without
+	busyAfter   = 2                      // beats of that: some jobs take as much at a stroke, every few seconds
+	restAfter   = 120                    // beats without: what is given back costs the next rush a page fault each
+	startRest   = 12                     // beats without after the start, which leaves much behind
+	startMost   = 8                      // beats in a row that may still be the start
 )
 
 // restMemory follows the process's rhythm until ctx ends, unless the operator's GOGC says
@@ -27,7 +30,7 @@ func restMemory(ctx context.Context) error {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	r := rhythm{busy: true}
+	r := newRhythm()
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,19 +53,27 @@ func restMemory(ctx context.Context) error {
 // rhythm tells busy times from rests by what is allocated.
 type rhythm struct {
 	busy      bool
-	quiet     int    // beats
+	loud      int    // beats in a row
+	quiet     int    // beats in a row, until a busy one
+	patience  int    // of those, until a rest
 	allocated uint64 // bytes, ever
 }
+
+func newRhythm() rhythm { return rhythm{busy: true, patience: startRest} }
 
 // turns takes the bytes allocated ever, at the next beat, and reports whether a busy time
 // or a rest begins.
 func (r *rhythm) turns(allocated uint64) bool {
 	was := r.busy
-	if allocated-r.allocated >= busyBeat {
-		r.busy, r.quiet = true, 0
-	} else if r.quiet++; r.quiet >= restAfter {
-		r.busy = false
+	if allocated-r.allocated < busyBeat {
+		r.loud, r.quiet = 0, r.quiet+1
+	} else if r.loud++; r.loud >= busyAfter {
+		r.quiet = 0
 	}
 	r.allocated = allocated
+	r.busy = r.loud >= busyAfter || r.busy && r.quiet < r.patience
+	if r.loud > startMost || !r.busy {
+		r.patience = restAfter
+	}
 	return r.busy != was
 }

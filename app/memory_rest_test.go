@@ -2,9 +2,10 @@ package app
 
 import "testing"
 
-// A rest begins after three seconds in which little was allocated, and ends at once.
+// A rest begins when little was allocated for half a minute, soon after the start, and ends
+// with a rush, but not with what some job takes at a stroke.
 func TestRhythm(t *testing.T) {
-	r, allocated, turns := rhythm{busy: true}, uint64(0), ""
+	r, allocated, turns := newRhythm(), uint64(0), ""
 	pass := func(beats int, each uint64) {
 		for range beats {
 			if allocated += each; r.turns(allocated) {
@@ -12,17 +13,26 @@ func TestRhythm(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range []struct {
+	for i, p := range []struct {
 		beats int
 		each  uint64
 		want  string
 	}{
-		{restAfter - 1, 1000, ""}, {1, busyBeat, ""}, {restAfter - 1, busyBeat - 1, ""}, // a pause is no rest
-		{1, 0, "rest "}, {1000, busyBeat - 1, ""}, {1, busyBeat, "busy "}, {100, busyBeat, ""}, {restAfter, 0, "rest "},
+		{startMost, 20 * busyBeat, ""}, {startRest - 1, 1000, ""}, {1, 0, "rest "}, // the start
+		{1000, busyBeat - 1, ""}, {1, busyBeat, ""}, {1, 0, ""}, {busyAfter - 1, busyBeat, ""}, {1, busyBeat, "busy "},
+		{restAfter - 1, busyBeat - 1, ""}, {1, busyBeat, ""}, {1, 0, "rest "}, // at a stroke
+		{busyAfter, busyBeat, "busy "}, {restAfter - 1, 0, ""}, {busyAfter, busyBeat, ""}, {restAfter - 1, 0, ""}, {1, 0, "rest "}, // a pause is no rest
 	} {
 		turns = ""
 		if pass(p.beats, p.each); turns != p.want {
-			t.Errorf("after %d beats of %d bytes: %q, want %q", p.beats, p.each, turns, p.want)
+			t.Errorf("%d: after %d beats of %d bytes: %q, want %q", i, p.beats, p.each, turns, p.want)
 		}
+	}
+	r, allocated, turns = newRhythm(), 0, ""
+	if pass(startMost+1, busyBeat); turns != "" {
+		t.Error(turns)
+	}
+	if pass(startRest, 0); turns != "" {
+		t.Errorf("%q in a pause of a rush that met the start", turns)
 	}
 }
