@@ -214,8 +214,8 @@ func TestGoldenDoorPages(t *testing.T) {
 	none := doorPage{Head: head, Print: "/print", Done: &doneByHand{Text: web.T("is void"), Fix: "take nothing"}}
 	doubles := doublesPage{Head: head, Rows: []doubleView{{N: 1, Ref: "00000009", Uses: []useView{{Device: "north", Offline: true, Exactly: "1 Jun 20:00:00"}, {Device: "south", Exactly: "1 Jun 20:01:00"}}}},
 		Overpaid: []overpaidView{{"00000009", []takenView{{"north <1>", "€52.00", false, "1 Jun 20:00:00"}, {"south", "€52.00", true, "1 Jun 20:01:00"}}}},
-		Invalid: []invalidView{{2, "00000009", web.T("handed on"), useView{Device: "north <1>", Offline: true, Exactly: "1 Jun 20:00:00"}}},
-		Undone:  []undoneView{{3, "00000009", useView{Device: "north", Exactly: "1 Jun 20:00:00"}, useView{Device: "Cleo <2>", Exactly: "1 Jun 20:02:00"}}}}
+		Invalid:  []invalidView{{2, "00000009", web.T("handed on"), useView{Device: "north <1>", Offline: true, Exactly: "1 Jun 20:00:00"}}},
+		Undone:   []undoneView{{3, "00000009", useView{Device: "north", Exactly: "1 Jun 20:00:00"}, useView{Device: "Cleo <2>", Exactly: "1 Jun 20:02:00"}}}}
 	webtest.Golden(t, "sales", map[string]any{"door-some": p, "door-none": none, "door_print-some": p, "doubles-some": doubles, "doubles-none": doublesPage{Head: head}})
 }
 
