@@ -97,6 +97,7 @@ func (f *fleet) grow(ctx context.Context, n int) error {
 // shrink stops processes, the last first, until there are n.
 func (f *fleet) shrink(n int) {
 	f.mu.Lock()
+	n = min(n, len(f.all))
 	gone := f.all[n:]
 	f.all = f.all[:n:n]
 	f.mu.Unlock()

@@ -22,8 +22,8 @@ const (
 	tillQty       = 4
 	tillClients   = 256
 	tillShare     = 0.60
-	replicaOrder  = 120_000 // all rounds together
-	replicaRounds = 2
+	replicaOrder  = 160_000 // all rounds together
+	replicaRounds = 4       // 1, 2, 4, 4, 2, 1, …: what grows meanwhile is nobody's disadvantage
 	slower        = 0.95 // what still counts as no slower, on a machine that is not equally fast all the time
 )
 
@@ -52,7 +52,13 @@ func (b *bench) replicas(ctx context.Context, f *fleet, what string, qty int) er
 	sizes, part := []int{1, 2, 4}, b.part(replicaOrder)/replicaRounds
 	through := make([]sold, len(sizes))
 	for round := range replicaRounds {
-		for i, n := range sizes {
+		for step := range sizes {
+			i := step
+			if round%2 == 1 {
+				i = len(sizes) - 1 - step
+			}
+			n := sizes[i]
+			f.shrink(n)
 			if err := f.grow(ctx, n); err != nil {
 				return err
 			}
@@ -64,7 +70,6 @@ func (b *bench) replicas(ctx context.Context, f *fleet, what string, qty int) er
 				return err
 			}
 		}
-		f.shrink(1)
 	}
 	b.result.tell(what+" through 1 process", "%s; %d rounds in turn with those that follow", through[0].figures(), replicaRounds)
 	for i, n := range sizes[1:] {
