@@ -24,7 +24,7 @@ const (
 	tillShare     = 0.60
 	replicaOrder  = 160_000 // all rounds together
 	replicaRounds = 4       // 1, 2, 4, 4, 2, 1, …: what grows meanwhile is nobody's disadvantage
-	slower        = 0.95 // what still counts as no slower, on a machine that is not equally fast all the time
+	slower        = 0.95    // what still counts as no slower, on a machine that is not equally fast all the time
 )
 
 // tills is scenario U. It has a PostgreSQL of its own, as built in, that several
