@@ -171,22 +171,45 @@ func (s *Service) getDoorCounts(c echo.Context) error {
 	return web.Fresh(c, out)
 }
 
-func (s *Service) getDoubles(c echo.Context) error  { return listAtDoor(c, s, s.Doubles) }
-func (s *Service) getOverpaid(c echo.Context) error { return listAtDoor(c, s, s.Overpaid) }
-func (s *Service) getInvalids(c echo.Context) error { return listAtDoor(c, s, s.Invalids) }
-func (s *Service) getUndones(c echo.Context) error  { return listAtDoor(c, s, s.Undones) }
-
-// listAtDoor answers with what there is of one kind at the door of the event asked for.
-func listAtDoor[T any](c echo.Context, s *Service, find func(context.Context, id.ID) ([]T, error)) error {
+// foundAtDoor is what find finds at the door of the event asked for.
+func foundAtDoor[T any](c echo.Context, s *Service, find func(context.Context, id.ID) ([]T, error)) ([]T, error) {
 	event, err := s.doorAsked(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found, err := find(c.Request().Context(), event)
+	return find(c.Request().Context(), event)
+}
+
+func (s *Service) getDoubles(c echo.Context) error {
+	found, err := foundAtDoor(c, s, s.Doubles)
 	if err != nil {
 		return err
 	}
-	return web.Fresh(c, web.Page[T]{Items: found})
+	return web.Fresh(c, web.Page[Double]{Items: found})
+}
+
+func (s *Service) getInvalids(c echo.Context) error {
+	found, err := foundAtDoor(c, s, s.Invalids)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, web.Page[Invalid]{Items: found})
+}
+
+func (s *Service) getUndones(c echo.Context) error {
+	found, err := foundAtDoor(c, s, s.Undones)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, web.Page[Undone]{Items: found})
+}
+
+func (s *Service) getOverpaid(c echo.Context) error {
+	found, err := foundAtDoor(c, s, s.Overpaid)
+	if err != nil {
+		return err
+	}
+	return web.Fresh(c, web.Page[Overpaid]{Items: found})
 }
 
 // getDoor tells a scanner for which event its key is.
