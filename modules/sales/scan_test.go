@@ -236,6 +236,25 @@ func (n *notes) Note(_ *db.Tx, actor, action, object string, detail map[string]a
 	return nil
 }
 
+// scanner sends what a scanner's key for the event may, and what it may not.
+func (h *house) scanner(event id.ID) func(path, key string, body any) *httptest.ResponseRecorder {
+	site := newSite(h.t, nil, nil)
+	web.Mounter{Echo: site, Guard: doorkeeper{event}}.Routes(append(h.scanRoutes(), h.paymentRoutes()...)...)
+	return func(path, key string, body any) *httptest.ResponseRecorder {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		req := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(raw))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer key-of-north")
+		req.Header.Set("Idempotency-Key", key)
+		rec := httptest.NewRecorder()
+		site.ServeHTTP(rec, req)
+		return rec
+	}
+}
+
 // Who may scan records money that is due at the door of that event, once, and no other money.
 func TestScannersRecordOnlyWhatIsDueAtTheirDoor(t *testing.T) {
 	h := newHouse(t)
@@ -251,21 +270,7 @@ func TestScannersRecordOnlyWhatIsDueAtTheirDoor(t *testing.T) {
 		t.Fatal(err)
 	}
 	free := h.buyAs(e, "Ben", 1)
-	site := newSite(t, nil, nil)
-	web.Mounter{Echo: site, Guard: doorkeeper{e.ID}}.Routes(append(h.scanRoutes(), h.paymentRoutes()...)...)
-	send := func(path, key string, body any) *httptest.ResponseRecorder {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(raw))
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Authorization", "Bearer key-of-north")
-		req.Header.Set("Idempotency-Key", key)
-		rec := httptest.NewRecorder()
-		site.ServeHTTP(rec, req)
-		return rec
-	}
+	send := h.scanner(e.ID)
 	const there = "/v1/scans/received"
 	for name, c := range map[string]struct {
 		asked taking
@@ -551,5 +556,36 @@ func TestWhoWentInWithAVoidTicketIsSeen(t *testing.T) {
 	}
 	if found, err = h.Invalids(t.Context(), o.Event); err != nil || len(found) != 1 {
 		t.Errorf("who was sent out again: %+v, %v", found, err)
+	}
+}
+
+// A scanner undoes at its own door, once for each request, and is told what is wrong with others.
+func TestScannersUndoAtTheirDoor(t *testing.T) {
+	h, _, o := boughtTickets(t, 2)
+	other := h.concert(Category{PriceMinor: 1, Capacity: 1})
+	send := h.scanner(o.Event)
+	const there = "/v1/scans/undone"
+	h.says(h.report(o.Event, "north", Scan{ID: id.New(), Order: &o.ID, N: 1}), admission.Admitted)
+	for name, c := range map[string]struct {
+		asked undoing
+		want  int
+	}{
+		"another event's door": {undoing{other.ID, o.ID, 1}, http.StatusForbidden},
+		"no such order":        {undoing{o.Event, id.New(), 1}, http.StatusNotFound},
+		"no such ticket":       {undoing{o.Event, o.ID, 3}, http.StatusNotFound},
+		"no ticket":            {undoing{o.Event, o.ID, 0}, http.StatusBadRequest},
+		"far too many":         {undoing{o.Event, o.ID, 1 << 40}, http.StatusBadRequest},
+		"nobody in":            {undoing{o.Event, o.ID, 2}, http.StatusConflict},
+	} {
+		if rec := send(there, name, c.asked); rec.Code != c.want {
+			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+		}
+	}
+	for range 2 {
+		shows(t, send(there, "once", undoing{o.Event, o.ID, 1}), http.StatusOK, `"device":"north"`)
+	}
+	shows(t, send(there, "again", undoing{o.Event, o.ID, 1}), http.StatusConflict, "nobody is in")
+	if found, err := h.Undones(t.Context(), o.Event); err != nil || len(found) != 1 || found[0].By != "north" {
+		t.Errorf("%+v, %v", found, err)
 	}
 }
