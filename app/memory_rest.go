@@ -12,12 +12,12 @@ import (
 // and once gives back what the busy time took.
 const (
 	restPercent = 100
-	beat        = 250 * time.Millisecond // so soon a send is noticed
-	busyBeat    = 5 << 20                // bytes allocated in one: 20 MB a second
-	busyAfter   = 2                      // beats of that: some jobs take as much at a stroke, every few seconds
-	restAfter   = 120                    // beats without: what is given back costs the next rush a page fault each
-	startRest   = 12                     // beats without after the start, which leaves much behind
-	startMost   = 8                      // beats in a row that may still be the start
+	beat        = 250 * time.Millisecond
+	busyBeat    = 5 << 20 // bytes allocated in one: 20 MB a second
+	busyAfter   = 2       // beats of that, so soon a send is noticed: some jobs take as much at a stroke, every few seconds
+	restAfter   = 120     // beats without: what is given back costs the next rush a page fault each
+	startRest   = 12      // beats without after the start, which leaves much behind
+	startMost   = 8       // beats in a row that may still be the start
 )
 
 // restMemory follows the process's rhythm until ctx ends, unless the operator's GOGC says

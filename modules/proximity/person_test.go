@@ -124,4 +124,13 @@ func TestDoorsTellHowManyCameIn(t *testing.T) {
 	if e, _, err = y.PutEvent(t.Context(), e); err != nil || e.visitors() != 80 || e.Scanned != 40 {
 		t.Errorf("%+v %v", e, err)
 	}
+	for _, c := range []struct {
+		count string
+		want  int
+	}{{"-1", 39}, {"-50", 0}} { // taken back at the door, and more than we know of
+		y.must(y.in(func(tx *db.Tx) error { return y.admitted(t.Context(), tx, []stream.Fact{fact(y.event.Name, c.count)}) }))
+		if e, _, err = y.PutEvent(t.Context(), e); err != nil || e.Scanned != c.want {
+			t.Errorf("after %s: %d scanned, %v; want %d", c.count, e.Scanned, err, c.want)
+		}
+	}
 }

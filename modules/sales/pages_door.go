@@ -122,11 +122,7 @@ func (s *Service) doorList(c echo.Context, e *Event, limit int) (doorPage, error
 
 // pageAdmitted lets somebody in by hand and shows the list again, as it was searched.
 func (s *Service) pageAdmitted(c echo.Context) error {
-	e, err := s.doorEvent(c)
-	if err != nil {
-		return err
-	}
-	t, err := ticketOf(c)
+	e, t, err := s.doorTicket(c)
 	if err != nil {
 		return err
 	}
@@ -142,23 +138,22 @@ func (s *Service) pageAdmitted(c echo.Context) error {
 	return s.showDoor(c, http.StatusOK, done)
 }
 
-// ticketOf is the ticket of the address. Errors: fault.NotFound.
-func ticketOf(c echo.Context) (ticketName, error) {
+// doorTicket is doorEvent, and the ticket of the address. Errors: also fault.NotFound.
+func (s *Service) doorTicket(c echo.Context) (e Event, t ticketName, err error) {
+	if e, err = s.doorEvent(c); err != nil {
+		return e, t, err
+	}
 	order, err := id.Parse(c.Param("order"))
 	n, wrong := strconv.Atoi(c.Param("n"))
 	if err != nil || wrong != nil || n < 1 || n > maxQty {
-		return ticketName{}, fault.E("sales.Door", fault.NotFound, "there is no such ticket", err)
+		return e, t, fault.E("sales.Door", fault.NotFound, "there is no such ticket", err)
 	}
-	return ticketName{order, n}, nil
+	return e, ticketName{order, n}, nil
 }
 
 // pageUndone takes back that somebody went in and shows the list again, as it was searched.
 func (s *Service) pageUndone(c echo.Context) error {
-	e, err := s.doorEvent(c)
-	if err != nil {
-		return err
-	}
-	t, err := ticketOf(c)
+	e, t, err := s.doorTicket(c)
 	if err != nil {
 		return err
 	}

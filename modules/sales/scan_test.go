@@ -516,6 +516,9 @@ func TestAnAdmissionIsUndone(t *testing.T) {
 	if snap, err = h.DoorSnapshot(t.Context(), o.Event, began); err != nil || len(snap.Used) != 1 || len(snap.Undone) != 0 {
 		t.Errorf("who came again: %+v, %v", snap, err)
 	}
+	if scans, err := h.scansOfOrder(t.Context(), o.ID); err != nil || len(scans) != 3 || scans[0].UndoneAt == nil || scans[1].UndoneAt != nil {
+		t.Errorf("the buyer's copy has %+v, %v", scans, err)
+	}
 	undone, err := h.Undones(t.Context(), o.Event)
 	if err != nil || len(undone) != 1 || undone[0].Device != "north" || undone[0].By != "Cleo" || undone[0].N != 1 {
 		t.Errorf("%+v, %v", undone, err)

@@ -40,7 +40,11 @@ func (s *Service) scansOfOrder(ctx context.Context, order id.ID) ([]scanned, err
 }
 
 func ofPerson[T any](ctx context.Context, s *Service, read pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-	const op = "sales.ExportPerson"
+	return rowsOf(ctx, s, "sales.ExportPerson", read, sql, args...)
+}
+
+// rowsOf reads all rows of a query.
+func rowsOf[T any](ctx context.Context, s *Service, op string, read pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	rows, err := s.db.Pool().Query(ctx, sql, args...)
 	if err != nil {
 		return nil, db.Classify(op, err)

@@ -173,7 +173,7 @@ func (s *Service) DoorCounts(ctx context.Context, event id.ID) (c DoorCounts, er
 		(SELECT count(*) FROM sales.scan WHERE event = $1 AND NOT let_in),
 		(SELECT count(*) FROM (SELECT FROM sales.use WHERE event = $1 GROUP BY order_id, n HAVING count(*) > 1) d),
 		(SELECT count(DISTINCT order_id) FROM sales.taking WHERE event = $1 AND NOT booked),
-		(SELECT count(*) FROM sales.use WHERE event = $1 AND answered IN ('void', 'wrong_version')),
+		(SELECT count(*) FROM sales.use WHERE event = $1 AND `+noGood+`),
 		(SELECT count(*) FROM sales.scan_undone WHERE event = $1)`, event).
 		Scan(&c.Valid, &c.In, &c.Refused, &c.Double, &c.Overpaid, &c.Invalid, &c.Undone)
 	return c, db.Classify("sales.DoorCounts", err)

@@ -156,7 +156,7 @@ export class Link {
 
   // undo takes back that somebody went in with a ticket. Only the server can: the other doors must know.
   async undo({ order, n }) {
-    await ask("/v1/scans/undone", { key: this.door.key, once: crypto.randomUUID(), body: { event: this.door.event, order, n } });
+    await ask("/v1/scans/undone", { key: this.door.key, body: { event: this.door.event, order, n } });
     const name = nameOf(order, n), ours = this.recent.filter((scan) => scan.order === order && scan.n === n);
     this.used.delete(name);
     for (const scan of ours) scan.undone = true;

@@ -34,8 +34,7 @@ export const keep = (...rows) => within(["scans"], (all) => { for (const row of 
 export const keepHere = (scan, name, use) => within(["scans", "used"], (all, used) => { all.put(scan); if (name) used.put(use, name); });
 export const drop = (ids) => within(["scans"], (all) => { for (const id of ids) all.delete(id); });
 export const markUsed = (key, use) => within(["used"], (used) => { used.put(use, key); });
-
-export const unmark = (...keys) => within(["used"], (used) => { for (const key of keys) used.delete(key); });
+export const unmark = (key) => within(["used"], (used) => { used.delete(key); });
 
 // snapshot replaces what has changed, drops the uses that were taken back and adds those that are new.
 export const snapshot = (about, changed, used, undone) => within(["facts", "changed", "used"], (facts, c, u) => {
